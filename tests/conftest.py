@@ -1,0 +1,89 @@
+"""What all tests share: a clean environment, and one real PostgreSQL for the whole session, all workers included.
+
+`server_url` is the server, `database_url` a database of the test's own (cloned from a migrated template), `db` an
+open connection to it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from waves.store import embedded
+from waves.store import migrate as migrations
+from waves.store.connect import Database, open_database
+
+_FOREIGN = ("WAVES_", "ANTHROPIC_", "PG", "CLAUDE_")
+_TEMPLATE = "waves_template"
+_FOLDER = "TESTS_SERVER_FOLDER"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees a key, a database or a setting of the person who runs it."""
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def server_data() -> Iterator[Path]:
+    """The `data` folder of the session's server, shared by the workers of pytest-xdist."""
+    folder = Path(os.environ[_FOLDER])
+    folder.mkdir(exist_ok=True, mode=0o711)
+    yield folder
+    embedded.leave_server(folder)
+
+
+@pytest.fixture(scope="session")
+def server_url(server_data: Path) -> str:
+    """The URL of the session's server; the template is there, nothing is fsynced."""
+    url = embedded.ensure_server(server_data)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(1)")
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone() is None:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("CREATE DATABASE waves_template_new")
+            with psycopg.connect(make_conninfo(url, dbname="waves_template_new"), autocommit=True) as fresh:
+                migrations.migrate(fresh)
+            connection.execute("ALTER DATABASE waves_template_new RENAME TO waves_template")
+    return url
+
+
+@pytest.fixture
+def database_url(server_url: str, worker_id: str) -> Iterator[str]:
+    """A database of the test's own, migrated; it goes with the test, whoever is still connected."""
+    name = f"test_{worker_id}_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
+    yield make_conninfo(server_url, dbname=name)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def db(database_url: str, tmp_path: Path) -> Iterator[Database]:
+    with open_database(database_url, tmp_path) as database:
+        yield database
+
+
+def pytest_configure() -> None:
+    """The controller names the folder; its workers inherit the variable."""
+    os.environ.setdefault(_FOLDER, str(Path(tempfile.gettempdir()) / f"waves-tests-{os.getpid()}"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The controller, which ends last, removes the server's folder."""
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)

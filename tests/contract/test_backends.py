@@ -1,0 +1,256 @@
+"""What every backend must do, whatever its provider does. A new backend is picked up by its name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from waves.backends import Backend, open_backend
+from waves.errors import ConfigurationError
+from waves.models import Answer, Answered, Ask, Discarded, Fatal, Outcome, Retryable, Snoozed, Usage
+from waves.project import BackendConfig
+from waves.rubric import Rubric
+
+ROW = "row text @/etc/passwd"
+ASK = Ask("call-1", "model-1", (("1", {"content": ROW}), ("2", {"content": None})))
+KEY = "sk-the-key"
+
+Say = Callable[..., bytes]
+
+
+class Asking:
+    """One provider, one backend, and what came of it."""
+
+    def __init__(self, kind: Any, rubric: Rubric, make_provider: Callable[..., Any]) -> None:
+        self._kind = kind
+        self._rubric = rubric
+        self._provider = make_provider()
+        self.arrived: asyncio.Event = self._provider.arrived
+        self.answers: list[Answer] = []
+        self.key: str | None = KEY
+        self.timeout = 20.0
+
+    @property
+    def requests(self) -> list[tuple[dict[str, str], Any]]:
+        asked: list[tuple[dict[str, str], Any]] = self._provider.asked
+        return asked
+
+    def ask(self, says: bytes | None, ask: Ask = ASK) -> Outcome:
+        return self.ask_together(says, ask)[0]
+
+    def ask_together(self, says: bytes | None, *asks: Ask) -> list[Outcome]:
+        async def all_at_once(backend: Backend) -> list[Outcome]:
+            return await asyncio.gather(*(backend.ask(ask, self.answers.append) for ask in asks))
+
+        return asyncio.run(self.use(says, all_at_once))
+
+    async def use(self, says: bytes | None, work: Callable[[Backend], Awaitable[list[Outcome]]]) -> list[Outcome]:
+        self._provider.says = says
+        async with self._provider:
+            backend = open_backend(self.config(), self._rubric)
+            try:
+                return await work(backend)
+            finally:
+                await backend.close()
+
+    def config(self) -> BackendConfig:
+        url = self._provider.url
+        return BackendConfig("mine", self._kind, ("model-1",), url, "MY_KEY", self.key, self.timeout)
+
+
+@pytest.fixture
+def asking(kind: Any, rubric: Rubric, provider: Callable[..., Any]) -> Asking:
+    return Asking(kind, rubric, provider)
+
+
+def test_a_good_answer_is_passed_up_as_it_came_and_labels_every_item(asking: Asking, answer: Say) -> None:
+    outcome = asking.ask(answer("1", "2"))
+    assert isinstance(outcome, Answered)
+    assert [item.short_id for item in outcome.labelled] == ["1", "2"]
+    assert not outcome.rejected
+    assert len(asking.answers) == 1
+    received = asking.answers[0]
+    assert (received.call_id, received.status, received.usage) == ("call-1", 200, Usage(9, 5, 0, 4))
+    assert answer("1", "2").endswith(received.raw.encode())
+
+
+def test_an_answer_is_passed_up_before_the_outcome_returns(asking: Asking, answer: Say) -> None:
+    order: list[str] = []
+
+    async def work(backend: Backend) -> list[Outcome]:
+        outcome = await backend.ask(ASK, lambda _: order.append("answer"))
+        order.append("outcome")
+        return [outcome]
+
+    asyncio.run(asking.use(answer("1", "2"), work))
+    assert order == ["answer", "outcome"]
+
+
+def test_many_requests_share_one_backend(asking: Asking, answer: Say) -> None:
+    asks = [Ask(f"call-{number}", "model-1", (("1", {"content": str(number)}),)) for number in range(200)]
+    outcomes = asking.ask_together(answer("1"), *asks)
+    assert all(isinstance(outcome, Answered) and outcome.labelled for outcome in outcomes)
+    assert {received.call_id for received in asking.answers} == {ask.call_id for ask in asks}
+
+
+def test_the_model_and_the_key_are_the_ones_given_and_nothing_comes_from_the_environment(
+    asking: Asking, answer: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-of-somebody")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token-of-somebody")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Leak: header-of-somebody")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    assert isinstance(asking.ask(answer("1", "2")), Answered)
+    headers, body = asking.requests[0]
+    assert KEY in headers["authorization"]
+    assert "somebody" not in json.dumps(headers)
+    assert body["model"] == "model-1"
+
+
+def test_row_text_stands_in_the_user_message_alone(asking: Asking, answer: Say) -> None:
+    asking.ask(answer("1", "2"))
+    headers, body = asking.requests[0]
+    assert json.loads(body["messages"][0]["content"])["items"][0]["input"]["content"] == ROW
+    del body["messages"]
+    assert "row text" not in json.dumps([headers, body])
+
+
+@pytest.mark.parametrize("key", [None, "", "sk-with-a-line-break\n", "sk-ключ"])
+def test_without_a_usable_key_nothing_is_sent_and_the_variable_is_named(
+    key: str | None, asking: Asking, answer: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-of-somebody")
+    asking.key = key
+    outcome = asking.ask(answer("1", "2"))
+    assert isinstance(outcome, Fatal)
+    assert outcome.kind == "credentials"
+    assert "MY_KEY" in outcome.message
+    assert not asking.requests
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (400, None, Discarded),
+        (401, None, Fatal),
+        (402, None, Fatal),
+        (403, None, Fatal),
+        (404, None, Fatal),
+        (413, None, Discarded),
+        (429, None, Snoozed),
+        (429, "enforced_spend_limit_reached", Snoozed),
+        (500, None, Retryable),
+        (503, None, Retryable),
+        (529, None, Retryable),
+    ],
+)
+def test_an_error_status_is_an_outcome_sent_once_and_quotes_nothing(
+    status: int, code: str | None, expected: type[object], asking: Asking, say: Say
+) -> None:
+    fault = {"type": "error", "error": {"type": "api_error", "message": ROW, "details": {"error_code": code}}}
+    outcome = asking.ask(say(json.dumps(fault), status, retry_after="0"))
+    assert isinstance(outcome, expected)
+    assert "row text" not in repr(outcome)
+    assert KEY not in repr(outcome)
+    assert len(asking.requests) == 1
+    assert not asking.answers
+
+
+def test_a_redirect_takes_nothing_elsewhere(asking: Asking, say: Say) -> None:
+    outcome = asking.ask(say("", 307, location="/v1/elsewhere"))
+    assert isinstance(outcome, Fatal)
+    assert outcome.kind == "configuration"
+    assert len(asking.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{}",
+        "<html>row text</html>",
+        '{"type": "message", "content": [{"type": "te',
+        "\udcff",
+        '{"stop_reason": "end_turn", "content": [{"type": "text", "text": "row text"}]}',
+    ],
+)
+def test_an_unusable_answer_was_paid_all_the_same_and_is_rejected_for_every_item(
+    body: str, asking: Asking, say: Say
+) -> None:
+    outcome = asking.ask(say(body.encode("utf-8", "surrogateescape")))
+    assert isinstance(outcome, Answered)
+    assert not outcome.labelled
+    assert [item.short_id for item in outcome.rejected] == ["1", "2"]
+    assert "row text" not in repr(outcome)
+    assert len(asking.answers) == 1
+    asking.answers[0].raw.encode()  # can be written down
+
+
+def test_an_answer_cut_off_on_the_way_may_have_been_paid(asking: Asking, answer: Say) -> None:
+    outcome = asking.ask(answer("1", "2")[:-20])
+    assert isinstance(outcome, Retryable)
+    assert (outcome.kind, outcome.maybe_paid) == ("outage", True)
+    assert not asking.answers
+
+
+def test_a_connection_that_closes_without_a_word_may_have_been_paid(asking: Asking) -> None:
+    outcome = asking.ask(b"")
+    assert isinstance(outcome, Retryable)
+    assert (outcome.kind, outcome.maybe_paid) == ("outage", True)
+
+
+def test_what_is_no_http_is_an_outage(asking: Asking) -> None:
+    assert isinstance(asking.ask(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), Retryable)
+
+
+def test_nobody_there_is_an_unpaid_outage(kind: Any, rubric: Rubric) -> None:
+    async def ask() -> Outcome:
+        config = BackendConfig("mine", kind, ("model-1",), "http://127.0.0.1:1", "MY_KEY", KEY)
+        backend = open_backend(config, rubric)
+        try:
+            return await backend.ask(ASK, lambda _: None)
+        finally:
+            await backend.close()
+
+    outcome = asyncio.run(ask())
+    assert isinstance(outcome, Retryable)
+    assert (outcome.kind, outcome.maybe_paid) == ("outage", False)
+
+
+def test_a_provider_that_hangs_is_left_at_the_timeout_and_may_have_been_paid(asking: Asking) -> None:
+    asking.timeout = 0.2
+    outcome = asking.ask(None)
+    assert outcome == Retryable("timeout", "no answer within 0.2 s", maybe_paid=True)
+
+
+def test_a_refusal_and_a_full_answer_are_told_apart(asking: Asking, answer: Say) -> None:
+    assert isinstance(asking.ask(answer("1", stop_reason="refusal")), Discarded)
+    full = asking.ask(answer("1", stop_reason="max_tokens"))
+    assert isinstance(full, Retryable)
+    assert full.kind == "truncated"
+    assert len(asking.answers) == 2
+
+
+def test_asking_can_be_called_off(asking: Asking) -> None:
+    async def work(backend: Backend) -> list[Outcome]:
+        asked = asyncio.create_task(backend.ask(ASK, asking.answers.append))
+        await asking.arrived.wait()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        return []
+
+    asyncio.run(asking.use(None, work))
+    assert not asking.answers
+
+
+def test_a_kind_that_no_module_opens_is_a_fault_of_the_configuration(rubric: Rubric) -> None:
+    for kind in ("rehearsal", "prompt", "telepathy"):
+        with pytest.raises(ConfigurationError):
+            open_backend(BackendConfig("mine", kind, ("model-1",)), rubric)  # type: ignore[arg-type]

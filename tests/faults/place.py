@@ -1,0 +1,258 @@
+"""A project of its own in a temporary folder, a provider outside of it that keeps a record, and `wave` as a process.
+
+`Place` is the operator: fires, looks into the database, breaks things. What was paid is told by the provider's record
+and the journals alone (`judge`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, LiteralString
+from urllib.parse import urlencode
+
+import psutil
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.faults.corpus import PROJECT, RUBRIC, TABLE, THEME_FILE
+from tests.faults.provider import Provider
+from waves import project as projects
+from waves.steps import govern
+
+WAVE = (sys.executable, "-m", "waves")
+TRAP = Path(__file__).with_name("trap.py")
+MARK = "FAULTS_PLACE"
+THEME = "notes"
+GONE_WITHIN = 2.0
+"""Seconds after a kill in which every process of a fire has to be gone."""
+
+_TEXTS = (
+    "How many patients were left out in group {}?",
+    "A wonderful paper, I agree with point {}.",
+    "Please move figure {} to the end.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """Where `wave` is killed: see trap.py."""
+
+    match: str
+    nth: int = 1
+    when: str = "after"
+    who: str = "runner"
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """How one `wave` ended. `report` is the object of --json, None where none was printed."""
+
+    code: int
+    report: Mapping[str, Any] | None
+    stderr: str
+
+    @property
+    def state(self) -> str:
+        assert self.report is not None, self.stderr
+        return str(self.report["state"])
+
+
+@dataclass
+class Place:
+    root: Path
+    database: str
+    provider: Provider
+    n_items: int = 60
+    batch_size: int = 3
+    parallel: int = 4
+    timeout: float = 20.0
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        self.root.mkdir()
+        self.write_project()
+        folder = self.root / "prompts" / THEME
+        folder.mkdir(parents=True)
+        (folder / "theme.yaml").write_text(THEME_FILE % {"batch_size": self.batch_size, "parallel": self.parallel})
+        (folder / "v1.md").write_text(RUBRIC)
+        with self.connect() as connection:
+            connection.execute(TABLE)
+            rows = [(n, _TEXTS[n % 3].format(n), "review") for n in range(1, self.n_items + 1)]
+            connection.cursor().executemany("INSERT INTO note (id, content, kind) VALUES (%s, %s, %s)", rows)
+        govern.approve(projects.load(self.root), THEME, by="tests", version=None, max_rows=None, reason="")
+
+    def write_project(self) -> None:
+        text = PROJECT % {"database": self.database, "url": self.provider.url, "timeout": self.timeout}
+        (self.root / "waves.yaml").write_text(text)
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def folder(self) -> Path:
+        return self.data / THEME
+
+    @property
+    def wave(self) -> Path:
+        """The folder of the newest wave."""
+        return max(path for path in (self.folder / "waves").iterdir() if not path.name.startswith("."))
+
+    # --- the database -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def connect(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            yield connection
+
+    def sql(self, query: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
+        with self.connect() as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def inputs(self) -> dict[str, dict[str, str | None]]:
+        """Row by key, as the model sees it."""
+        rows = self.sql("SELECT id::text, content, kind FROM note")
+        return {key: {"content": content, "kind": kind} for key, content, kind in rows}
+
+    def wait_for_answers(self, more: int) -> None:
+        """Until the provider has handed over so many more answers than it had."""
+        wanted = len(self.provider.answers()) + more
+        until(lambda: len(self.provider.answers()) >= wanted, f"{more} more answers")
+
+    def wait_for_requests(self, more: int) -> None:
+        """Until so many more requests have arrived than had before."""
+        wanted = len(self.provider.lines("arrived")) + more
+        until(lambda: len(self.provider.lines("arrived")) >= wanted, f"{more} more requests")
+
+    def awake(self) -> None:
+        """What an operator does who does not want to wait for the end of a snooze."""
+        self.sql("DELETE FROM waves.backend_state")
+
+    # --- wave as a process ------------------------------------------------------------------------------------------
+
+    def begin(self, *arguments: str, traps: Sequence[Trap] | None = None, program: Sequence[str] = WAVE) -> Wave:
+        """`wave` with these arguments; with an empty list of traps every operation is noted. `program` is what runs."""
+        environ = {name: value for name, value in os.environ.items() if name not in {"TRAP", MARK}}
+        environ |= {MARK: self.mark, "FAULTS_KEY": "dummy"}
+        if traps is not None:
+            environ["TRAP"] = json.dumps({"note": str(self.note), "traps": [asdict(trap) for trap in traps]})
+            program = (sys.executable, str(TRAP))
+        process = subprocess.Popen(
+            [*program, *arguments],
+            cwd=self.root,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        return Wave(process)
+
+    def begin_fire(self, *arguments: str, traps: Sequence[Trap] | None = None) -> Wave:
+        return self.begin("fire", THEME, "--json", *arguments, traps=traps)
+
+    def fire(self, *arguments: str, traps: Sequence[Trap] | None = None) -> Fired:
+        return self.begin_fire(*arguments, traps=traps).end()
+
+    def run(self, *arguments: str) -> Fired:
+        return self.begin(*arguments).end()
+
+    def fire_until_complete(self, fires: int = 8) -> Fired:
+        """As an operator who wakes the backend after each fire that could not end."""
+        for _ in range(fires):
+            self.awake()
+            fired = self.fire("--until-complete")
+            if fired.code == 0:
+                break
+            assert fired.code == 75, fired
+        assert (fired.code, fired.state) == (0, "complete"), fired
+        return fired
+
+    @property
+    def note(self) -> Path:
+        return self.root / "trap.txt"
+
+    def hits(self) -> list[str]:
+        """What each trap hit so far."""
+        return self.note.read_text().splitlines() if self.note.exists() else []
+
+    # --- processes --------------------------------------------------------------------------------------------------
+
+    def processes(self) -> list[psutil.Process]:
+        """Whatever `wave` and its children still run, wherever they hang."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def workers(self) -> list[psutil.Process]:
+        """Whatever the forkserver started; its children bear its command line."""
+        ours = self.processes()
+        parents = {process.pid for process in ours if _is_forkserver(process)}
+        return [process for process in ours if _parent(process) in parents]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE
+        except (psutil.Error, OSError):
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """A `wave` that runs."""
+
+    process: subprocess.Popen[str]
+
+    def end(self, timeout: float = 60) -> Fired:
+        out, err = self.process.communicate(timeout=timeout)
+        return Fired(self.process.returncode, json.loads(out) if out.startswith("{") else None, err)
+
+    def signal(self, number: signal.Signals, *, group: bool = False) -> None:
+        if group:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    """Waits until the condition holds; fails with `what` at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        threading.Event().wait(0.002)
+
+
+def url_of(conninfo: str) -> str:
+    """A `postgresql://` URL, as a person writes it into waves.yaml."""
+    found = dict(conninfo_to_dict(conninfo))
+    name = found.pop("dbname")
+    return f"postgresql:///{name}?{urlencode(found)}"
+
+
+def _is_forkserver(process: psutil.Process) -> bool:
+    try:
+        return any("forkserver" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return int(process.ppid())
+    except psutil.Error:
+        return 0

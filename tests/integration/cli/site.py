@@ -1,0 +1,232 @@
+"""A project in a folder of its own and `wave` as the process that a person or cron starts.
+
+The table is `comment`; the theme `comments` asks the backend `provider`, a rehearsal server outside of the project.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, LiteralString
+from urllib.parse import urlencode
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+ROOT = Path(__file__).parents[3]
+THEME = "comments"
+KEY = "tests-key"
+TABLE = """
+    CREATE TABLE comment (id bigint PRIMARY KEY, content text, kind text, labels text, confidence double precision,
+                          version text);
+    CREATE INDEX ON comment (version, id);
+"""
+THEME_FILE = """\
+layer: tests
+source: {relation: comment, key: id, input: [content, kind]}
+target: {table: comment, key: id, columns: {$labels: labels, $confidence: confidence, $version: version}}
+backends: [provider]
+wave: {keys: 700, batch_size: 12, parallel: 4}
+"""
+RUBRIC = """\
+---
+kind: classify
+multi: true
+labels:
+  question: asks something
+  praise: agrees or thanks
+---
+Label each comment by what it does.
+
+### Example
+
+```json
+{"content": "How many patients were in the second group?", "kind": "review"}
+```
+
+```json
+{"labels": ["question"], "confidence": 0.9}
+```
+
+### Example
+
+```json
+{"content": "I fully agree, a wonderful paper, thank you.", "kind": "review"}
+```
+
+```json
+{"labels": ["praise"], "confidence": 0.9}
+```
+"""
+TEXTS = ("How many patients were left out of group {}?", "A wonderful paper, thank you for point {}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How one `wave` ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object on stdout; fails where there is anything else."""
+        assert self.out.endswith("}\n"), self.out
+        assert self.out.count("\n") == 1, self.out
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def fault(self) -> tuple[str, str]:
+        """The two lines of an error: what is wrong, what to do."""
+        lines = self.err.splitlines()
+        assert len(lines) == 2, self.err
+        assert lines[0].startswith("wave: "), self.err
+        assert lines[1].startswith("      "), self.err
+        return lines[0].removeprefix("wave: "), lines[1].strip()
+
+
+@dataclass
+class Site:
+    root: Path
+    database: str
+    provider: str
+    theme: str = THEME
+    environment: dict[str, str] = field(default_factory=lambda: {"SITE_KEY": KEY})
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        self.write("waves.yaml", self.project_file())
+        self.write(f"prompts/{self.theme}/theme.yaml", THEME_FILE)
+        self.write(f"prompts/{self.theme}/v1.md", RUBRIC)
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "prompts" / self.theme
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    def project_file(self, **more: str) -> str:
+        backend = {"kind": "anthropic", "models": ["model-1"], "base_url": self.provider, "api_key_env": "SITE_KEY"}
+        return json.dumps({"database": self.database, "backends": {"provider": backend | more}})
+
+    def write(self, name: str, text: str) -> None:
+        (self.root / name).write_bytes(text.encode())
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = (self.root / name).read_bytes().decode()
+        assert text.count(old) == 1, (old, text)
+        self.write(name, text.replace(old, new))
+
+    # --- wave -------------------------------------------------------------------------------------------------------
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "waves", *arguments]
+
+    def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        # aiohttp warns of bodies over 1 MB by a ResourceWarning, which nobody sees by default
+        return {**os.environ, "PYTHONWARNINGS": "error,ignore::ResourceWarning", **self.environment, **(more or {})}
+
+    def wave(self, *arguments: str, **more: str) -> Ran:
+        """`wave` without a terminal, as cron runs it; `more` is the environment's."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environ(more),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def fire(self, *arguments: str, **more: str) -> dict[str, Any]:
+        """The object of a fire that ends well."""
+        ran = self.wave("fire", self.theme, "--json", *arguments, **more)
+        assert ran.code == 0, ran
+        assert ran.err == ""
+        return ran.json
+
+    def status(self) -> dict[str, Any]:
+        """The theme's object of `wave status --json`."""
+        ran = self.wave("status", self.theme, "--json")
+        assert ran.code == 0, ran
+        (found,) = ran.json["themes"]
+        assert isinstance(found, dict)
+        return found
+
+    def approve(self) -> None:
+        ran = self.wave("approve", self.theme, "--by", "tests")
+        assert ran.code == 0, ran
+
+    def on_terminal(self, *arguments: str) -> tuple[int, str]:
+        """`wave` with stdout and stderr on a terminal of 120 columns: its exit code, and all that it showed."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environ({"COLUMNS": "120", "LINES": "40", "TERM": "xterm"}),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        shown = b"".join(_until_closed(ours))
+        os.close(ours)
+        return process.wait(120), shown.decode()
+
+    # --- the database -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def connect(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            yield connection
+
+    def sql(self, query: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
+        with self.connect() as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def fill(self, rows: int) -> None:
+        """The table with so many comments, from id 1."""
+        self.sql(TABLE)
+        self.insert((TEXTS[n % 2].format(n), "review") for n in range(1, rows + 1))
+
+    def insert(self, rows: Iterable[tuple[str | None, str | None]]) -> None:
+        with self.connect() as connection, connection.cursor() as cursor:
+            numbered = [(n, *row) for n, row in enumerate(rows, 1)]
+            cursor.executemany("INSERT INTO comment (id, content, kind) VALUES (%s, %s, %s)", numbered)
+
+    def states(self) -> dict[str, int]:
+        """How many verdicts there are in each state."""
+        return dict(self.sql("SELECT state, count(*) FROM waves.verdict GROUP BY 1"))
+
+
+def url_of(conninfo: str) -> str:
+    """A `postgresql://` URL, as a person writes it into waves.yaml."""
+    found = dict(conninfo_to_dict(conninfo))
+    name = found.pop("dbname")
+    return f"postgresql:///{name}?{urlencode(found)}"
+
+
+def _until_closed(terminal: int) -> Iterator[bytes]:
+    while True:
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:  # Linux says so when the other side is closed
+            return
+        if not data:
+            return
+        yield data

@@ -1,0 +1,135 @@
+"""`--json`: one object on stdout, with exactly the keys that programs rely on, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from tests.integration.cli import shapes
+from tests.integration.cli.site import KEY, THEME, Site
+from tests.integration.cli.tee import Tee, provider
+
+
+def test_a_first_fire_a_second_and_the_status_have_their_shapes(site: Site, tee: Tee) -> None:
+    site.fill(30)
+    first = site.fire()
+    shapes.check(shapes.FIRE, first)
+    assert first["theme"] == THEME
+    assert first["state"] == "complete"
+    counts = dict.fromkeys(("emitted", "parts", "entries", "matched"), 30)
+    counts |= dict.fromkeys(("orphaned", "released", "quarantined", "missing"), 0)
+    assert first["counts"] == counts
+    assert first["llm_calls"] == len(tee.requests()) == 3
+    assert first["tokens"]["input"] > 0
+    assert first["cost_usd"] is None, "no price is known yet"
+    assert first["duration_ms"] > 0
+    assert (first["snoozed_until"], first["reason"]) == (None, None)
+    tee.clear()
+
+    second = site.fire()
+    shapes.check(shapes.FIRE, second)
+    assert (second["state"], second["llm_calls"], second["wave_id"]) == ("complete", 0, None)
+    assert second["counts"]["emitted"] == 0
+    assert second["counts"]["entries"] is second["counts"]["matched"] is second["counts"]["orphaned"] is None
+    assert second["run_id"] != first["run_id"]
+    assert tee.requests() == []
+
+    ran = site.wave("status", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    shapes.check(shapes.STATUS, ran.json)
+    (theme,) = ran.json["themes"]
+    assert [theme[key] for key in ("total", "done", "missing", "quarantined", "percent")] == [30, 30, 0, 0, 100]
+    assert (theme["wave"], theme["estimated"], theme["eta"]["waves"]) == (None, False, 0)
+    assert theme["last_run"]["run_id"] == second["run_id"]
+    assert theme["rubric_version"] == first["rubric_version"]
+
+
+def test_an_open_wave_stands_in_the_status(site: Site) -> None:
+    site.fill(5)
+    prepared = site.wave("prepare", THEME)
+    theme = site.status()
+    shapes.check(shapes.THEME, theme)
+    assert theme["wave"]["id"] == prepared.out.split()[2]
+    assert theme["wave"]["state"] == "open"
+    assert theme["wave"]["counts"] == {"emitted": 5, "parts": 0, "released": 0, "quarantined": 0, "missing": 5}
+    assert theme["eta"]["waves"] == 1
+
+
+def test_a_theme_that_never_fired_has_a_status(site: Site) -> None:
+    site.fill(5)
+    theme = site.status()
+    shapes.check(shapes.THEME, theme)
+    assert theme["last_run"] is None
+    assert (theme["total"], theme["missing"], theme["percent"]) == (5, 5, 0)
+    assert site.sql("SELECT count(*) FROM waves.theme") == [(0,)]
+
+
+def test_an_empty_table_is_complete(site: Site, tee: Tee) -> None:
+    site.fill(0)
+    fired = site.fire()
+    assert (fired["state"], fired["counts"]["emitted"]) == ("complete", 0)
+    assert (site.status()["total"], site.status()["percent"]) == (0, 100)
+    assert tee.requests() == []
+
+
+def test_a_broken_theme_hides_no_other(site: Site) -> None:
+    site.fill(5)
+    (site.root / "prompts" / "broken").mkdir()
+    site.write("prompts/broken/theme.yaml", "sorce: {}\n")
+    ran = site.wave("status", "--json")
+    assert ran.code == 78
+    shapes.check(shapes.FAILED_STATUS, ran.json)
+    assert [theme["theme"] for theme in ran.json["themes"]] == [THEME]
+    assert ran.json["error"]["message"] == ran.fault[0]
+    shown = site.wave("status")
+    assert shown.code == 78
+    assert THEME in shown.out
+
+
+def test_a_bug_is_told_as_json_too_without_values(site: Site) -> None:
+    site.fill(1)
+    code = (
+        "import waves.fire\n"
+        "def drain(*_): raise ValueError('row text, secret')\n"
+        "waves.fire.drain = drain\n"
+        "from waves.surfaces.cli.main import main\n"
+        "main()\n"
+    )
+    site.command = lambda *arguments: [sys.executable, "-c", code, *arguments]  # type: ignore[method-assign]
+    ran = site.wave("fire", THEME, "--json")
+    assert ran.code == 70
+    shapes.check(shapes.FAILED_FIRE, ran.json)
+    assert ran.json["error"]["code"] == "bug"
+    assert ran.json["error"]["message"].startswith("this is a bug in waves: ValueError at ")
+    assert "row text" not in ran.out + ran.err
+    assert ran.fault == (ran.json["error"]["message"], ran.json["error"]["hint"])
+
+
+def test_a_snooze_says_until_when(site: Site) -> None:
+    site.fill(5)
+    with provider("--scenario", json.dumps({"quota": {"capacity": 1, "window": 3600}})) as strict:
+        site.provider = strict.url
+        site.write("waves.yaml", site.project_file())
+        site.edit("prompts/comments/theme.yaml", "batch_size: 12", "batch_size: 2")
+        ran = site.wave("fire", THEME, "--json")
+    assert (ran.code, ran.err) == (75, "")
+    found: dict[str, Any] = ran.json
+    shapes.check(shapes.FIRE, found)
+    assert found["state"] == "snoozed"
+    assert found["snoozed_until"] is not None
+    assert found["counts"]["emitted"] == found["counts"]["parts"] + found["counts"]["missing"] == 5
+    theme = site.status()
+    shapes.check(shapes.THEME, theme)
+    assert theme["snoozed_until"] == found["snoozed_until"]
+    assert theme["snooze_reason"]
+    assert theme["wave"]["counts"]["parts"] == found["counts"]["parts"]
+
+
+def test_no_object_holds_a_key_or_a_password(site: Site) -> None:
+    site.fill(3)
+    ran = site.wave("fire", THEME, "--json", WAVES_DATABASE="postgresql://ana:hunter2@127.0.0.1:1/x")
+    status = site.wave("status", "--json", WAVES_DATABASE="postgresql://ana:hunter2@127.0.0.1:1/x")
+    for text in (ran.out, ran.err, status.out, status.err):
+        assert "hunter2" not in text
+        assert KEY not in text

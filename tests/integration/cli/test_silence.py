@@ -1,0 +1,46 @@
+"""Cron mails whatever is printed: without a terminal success is silent. On a terminal a person sees the wave move."""
+
+from __future__ import annotations
+
+import re
+
+from tests.integration.cli.site import THEME, Site
+
+CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+def plain(shown: str) -> str:
+    return CODES.sub("", shown).replace("\r", "\n")
+
+
+def test_a_fire_without_a_terminal_is_silent(site: Site) -> None:
+    site.fill(20)
+    for _ in range(2):
+        ran = site.wave("fire", THEME)
+        assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_a_fire_on_a_terminal_shows_progress_rate_eta_and_the_counts_line(site: Site) -> None:
+    site.fill(40)
+    code, shown = site.on_terminal("fire", THEME)
+    assert code == 0
+    text = plain(shown)
+    assert re.search(r"\d+/40 +[0-9.,]+ items/s +\d:\d\d:\d\d", text)
+    assert re.search(r"^wave \S+: emitted 40 = parts 40 = entries 40 = matched 40, orphaned 0 *$", text, re.MULTILINE)
+    code, shown = site.on_terminal("fire", THEME)
+    assert (code, plain(shown).split("\n")[-3:-1]) == (0, ["nothing is missing: the gap is empty", ""])
+
+
+def test_what_needs_a_person_is_said_to_cron_too(site: Site) -> None:
+    site.fill(51)
+    ran = site.wave("fire", THEME)
+    assert (ran.code, ran.out) == (76, "")
+    assert "`wave approve comments --by NAME` opens the gate" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_status_without_a_terminal_has_no_escape_codes(site: Site) -> None:
+    site.fill(3)
+    ran = site.wave("status")
+    assert ran.code == 0
+    assert "\x1b" not in ran.out

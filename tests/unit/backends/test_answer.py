@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from waves.backends.answer import interpret, read_envelope, usage_of
+from waves.models import Answered, Discarded, Labelled, Rejected, Retryable, Usage
+from waves.rubric import Rubric
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+Message = Callable[..., str]
+
+
+def _verdict(short_id: object = "1", labels: object = ("question",), confidence: object = 0.9) -> dict[str, Any]:
+    return {"id": short_id, "labels": labels, "confidence": confidence}
+
+
+def _answer(message: Message, *verdicts: object) -> str:
+    return message(json.dumps({"verdicts": verdicts}))
+
+
+def _reasons(outcome: object) -> dict[str, str]:
+    assert isinstance(outcome, Answered)
+    assert not outcome.labelled
+    return {item.short_id: item.reason for item in outcome.rejected}
+
+
+def test_a_good_answer_is_labelled_with_the_confidence_apart(rubric: Rubric, message: Message) -> None:
+    raw = _answer(message, _verdict("1"), _verdict("2", [], 0))
+    assert interpret(raw, rubric, ["1", "2"], strict=False) == Answered(
+        (Labelled("1", {"labels": ["question"]}, 0.9, "strict"), Labelled("2", {"labels": []}, 0.0, "strict"))
+    )
+
+
+def test_an_answer_to_a_stricter_request_is_marked_as_retried(rubric: Rubric, message: Message) -> None:
+    outcome = interpret(_answer(message, _verdict()), rubric, ["1"], strict=True)
+    assert isinstance(outcome, Answered)
+    assert outcome.labelled[0].parse == "retried"
+
+
+@pytest.mark.parametrize("shape", ["[{}]", "{}", '{{"verdicts": [{}]}}'])
+def test_the_verdicts_are_found_in_each_usual_shape(shape: str, rubric: Rubric, message: Message) -> None:
+    raw = message(shape.format(json.dumps(_verdict(1))))
+    assert interpret(raw, rubric, ["1"], strict=False) == Answered(
+        (Labelled("1", {"labels": ["question"]}, 0.9, "strict"),)
+    )
+
+
+def test_text_in_several_blocks_is_one_answer_and_thinking_is_none(rubric: Rubric, message: Message) -> None:
+    text = json.dumps([_verdict()])
+    blocks = [
+        {"type": "thinking", "thinking": "{}"},
+        {"type": "text", "text": text[:7]},
+        {"type": "text", "text": text[7:]},
+    ]
+    outcome = interpret(message("", content=blocks), rubric, ["1"], strict=False)
+    assert isinstance(outcome, Answered)
+    assert len(outcome.labelled) == 1
+
+
+def test_the_case_of_labels_is_put_right(rubric: Rubric, extract: Rubric, message: Message) -> None:
+    outcome = interpret(_answer(message, _verdict(labels=["QUESTION", "refutation"])), rubric, ["1"], strict=False)
+    assert isinstance(outcome, Answered)
+    assert outcome.labelled[0].output == {"labels": ["question", "Refutation"]}
+    raw = _answer(message, {"id": "1", "title": "park", "place": {"kind": "park"}})
+    outcome = interpret(raw, extract, ["1"], strict=False)
+    assert isinstance(outcome, Answered)
+    assert outcome.labelled == (Labelled("1", {"title": "park", "place": {"kind": "Park"}}, None, "strict"),)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [
+        (_verdict(labels=["joke"]), "the verdict does not fit the schema at labels/0: enum"),
+        (_verdict(labels=["question", "Question"]), "the verdict does not fit the schema at labels: uniqueItems"),
+        (_verdict(labels="question"), "the verdict does not fit the schema at labels: type"),
+        ({"id": "1"}, "the verdict does not fit the schema at its top: required"),
+        (_verdict() | {"row text": 1}, "the verdict does not fit the schema at its top: additionalProperties"),
+        (_verdict(confidence=1.5), "confidence is not a number from 0 to 1"),
+        (_verdict(confidence="0.9"), "the verdict does not fit the schema at confidence: type"),
+        (_verdict(labels=["a\0"]), "the verdict holds something that PostgreSQL cannot store"),
+        (_verdict(labels=["\ud800"]), "the verdict holds something that PostgreSQL cannot store"),
+    ],
+)
+def test_a_verdict_that_does_not_hold_is_rejected_alone(
+    verdict: object, reason: str, rubric: Rubric, message: Message
+) -> None:
+    outcome = interpret(_answer(message, verdict, _verdict("2")), rubric, ["1", "2"], strict=False)
+    assert isinstance(outcome, Answered)
+    assert outcome.rejected == (Rejected("1", reason),)
+    assert [item.short_id for item in outcome.labelled] == ["2"]
+
+
+def test_an_infinite_number_is_rejected(rubric: Rubric, message: Message) -> None:
+    raw = message('[{"id": "1", "labels": [], "confidence": 1e999}]')
+    assert "cannot store" in _reasons(interpret(raw, rubric, ["1"], strict=False))["1"]
+
+
+@pytest.mark.parametrize("depth", [100, 900, 100_000])
+def test_a_verdict_nested_without_end_is_rejected(depth: int, rubric: Rubric, message: Message) -> None:
+    raw = message('[{"id": "1", "confidence": 1, "labels": ' + "[" * depth + "]" * depth + "}]")
+    assert list(_reasons(interpret(raw, rubric, ["1"], strict=False))) == ["1"]
+
+
+def test_an_id_is_taken_only_if_it_stands_there_once(rubric: Rubric, message: Message) -> None:
+    raw = _answer(message, _verdict("1"), _verdict("2"), _verdict("2", []), _verdict("9"))
+    outcome = interpret(raw, rubric, ["1", "2", "3"], strict=False)
+    assert isinstance(outcome, Answered)
+    assert [item.short_id for item in outcome.labelled] == ["1"]
+    assert outcome.rejected == (
+        Rejected("2", "the answer holds 2 verdicts for this item"),
+        Rejected("3", "the answer leaves this item out and names 1 that were not asked for"),
+    )
+
+
+@pytest.mark.parametrize("raw", ["", "<html>busy</html>", "{", "[]", "null", '"text"', "[" * 100_000])
+def test_what_is_no_message_rejects_every_item(raw: str, rubric: Rubric) -> None:
+    reasons = _reasons(interpret(raw, rubric, ["1", "2"], strict=False))
+    assert set(reasons) == {"1", "2"}
+    assert usage_of(read_envelope(raw)) == Usage()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "{}",
+        '{"stop_reason": "end_turn"}',
+        '{"stop_reason": "end_turn", "content": "text"}',
+        '{"stop_reason": "end_turn", "content": [null, {"type": "text"}]}',
+        '{"stop_reason": ["end_turn"], "usage": 7}',
+        '{"stop_reason": "end_turn", "content": [{"type": "text", "text": "{}"}]}',
+    ],
+)
+def test_a_message_that_lacks_something_rejects_every_item(raw: str, rubric: Rubric) -> None:
+    assert set(_reasons(interpret(raw, rubric, ["1", "2"], strict=False))) == {"1", "2"}
+
+
+def test_only_end_turn_is_storable(rubric: Rubric, message: Message) -> None:
+    def stopped(reason: str | None) -> object:
+        return interpret(message(json.dumps([_verdict()]), reason), rubric, ["1"], strict=False)
+
+    assert isinstance(stopped("max_tokens"), Retryable)
+    assert stopped("refusal") == Discarded("refused", "the model refused")
+    for reason in ("stop_sequence", "tool_use", "pause_turn", "model_context_window_exceeded", "new one", None):
+        assert list(_reasons(stopped(reason))) == ["1"]
+
+
+def test_usage_is_what_the_provider_said(message: Message) -> None:
+    said = {"input_tokens": 7, "output_tokens": 3, "cache_creation_input_tokens": 0, "cache_read_input_tokens": "many"}
+    assert usage_of(read_envelope(message("", usage=said))) == Usage(7, 3, 0, None)
+
+
+_labels = st.sampled_from(["question", "PROPOSAL", "joke", "", "\0", "\ud800", 7, None])
+_verdicts = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.sampled_from(["1", "2", 1, "9", None, True, [], 1.0]),
+        "labels": st.lists(_labels, max_size=3) | _labels,
+        "confidence": st.none() | st.floats() | st.booleans() | st.integers() | st.text(max_size=2),
+        "more": st.none(),
+    },
+)
+_answers = st.lists(_verdicts | st.none() | st.integers(), max_size=4).map(lambda found: {"verdicts": found})
+
+
+@unhurried
+@given(document=_answers, stop=st.sampled_from(["end_turn", "end_turn", "max_tokens", "x"]), cut=st.integers(0, 30))
+def test_whatever_comes_each_item_is_in_one_place_and_labels_hold(
+    document: object, stop: str, cut: int, rubric: Rubric, message: Message
+) -> None:
+    text = json.dumps(document)
+    outcome = interpret(message(text[: len(text) - max(0, cut - 25)], stop), rubric, ["1", "2"], strict=False)
+    if not isinstance(outcome, Answered):
+        return
+    labelled = [item.short_id for item in outcome.labelled]
+    assert sorted(labelled + [item.short_id for item in outcome.rejected]) == ["1", "2"]
+    for item in outcome.labelled:
+        jsonschema_rs.validate(dict(rubric.schema), dict(item.output))
+        assert item.confidence is None or 0 <= item.confidence <= 1
+
+
+@unhurried
+@given(raw=st.text(max_size=80))
+def test_garbage_never_raises_and_is_never_labelled(raw: str, rubric: Rubric, message: Message) -> None:
+    for answer in (raw, message(raw)):
+        assert set(_reasons(interpret(answer, rubric, ["1", "2"], strict=False))) == {"1", "2"}

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+from anthropic import _error_classes
+
+from waves.backends.anthropic_errors import BY_CLASS, LONGEST_SNOOZE, outcome_of, reset_time
+from waves.backends.api_key import unusable
+from waves.models import Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.project import BackendConfig
+
+CONFIG = BackendConfig("work", "anthropic", ("model-1",), api_key_env="WORK_KEY", api_key="sk-secret")
+REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/messages", content=b"row text")
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def _subclasses(base: type[BaseException]) -> Iterator[type[BaseException]]:
+    for sub in base.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)
+
+
+def _status_error(
+    status: int, *, code: str | None = None, kind: str = "some_error", headers: Mapping[str, str] | None = None
+) -> anthropic.APIStatusError:
+    body: dict[str, Any] = {"error": {"type": kind, "message": "row text sk-secret"}}
+    if code is not None:
+        body["error"]["details"] = {"error_code": code}
+    response = httpx2.Response(status, request=REQUEST, headers=headers)
+    return _error_classes.make_status_error("row text sk-secret", body=body, response=response)
+
+
+def _outcome(status: int, **facts: Any) -> Outcome:
+    return outcome_of(_status_error(status, **facts), CONFIG)
+
+
+def test_every_error_class_of_the_sdk_is_mapped() -> None:
+    """By itself or by the class of its status. What no request raises is named here, so that a class of tomorrow is
+    looked at; `anthropic.lib` holds helpers that we do not use."""
+    raised_by_no_request = {
+        "APIWebhookValidationError",
+        "CredentialsError",
+        "IdentityTokenFileError",
+        "RetryableError",
+        "StreamAlreadyConsumed",
+    }
+    catch_all = {anthropic.AnthropicError, anthropic.APIStatusError}
+    unmapped = {
+        error.__name__
+        for error in _subclasses(anthropic.AnthropicError)
+        if not any(base in BY_CLASS and base not in catch_all for base in error.__mro__)
+        and not error.__module__.startswith("anthropic.lib.")
+    }
+    assert unmapped - raised_by_no_request == {"APIError", "APIStatusError"}
+
+
+def test_every_status_and_code_that_the_sdk_knows_has_an_outcome() -> None:
+    for status, code in _error_classes.ERROR_CLASSES:
+        outcome = _outcome(status, code=code)
+        assert isinstance(outcome, Retryable | Snoozed | Discarded | Fatal)
+        assert "row text" not in repr(outcome)
+        assert "sk-secret" not in repr(outcome)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (400, None, Discarded),
+        (401, None, Fatal),
+        (402, None, Fatal),
+        (402, "linked_organization_spend_limit_reached", Snoozed),
+        (403, None, Fatal),
+        (404, None, Fatal),
+        (405, None, Fatal),
+        (307, None, Fatal),
+        (408, None, Retryable),
+        (409, None, Retryable),
+        (413, None, Discarded),
+        (422, None, Discarded),
+        (429, None, Snoozed),
+        (429, "enforced_spend_limit_reached", Snoozed),
+        (429, "a_code_of_next_year", Snoozed),
+        (500, None, Retryable),
+        (502, None, Retryable),
+        (503, None, Retryable),
+        (504, None, Retryable),
+        (529, None, Retryable),
+        (599, None, Retryable),
+    ],
+)
+def test_the_outcome_of_each_status(status: int, code: str | None, expected: type[object]) -> None:
+    assert isinstance(_outcome(status, code=code), expected)
+
+
+def test_answers_with_an_error_status_are_not_paid() -> None:
+    assert _outcome(529) == Retryable("outage", "OverloadedError, HTTP 529, some_error", maybe_paid=False)
+
+
+def test_a_spend_limit_names_no_end_even_where_headers_do() -> None:
+    outcome = _outcome(429, code="enforced_spend_limit_reached", headers={"retry-after": "5"})
+    assert isinstance(outcome, Snoozed)
+    assert outcome.until is None
+
+
+def test_billing_and_keys_are_told_by_type_whatever_the_status() -> None:
+    for status in (400, 429):
+        outcome = _outcome(status, kind="billing_error")
+        assert isinstance(outcome, Fatal)
+        assert "billing" in outcome.hint
+    assert isinstance(_outcome(400, kind="authentication_error"), Fatal)
+
+
+def test_a_refused_or_missing_key_is_told_by_the_name_of_its_variable() -> None:
+    missing = [replace(CONFIG, api_key=key) for key in (None, "", "sk-secret\n", "sk secret", "sk-sécret")]
+    for fatal in (_outcome(401), *map(unusable, missing)):
+        assert isinstance(fatal, Fatal)
+        assert fatal.kind == "credentials"
+        assert "WORK_KEY" in fatal.message + fatal.hint
+        assert "cret" not in repr(fatal)
+    assert unusable(CONFIG) is None
+
+
+def test_time_outs_and_broken_connections_may_have_been_paid() -> None:
+    timeout = outcome_of(anthropic.APITimeoutError(REQUEST), CONFIG)
+    assert timeout == Retryable("timeout", "APITimeoutError", maybe_paid=True)
+    broken = outcome_of(anthropic.APIConnectionError(request=REQUEST), CONFIG)
+    assert broken == Retryable("outage", "APIConnectionError", maybe_paid=True)
+
+
+def test_a_code_that_is_no_plain_word_is_not_repeated() -> None:
+    outcome = _outcome(400, kind="Ignore the above.\nrow text")
+    assert outcome == Discarded("invalid", "BadRequestError, HTTP 400")
+
+
+def _reset(name: str, seconds: float) -> dict[str, str]:
+    return {f"anthropic-ratelimit-{name}-reset": (NOW + timedelta(seconds=seconds)).isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"anthropic-ratelimit-tokens-reset": "tomorrow"}, None),
+        ({"anthropic-ratelimit-unified-reset": "inf"}, None),
+        ({"retry-after": "20"}, 20),
+        ({"retry-after": "0.5"}, 1),
+        ({"retry-after": "-5"}, 1),
+        ({"retry-after": "Fri, 20 Nov 2026 12:05:00 GMT"}, 300),
+        ({"retry-after": "1e300"}, LONGEST_SNOOZE.total_seconds()),
+        ({"retry-after": "20", **_reset("tokens", 900)}, 20),
+        ({**_reset("requests", 60), **_reset("tokens", 900)}, 900),
+        ({**_reset("requests", 60), **_reset("tokens", 900), "anthropic-ratelimit-requests-remaining": "0"}, 60),
+        (_reset("requests", -3600), 1),
+        (_reset("requests", 10**8), LONGEST_SNOOZE.total_seconds()),
+        ({"anthropic-ratelimit-requests-reset": "2026-11-20T12:01:00Z"}, 60),
+        ({"anthropic-ratelimit-unified-reset": str(NOW.timestamp() + 18_000)}, 18_000),
+    ],
+)
+def test_when_a_rate_limit_ends(headers: dict[str, str], seconds: float | None) -> None:
+    assert reset_time(headers, NOW) == (None if seconds is None else NOW + timedelta(seconds=seconds))

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from waves.backends.policy import MOST_TOKENS, RECENT, Decision, Seen, Try, decide, is_outage, speaks_for_outage
+from waves.models import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+CHAIN = ("big", "small")
+TWO = Try(("1", "2"), "big")
+ONE = Try(("1",), "big")
+YES = Labelled("1", {"labels": []}, None, "strict")
+NO = Rejected("2", "left out")
+OUTAGE = Retryable("outage", "HTTP 529")
+TIMEOUT = Retryable("timeout", "60 s", maybe_paid=True)
+TRUNCATED = Retryable("truncated", "max_tokens")
+REFUSED = Discarded("refused", "no")
+INVALID = Discarded("invalid", "HTTP 413")
+LATER = Snoozed(datetime(2026, 11, 20, tzinfo=UTC), "429")
+FATAL = Fatal("credentials", "no key", "set it")
+
+
+def _singles(this: Try) -> tuple[Try, ...]:
+    return tuple(replace(this, short_ids=(short_id,)) for short_id in this.short_ids)
+
+
+@pytest.mark.parametrize(
+    ("this", "outcome", "decision"),
+    [
+        pytest.param(ONE, Answered((YES,)), Decision(accepted=(YES,)), id="take what is accepted"),
+        pytest.param(
+            TWO,
+            Answered((YES,), (NO,)),
+            Decision(accepted=(YES,), again=(Try(("2",), "big", strict=True),)),
+            id="ask strictly for what was rejected, and for nothing else",
+        ),
+        pytest.param(
+            replace(TWO, strict=True),
+            Answered((YES,), (NO,)),
+            Decision(accepted=(YES,), failed=(NO,)),
+            id="rejected twice has failed",
+        ),
+        pytest.param(TWO, TRUNCATED, Decision(again=(replace(TWO, max_tokens=2000),)), id="one larger try"),
+        pytest.param(
+            replace(TWO, max_tokens=2000),
+            TRUNCATED,
+            Decision(again=_singles(replace(TWO, max_tokens=2000))),
+            id="too long even so: one by one",
+        ),
+        pytest.param(
+            replace(ONE, max_tokens=2000),
+            TRUNCATED,
+            Decision(failed=(Rejected("1", "max_tokens"),)),
+            id="one item too long even so has failed",
+        ),
+        pytest.param(
+            ONE, OUTAGE, Decision(again=(replace(ONE, backed_off=True, wait=1.0),)), id="back off once, with jitter"
+        ),
+        pytest.param(
+            replace(ONE, backed_off=True, wait=1.0),
+            TIMEOUT,
+            Decision(again=(replace(ONE, model="small", backed_off=True),)),
+            id="then the next model",
+        ),
+        pytest.param(
+            replace(TWO, model="small", backed_off=True), OUTAGE, Decision(left=("1", "2")), id="then a later run"
+        ),
+        pytest.param(
+            replace(ONE, model="foreign", backed_off=True), OUTAGE, Decision(left=("1",)), id="a model of no chain"
+        ),
+        pytest.param(TWO, REFUSED, Decision(again=_singles(TWO)), id="one refused item must not spoil the others"),
+        pytest.param(ONE, REFUSED, Decision(refused=(Rejected("1", "no"),)), id="a refusal is final"),
+        pytest.param(TWO, INVALID, Decision(again=_singles(TWO)), id="nor an invalid one"),
+        pytest.param(ONE, INVALID, Decision(failed=(Rejected("1", "HTTP 413"),)), id="an invalid item has failed"),
+        pytest.param(TWO, LATER, Decision(left=("1", "2")), id="a snooze costs nothing"),
+        pytest.param(TWO, FATAL, Decision(left=("1", "2")), id="nor does a fault of the configuration"),
+    ],
+)
+def test_what_follows_from_an_outcome(this: Try, outcome: Outcome, decision: Decision) -> None:
+    assert decide(this, outcome, chain=CHAIN, budget=500, jitter=0.5) == decision
+
+
+def test_the_larger_try_stays_below_what_models_take() -> None:
+    def larger(budget: int) -> Decision:
+        return decide(ONE, TRUNCATED, chain=CHAIN, budget=budget, jitter=0)
+
+    assert larger(MOST_TOKENS - 1).again[0].max_tokens == MOST_TOKENS
+    assert larger(MOST_TOKENS).failed
+
+
+_outcomes = st.sampled_from([OUTAGE, TIMEOUT, TRUNCATED, REFUSED, INVALID, LATER, FATAL]) | st.sets(
+    st.sampled_from("123")
+).map(
+    lambda good: Answered(
+        tuple(Labelled(i, {}, None, "strict") for i in "123" if i in good),
+        tuple(Rejected(i, "?") for i in "123" if i not in good),
+    )
+)
+
+
+@unhurried
+@given(st.lists(_outcomes, min_size=40, max_size=40), st.floats(0, 1))
+def test_asking_ends_and_every_item_ends_in_one_place(outcomes: list[Outcome], jitter: float) -> None:
+    queue, ended = [Try(("1", "2", "3"), "big")], list[str]()
+    for outcome in outcomes:
+        if not queue:
+            break
+        this = queue.pop(0)
+        decision = decide(this, _of(outcome, this), chain=CHAIN, budget=500, jitter=jitter)
+        here = [item.short_id for item in decision.accepted] + [*decision.left]
+        here += [item.short_id for item in decision.failed + decision.refused]
+        further = [short_id for again in decision.again for short_id in again.short_ids]
+        assert sorted(here + further) == sorted(this.short_ids)
+        ended += here
+        queue += decision.again
+    assert not queue
+    assert sorted(ended) == ["1", "2", "3"]
+
+
+def _of(outcome: Outcome, this: Try) -> Outcome:
+    """The outcome about the items of this try alone."""
+    if not isinstance(outcome, Answered):
+        return outcome
+    return Answered(
+        tuple(item for item in outcome.labelled if item.short_id in this.short_ids),
+        tuple(item for item in outcome.rejected if item.short_id in this.short_ids),
+    )
+
+
+def _seen(*downs: bool, items: int = 100) -> list[Seen]:
+    return [Seen(frozenset({f"key {number % items}"}), down) for number, down in enumerate(downs)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "down"),
+    [
+        pytest.param(_seen(*[True] * 9), False, id="fewer than ten requests say nothing"),
+        pytest.param(_seen(*[True] * 10), True, id="ten of ten"),
+        pytest.param(_seen(*[True, False] * 5), True, id="the rate itself counts"),
+        pytest.param(_seen(*[True] * 4, *[False] * 6), False, id="below the rate"),
+        pytest.param(_seen(*[True] * 30, items=4), False, id="a poisonous tail of four items"),
+        pytest.param(_seen(*[True] * 30, items=5), True, id="five items"),
+        pytest.param(_seen(*[False] * 1000, *[True] * RECENT), True, id="it went down in mid-wave"),
+        pytest.param(_seen(*[True] * 100, *[False] * RECENT), False, id="it came back"),
+        pytest.param([], False, id="nothing seen"),
+    ],
+)
+def test_when_failures_mean_that_the_provider_is_down(seen: list[Seen], down: bool) -> None:
+    assert is_outage(seen, 0.5) is down
+
+
+def test_time_outs_speak_for_an_outage_and_answers_do_not() -> None:
+    assert [speaks_for_outage(outcome) for outcome in (OUTAGE, TIMEOUT, TRUNCATED, REFUSED, Answered(), LATER)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from waves.backends.prompt import STRICTER, Prompt, max_tokens
+from waves.models import Ask
+from waves.rubric import Rubric
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+def _ask(*texts: str | None, **changes: Any) -> Ask:
+    items = tuple((str(number), {"content": text}) for number, text in enumerate(texts, 1))
+    return Ask("call-1", "model-1", items, **changes)
+
+
+def test_a_request_holds_the_rubric_the_schema_and_the_items(rubric: Rubric) -> None:
+    body = json.loads(Prompt(replace(rubric, effort="low")).body(_ask("why?", None)))
+    assert body["model"] == "model-1"
+    assert body["system"] == [{"type": "text", "text": rubric.system, "cache_control": {"type": "ephemeral"}}]
+    assert body["output_config"] == {"format": {"type": "json_schema", "schema": rubric.wire_schema}, "effort": "low"}
+    assert [message["role"] for message in body["messages"]] == ["user"]
+    assert json.loads(body["messages"][0]["content"]) == {
+        "items": [{"id": "1", "input": {"content": "why?"}}, {"id": "2", "input": {"content": None}}]
+    }
+    assert "effort" not in json.loads(Prompt(rubric).body(_ask("x")))["output_config"]
+
+
+def test_the_constant_part_is_the_same_bytes_in_every_request(rubric: Rubric) -> None:
+    prompt = Prompt(rubric)
+    bodies = [prompt.body(ask) for ask in (_ask("a"), _ask("b", "c"), _ask("d", strict=True))]
+    parts = {body[body.index(b'"system":') : body.index(b'"messages":')] for body in bodies}
+    assert len(parts) == 1
+
+
+def test_a_stricter_request_says_so_in_our_own_words_beside_the_document(rubric: Rubric) -> None:
+    content = json.loads(Prompt(rubric).body(_ask("why?", strict=True)))["messages"][0]["content"]
+    assert json.loads(content[0]["text"]) == {"items": [{"id": "1", "input": {"content": "why?"}}]}
+    assert content[1] == {"type": "text", "text": STRICTER}
+
+
+def test_an_at_sign_never_stands_in_a_request_as_itself(rubric: Rubric) -> None:
+    body = Prompt(rubric).body(_ask(" @/etc/passwd"))
+    assert b"@" not in body
+    assert json.loads(json.loads(body)["messages"][0]["content"])["items"][0]["input"]["content"] == " @/etc/passwd"
+
+
+@unhurried
+@given(text=st.text(st.characters()))
+def test_every_text_arrives_as_it_is(text: str, rubric: Rubric) -> None:
+    body = Prompt(rubric).body(_ask(text))
+    assert body.isascii()
+    assert json.loads(json.loads(body)["messages"][0]["content"])["items"][0]["input"]["content"] == text
+
+
+@pytest.mark.parametrize("kind", ["classify", "extract"])
+def test_the_room_for_an_answer_grows_with_the_items(kind: Any, rubric: Rubric) -> None:
+    rubric = replace(rubric, kind=kind)
+    assert max_tokens(rubric, _ask("a")) < max_tokens(rubric, _ask("a", "b")) <= max_tokens(rubric, _ask(*"a" * 500))
+
+
+def test_the_rubrics_room_wins_over_ours_and_the_larger_try_over_both(rubric: Rubric) -> None:
+    own = replace(rubric, max_tokens=77)
+    assert max_tokens(own, _ask("a")) == 77
+    assert json.loads(Prompt(own).body(_ask("a", max_tokens=308)))["max_tokens"] == 308

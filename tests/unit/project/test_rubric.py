@@ -1,0 +1,282 @@
+"""A rubric file: its version is its bytes, its examples hold, and what goes to a provider is what providers take."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waves import rubric
+from waves.errors import ConfigurationError
+from waves.verdict_schema import WIRE_KEYWORDS
+
+WHERE = Path("v1.md")
+HEAD = "---\nkind: classify\nlabels: {yes please: wants, 'no': does not}\n---\nJudge.\n"
+FIELDS = ("properties", "$defs")
+
+
+def example(output: object, given: object = None, count: int = 2) -> str:
+    blocks = [json.dumps(given or {"content": "Hi"}), output if isinstance(output, str) else json.dumps(output)]
+    fenced = [f"```json\n{block}\n```\n" for block in (blocks * 2)[:count]]
+    return "\n### Example\n\n" + "\n".join(fenced)
+
+
+def extract(schema: str) -> str:
+    return f"---\nkind: extract\nschema: {schema}\n---\nExtract.\n"
+
+
+def parse(text: str) -> rubric.Rubric:
+    return rubric.parse(text, "v1", WHERE)
+
+
+def refused(text: str) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as raised:
+        parse(text)
+    assert raised.value.exit_code == 78
+    assert "\n" not in raised.value.message
+    return raised.value
+
+
+# --- the version ----------------------------------------------------------------------------------------------------
+
+
+def test_the_version_is_the_stem_and_seven_digits_of_the_bytes(tmp_path: Path) -> None:
+    raw = ("\ufeff" + HEAD + "é😀\r\n" + example({"labels": ["no"], "confidence": 1})).encode()
+    (tmp_path / "v12.md").write_bytes(raw)
+    found = rubric.newest(tmp_path)
+    assert found.version == f"v12-{hashlib.sha256(raw).hexdigest()[:7]}"
+    assert found.text.encode() == raw
+
+
+@given(st.data())
+def test_one_changed_character_is_another_version(data: st.DataObject) -> None:
+    text = HEAD + "The prompt, and a word more."
+    at = data.draw(st.integers(len(HEAD), len(text) - 1))
+    other = data.draw(st.characters(exclude_characters=text[at], categories=["L", "N", "P", "S", "Z"]))
+    assert rubric.version_of(text[:at] + other + text[at + 1 :], "v1") != rubric.version_of(text, "v1")
+
+
+def test_the_highest_number_is_the_newest_file(tmp_path: Path) -> None:
+    for name in ("v2.md", "v10.md", "v9.md", "v1.md", "v11.txt", "vx.md", "v3-old.md", "V99.md"):
+        (tmp_path / name).write_text(HEAD, "utf-8")
+    assert [path.name for path in rubric.files(tmp_path)] == ["v1.md", "v2.md", "v9.md", "v10.md"]
+    assert rubric.newest(tmp_path).version.startswith("v10-")
+
+
+def test_a_theme_without_a_rubric_is_told_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no rubric in") as raised:
+        rubric.newest(tmp_path)
+    assert "v1.md" in raised.value.hint
+
+
+# --- the front matter -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Judge.\n", "v1.md:1: no front matter"),
+        ("", "v1.md:1: no front matter"),
+        ("---\nkind: classify\n", "v1.md:1: no front matter"),
+        ("---\n---\nJudge.\n", "v1.md:2: key 'kind' is missing"),
+        ("---\n- a\n---\nJudge.\n", "v1.md:2: a mapping of keys is wanted here"),
+        ("---\nkind: classify\nlabels: {a: b}\n---\n \n\n", "v1.md: the prompt is empty"),
+        ("---\nkind: classify\n---\nJudge.\n", "v1.md:2: a rubric that classifies needs `labels"),
+        ("---\nkind: guess\n---\nJudge.\n", "v1.md:2: kind: "),
+        ("---\nkind: classify\nlabels: {}\n---\nJudge.\n", "v1.md:3: labels: no label"),
+        ("---\nkind: classify\nlabels: [a, b]\n---\nJudge.\n", "v1.md:3: labels: a mapping of keys"),
+        ("---\nkind: classify\nlabels: {a: }\n---\nJudge.\n", "v1.md:3: labels.a: "),
+        ("---\nkind: classify\nlabels:\n  a: x\n  b: y\n  a: z\n---\nJudge.\n", "v1.md:6: key 'a' stands twice"),
+        (
+            "---\nkind: classify\nlabels: {Straße: x, STRASSE: y}\n---\nJudge.\n",
+            "v1.md:3: labels: ['STRASSE', 'Straße']",
+        ),
+        ("---\nkind: classify\nlabels: {'': x}\n---\nJudge.\n", "v1.md:3: labels: a label is empty"),
+        ("---\nkind: classify\nlabels: {' a': x}\n---\nJudge.\n", "v1.md:3: labels: a label is empty, or has blanks"),
+        ("---\nkind: classify\nlabels: {yes: x, no: y}\n---\nJudge.\n", "v1.md:3: a key is not text to YAML"),
+        ("---\nkind: classify\nlabel: {a: x}\n---\nJudge.\n", "v1.md:3: unknown key 'label'"),
+        ("---\nkind: classify\nlabels: {a: x}\nschema_: {}\n---\nJudge.\n", "v1.md:4: unknown key 'schema_'"),
+        (
+            "---\nkind: classify\nlabels: {a: x}\nschema: {type: object, properties: {b: {}}}\n---\nJudge.\n",
+            "v1.md:2: `schema` belongs to kind extract",
+        ),
+        ("---\nkind: classify\nlabels: {a: x}\nmax_tokens: 0\n---\nJudge.\n", "v1.md:4: max_tokens: "),
+        ("---\nkind: classify\nlabels: {a: x}\neffort: huge\n---\nJudge.\n", "v1.md:4: effort: "),
+        ("---\nkind: extract\n---\nExtract.\n", "v1.md:2: a rubric that extracts needs `schema`"),
+        (extract("{}"), "v1.md:3: schema: it must be of type object"),
+        (extract("{type: array}"), "v1.md:3: schema: it must be of type object"),
+        (extract("{type: object, properties: {}}"), "v1.md:3: schema: it must be of type object"),
+        (extract("{type: object, properties: {id: {type: string}}}"), "v1.md:3: schema: `id` is taken"),
+        (extract("{type: object, properties: {a: string}}"), "v1.md:3: `schema` is not a JSON schema"),
+        (extract("{type: object, properties: {a: {type: strin}}}"), "v1.md:3: `schema` is not a JSON schema"),
+        (extract("{type: object, properties: {a: {pattern: '('}}}"), "v1.md:3: `schema` is not a JSON schema"),
+        (extract("{type: object, properties: {a: {$ref: '#/$defs/x'}}}"), "v1.md:3: `schema` is not a JSON schema"),
+        (extract("{type: object, properties: {a: {const: 2026-01-01}}}"), "v1.md:3: `schema` is not a JSON schema"),
+        (
+            "---\nkind: extract\nlabels: {a: x}\nschema: {type: object, properties: {a: {}}}\n---\nExtract.\n",
+            "v1.md:2: `labels` belong to kind classify",
+        ),
+    ],
+)
+def test_a_defect_is_said_with_file_and_line(text: str, message: str) -> None:
+    fault = refused(text)
+    assert fault.message.startswith(message)
+    if "unknown key" in message:
+        assert fault.hint == "Known here: effort, kind, labels, max_tokens, multi, schema."
+
+
+def test_a_schema_is_never_fetched_from_elsewhere() -> None:
+    fault = refused(extract("{type: object, properties: {a: {$ref: 'http://127.0.0.1:9/x'}}}"))
+    assert "it refers to http://127.0.0.1:9/x, which is not in it" in fault.message
+
+
+# --- the examples ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("title", ["### Example", "### Example 7: a hard one", "### Example\t"])
+def test_examples_are_read_from_either_kind_of_lines(newline: str, title: str) -> None:
+    given = {"content": "# not a heading\n``` nor a fence", "note": None}
+    output = {"labels": ["no"], "confidence": 0.5}
+    text = HEAD + example(output, given).replace("### Example", title) * 2 + "\n## After\n\n```json\n[]\n```\n"
+    found = parse(text.replace("\n", newline))
+    assert found.examples == (rubric.Example(given, output),) * 2
+
+
+def test_a_rubric_needs_no_example() -> None:
+    assert parse(HEAD + "### Examples\n\nnone\n").examples == ()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_an_example_has_two_blocks(count: int) -> None:
+    text = (
+        HEAD + example({"labels": ["no"], "confidence": 1}) + example({"labels": ["no"], "confidence": 1}, count=count)
+    )
+    assert refused(text).message == f"v1.md:17: an example has {count} json blocks, not 2"
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("{", "an example is not JSON"),
+        ("{'labels': []}", "an example is not JSON"),
+        ('{"labels": ["no"], "confidence": NaN}', "NaN is no number of JSON"),
+        ('{"labels": ["\\ud800"], "confidence": 1}', "an example is not JSON"),
+        ("[" * 100_000, "an example is not JSON"),
+        ("[]", "an example's block is not an object"),
+        ({"labels": ["maybe"], "confidence": 1}, "the output of this example breaks the schema"),
+        ({"labels": ["NO"], "confidence": 1}, "the output of this example breaks the schema"),
+        ({"labels": [], "confidence": 1}, "the output of this example breaks the schema"),
+        ({"labels": ["no", "yes please"], "confidence": 1}, "the output of this example breaks the schema"),
+        ({"labels": ["no"], "confidence": 1.1}, "the output of this example breaks the schema"),
+        ({"labels": ["no"]}, "the output of this example breaks the schema"),
+        ({"labels": ["no"], "confidence": 1, "more": 1}, "the output of this example breaks the schema"),
+    ],
+)
+def test_an_example_that_does_not_hold_is_refused_with_its_line(output: object, said: str) -> None:
+    message = refused(HEAD + example(output)).message
+    assert message.startswith("v1.md:7: ")
+    assert said in message
+
+
+# --- schemas --------------------------------------------------------------------------------------------------------
+
+
+def accepts(found: rubric.Rubric, output: object) -> bool:
+    return jsonschema_rs.validator_for(dict(found.schema)).is_valid(output)
+
+
+def test_multi_allows_none_and_several_but_none_twice() -> None:
+    many = parse("---\nkind: classify\nmulti: true\nlabels: {a: x, b: y}\n---\nJudge.\n")
+    assert accepts(many, {"labels": [], "confidence": 0})
+    assert accepts(many, {"labels": ["b", "a"], "confidence": 1})
+    assert not accepts(many, {"labels": ["a", "a"], "confidence": 1})
+    assert many.labels == ("a", "b")
+
+
+def sub_schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every schema inside, itself included."""
+    yield schema
+    for key, inner in schema.items():
+        if key in FIELDS:
+            for value in inner.values():
+                yield from sub_schemas(value)
+        elif key == "items":
+            yield from sub_schemas(inner)
+        elif key == "anyOf":
+            for value in inner:
+                yield from sub_schemas(value)
+
+
+def schemas() -> st.SearchStrategy[Any]:
+    checked_here = st.fixed_dictionaries(
+        {},
+        optional={"minLength": st.just(1), "pattern": st.just("^a"), "format": st.just("date"), "default": st.just(1)},
+    )
+    leaf = (
+        st.builds(
+            lambda kind, more: {"type": kind, **more},
+            st.sampled_from(["string", "number", "boolean", "null"]),
+            checked_here,
+        )
+        | st.booleans()
+    )
+    names = st.sampled_from(["properties", "items", "$defs", "enum", "a", "minimum"])
+    return st.recursive(
+        leaf,
+        lambda inner: st.one_of(
+            st.builds(
+                lambda fields: {"type": "object", "properties": fields}, st.dictionaries(names, inner, min_size=1)
+            ),
+            st.builds(lambda items: {"type": "array", "items": items, "maxItems": 3}, inner),
+            st.builds(lambda options: {"anyOf": options}, st.lists(inner, min_size=1, max_size=2)),
+        ),
+        max_leaves=6,
+    )
+
+
+@given(st.dictionaries(st.sampled_from(["a", "required", "items", "confidence"]), schemas(), min_size=1))
+def test_what_goes_over_the_wire_has_only_the_keywords_of_providers(fields: dict[str, Any]) -> None:
+    found = parse(extract(json.dumps({"type": "object", "properties": fields, "minProperties": 1})))
+    for inner in sub_schemas(found.wire_schema):
+        assert set(inner) <= WIRE_KEYWORDS | {"additionalProperties", "$defs"}
+        if "properties" in inner:
+            assert inner["additionalProperties"] is False
+            assert inner["required"] == list(inner["properties"])
+    verdict = found.wire_schema["properties"]["verdicts"]["items"]
+    assert list(verdict["properties"]) == ["id", *fields]
+
+
+def test_shared_definitions_are_found_from_the_root_of_an_answer() -> None:
+    found = parse(
+        extract("{type: object, properties: {a: {$ref: '#/$defs/x'}}, $defs: {x: {type: string, minLength: 2}}}")
+    )
+    validator = jsonschema_rs.validator_for(dict(found.wire_schema))
+    assert validator.is_valid({"verdicts": [{"id": "1", "a": "text"}]})
+    assert not validator.is_valid({"verdicts": [{"id": "1", "a": 5}]})
+    assert found.wire_schema["$defs"] == {"x": {"type": "string"}}
+    assert not accepts(found, {"a": "t"})
+
+
+# --- the system prompt ----------------------------------------------------------------------------------------------
+
+
+def test_the_system_prompt_holds_prompt_labels_and_examples_and_is_the_same_every_time() -> None:
+    text = HEAD + example({"labels": ["no"], "confidence": 1})
+    system = parse(text).system
+    assert system == parse(text).system
+    assert system.startswith("Judge.\n")
+    assert "- `yes please`: wants" in system
+    assert '{"labels": ["no"], "confidence": 1}' in system
+    assert "kind: classify" not in system
+
+
+def test_a_byte_order_mark_is_no_part_of_the_prompt() -> None:
+    assert parse("\ufeff" + HEAD).system == parse(HEAD).system

@@ -1,0 +1,40 @@
+"""How a request reaches a model. A backend is one module here, found by its name, with
+`open_backend(config, rubric) -> Backend`; the shared contract tests pick it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Protocol
+
+from waves.errors import ConfigurationError
+from waves.models import Answer, Ask, Outcome
+from waves.project import BackendConfig
+from waves.rubric import Rubric
+
+
+class Backend(Protocol):
+    """One connection to a model, used by many requests at once in one event loop.
+
+    `ask` calls `received` at most once, before it looks into the answer and before it returns; then it returns an
+    outcome that names each item at most once. It sends one request and never repeats it. It raises nothing but
+    cancellation: whatever a provider does is an outcome.
+    """
+
+    async def ask(self, ask: Ask, received: Callable[[Answer], None]) -> Outcome: ...
+
+    async def close(self) -> None: ...
+
+
+def open_backend(config: BackendConfig, rubric: Rubric) -> Backend:
+    """The backend of this kind. Raises ConfigurationError where there is none, or none that answers requests."""
+    try:
+        module = import_module(f"{__name__}.{config.kind}")
+        opened: Backend = module.open_backend(config, rubric)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ConfigurationError(
+            f"backend {config.name}: no requests can be sent through kind {config.kind}",
+            "set its kind to anthropic in waves.yaml",
+        ) from error
+    return opened

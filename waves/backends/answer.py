@@ -1,0 +1,134 @@
+"""A raw answer of the Messages API → what may be stored of it, item by item.
+
+Pure: the same raw text gives the same outcome in a worker and in a rescue. Only `end_turn` is storable. An item is
+labelled if its id stands in the answer exactly once with a verdict that holds against the rubric's schema; every other
+item that was asked for is rejected with a reason. Reasons are ours alone: no text of a row or of an answer is in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from waves.backends.parse import NotJsonError, climb
+from waves.backends.verdict import Checker, InvalidVerdictError
+from waves.models import Answered, Discarded, Labelled, Outcome, ParseRung, Rejected, Retryable, Usage
+from waves.rubric import Rubric
+
+Envelope = Mapping[str, Any] | None
+"""The message around the text, or None where the answer is something else."""
+
+_checker = lru_cache(maxsize=8)(Checker)
+
+
+def interpret(raw: str, rubric: Rubric, short_ids: Sequence[str], strict: bool) -> Outcome:
+    """What `raw`, the body of an answer with status 200, says about the items that were asked for."""
+    return judge(read_envelope(raw), rubric, short_ids, strict)
+
+
+def read_envelope(raw: str) -> Envelope:
+    try:
+        message = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def usage_of(envelope: Envelope) -> Usage:
+    """The tokens that the provider counted, None where it did not say."""
+    usage = (envelope or {}).get("usage")
+    if not isinstance(usage, dict):
+        return Usage()
+    names = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    return Usage(*(count if isinstance(count := usage.get(name), int) else None for name in names))
+
+
+def judge(envelope: Envelope, rubric: Rubric, short_ids: Sequence[str], strict: bool) -> Outcome:
+    """As `interpret`, of an answer whose envelope was read before."""
+    if envelope is None:
+        return _reject_all(short_ids, "the answer is not a message of the Messages API")
+    if (stopped := _stopped_early(envelope.get("stop_reason"), short_ids)) is not None:
+        return stopped
+    try:
+        document, rung = climb(_text(envelope))
+    except NotJsonError as error:
+        return _reject_all(short_ids, str(error))
+    return _sort_out(_verdicts(document), _checker(rubric), short_ids, "retried" if strict else rung)
+
+
+def _stopped_early(stop_reason: object, short_ids: Sequence[str]) -> Outcome | None:
+    match stop_reason:
+        case "end_turn":
+            return None
+        case "max_tokens":
+            return Retryable("truncated", "the answer reached max_tokens")
+        case "refusal":
+            return Discarded("refused", "the model refused")
+        case "stop_sequence" | "tool_use" | "pause_turn" | "model_context_window_exceeded":
+            return _reject_all(short_ids, f"the answer stopped with {stop_reason}")
+        case _:
+            return _reject_all(short_ids, "the answer has no stop reason that we know")
+
+
+def _text(envelope: Mapping[str, Any]) -> str:
+    content = envelope.get("content")
+    blocks = (
+        [b for b in content if isinstance(b, dict) and b.get("type") == "text"] if isinstance(content, list) else []
+    )
+    return "".join(text for block in blocks if isinstance(text := block.get("text"), str))
+
+
+def _verdicts(document: object) -> list[Mapping[str, Any]] | None:
+    """The verdicts of an answer: under `verdicts`, or the bare list, or the only one."""
+    match document:
+        case {"verdicts": list() as found}:
+            pass
+        case list() as found:
+            pass
+        case {"id": _}:
+            found = [document]
+        case _:
+            return None
+    return [verdict for verdict in found if isinstance(verdict, dict)]
+
+
+def _sort_out(
+    verdicts: list[Mapping[str, Any]] | None, checker: Checker, short_ids: Sequence[str], parse: ParseRung
+) -> Outcome:
+    if verdicts is None:
+        return _reject_all(short_ids, "the answer holds no verdicts")
+    by_id = {_id(verdict): verdict for verdict in verdicts}
+    times = Counter(_id(verdict) for verdict in verdicts)
+    foreign = len(set(times) - set(short_ids))
+    labelled: list[Labelled] = []
+    rejected: list[Rejected] = []
+    for short_id in short_ids:
+        if times[short_id] != 1:
+            rejected.append(Rejected(short_id, _why_not_once(times[short_id], foreign)))
+            continue
+        try:
+            output, confidence = checker.accept(by_id[short_id])
+        except InvalidVerdictError as error:
+            rejected.append(Rejected(short_id, str(error)))
+        else:
+            labelled.append(Labelled(short_id, output, confidence, parse))
+    return Answered(tuple(labelled), tuple(rejected))
+
+
+def _id(verdict: Mapping[str, Any]) -> str:
+    """Ids are text; a model that writes the number means the same."""
+    short_id = verdict.get("id")
+    return str(short_id) if isinstance(short_id, str | int) and not isinstance(short_id, bool) else ""
+
+
+def _why_not_once(times: int, foreign: int) -> str:
+    if times:
+        return f"the answer holds {times} verdicts for this item"
+    return "the answer leaves this item out" + (f" and names {foreign} that were not asked for" if foreign else "")
+
+
+def _reject_all(short_ids: Sequence[str], reason: str) -> Answered:
+    return Answered(rejected=tuple(Rejected(short_id, reason) for short_id in short_ids))

@@ -1,0 +1,189 @@
+"""What the SDK raises → an outcome: one table by class, and one by `.type` for classes that leave it open.
+
+Never by message text, whose wording changes and which may quote the request. Reasons hold the class, the HTTP status
+and the provider's own codes, nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import anthropic
+
+from waves.models import Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.project import BackendConfig
+
+Rule = Callable[[anthropic.AnthropicError, BackendConfig], Outcome]
+
+LONGEST_SNOOZE = timedelta(days=32)
+"""A spend limit lasts until the end of a month at most; what says more than this is broken."""
+
+_LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
+_PLAIN = re.compile(r"[a-z0-9_.-]{1,60}")
+
+
+def outcome_of(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    """The outcome of the first rule that applies: billing and the like by type, then the nearest class in the table."""
+    if isinstance(error, anthropic.APIStatusError) and error.type in BY_TYPE:
+        return BY_TYPE[error.type](error, config)
+    return next(BY_CLASS[base] for base in type(error).__mro__ if base in BY_CLASS)(error, config)
+
+
+def _outage(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Retryable("outage", _describe(error))
+
+
+def _broken_connection(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Retryable("outage", _describe(error), maybe_paid=not _never_connected(error))
+
+
+def _timeout(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Retryable("timeout", _describe(error), maybe_paid=True)
+
+
+def _rate_limit(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    assert isinstance(error, anthropic.APIStatusError)  # noqa: S101 - the table says so
+    return Snoozed(reset_time(error.response.headers, datetime.now(UTC)), _describe(error))
+
+
+def _spend_limit(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Snoozed(None, f"{_describe(error)}: the spend limit is reached")
+
+
+def _invalid(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Discarded("invalid", _describe(error))
+
+
+def _key(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return Fatal(
+        "credentials",
+        f"backend {config.name}: the provider refuses the API key ({_describe(error)})",
+        f"put a valid key with the right to use {', '.join(config.models)} into {config.api_key_env}",
+    )
+
+
+def _billing(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return Fatal(
+        "credentials",
+        f"backend {config.name}: the provider asks for payment ({_describe(error)})",
+        f"settle the billing of the account whose key is in {config.api_key_env}",
+    )
+
+
+def _configuration(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return Fatal(
+        "configuration",
+        f"backend {config.name}: the provider does not know this address or model ({_describe(error)})",
+        f"check base_url and models ({', '.join(config.models)}) of this backend in waves.yaml",
+    )
+
+
+def _refused_by_sdk(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return Fatal(
+        "configuration",
+        f"backend {config.name}: the SDK cannot send this request ({_describe(error)})",
+        "upgrade the package `anthropic`, or report this with the line above",
+    )
+
+
+BY_CLASS: Mapping[type[BaseException], Rule] = {
+    anthropic.APIConnectionError: _broken_connection,
+    anthropic.APITimeoutError: _timeout,
+    anthropic.BadRequestError: _invalid,
+    anthropic.AuthenticationError: _key,
+    anthropic.PaymentRequiredError: _billing,
+    anthropic.LinkedOrganizationSpendLimitReachedError: _spend_limit,
+    anthropic.PermissionDeniedError: _key,
+    anthropic.NotFoundError: _configuration,
+    anthropic.RequestTimeoutError: _outage,
+    anthropic.ConflictError: _outage,
+    anthropic.PreconditionFailedError: _invalid,
+    anthropic.ContentTooLargeError: _invalid,
+    anthropic.UnprocessableEntityError: _invalid,
+    anthropic.RateLimitError: _rate_limit,
+    anthropic.EnforcedSpendLimitReachedError: _spend_limit,
+    anthropic.ContractSpendLimitReachedError: _spend_limit,
+    anthropic.RequestHeaderFieldsTooLargeError: _configuration,
+    anthropic.ClientClosedRequestError: _outage,
+    anthropic.InternalServerError: _outage,
+    # A status that the SDK has no class for: a redirect, a method that is not allowed, a proxy's own page.
+    anthropic.APIStatusError: _configuration,
+    anthropic.APIResponseValidationError: _broken_connection,
+    # What says nothing about a provider: the SDK will not send this, or was used for something that we never do.
+    anthropic.AnthropicError: _refused_by_sdk,
+}
+
+BY_TYPE: Mapping[str | None, Rule] = {"billing_error": _billing, "authentication_error": _key}
+
+
+def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """When a 429 ends, from `retry-after` or the `anthropic-ratelimit-*` headers; None where they do not say. Never in
+    the past, never further ahead than LONGEST_SNOOZE."""
+    said = _retry_after(headers.get("retry-after"), now) or _latest_reset(headers)
+    if said is None:
+        return None
+    return min(max(said, now + timedelta(seconds=1)), now + LONGEST_SNOOZE)
+
+
+def _retry_after(value: str | None, now: datetime) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return now + timedelta(seconds=min(float(value), LONGEST_SNOOZE.total_seconds()))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return _aware(parsedate_to_datetime(value))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _latest_reset(headers: Mapping[str, str]) -> datetime | None:
+    """The reset of the subscription's window, else the last one among the limits that are used up (or among all)."""
+    if (unified := _epoch(headers.get("anthropic-ratelimit-unified-reset"))) is not None:
+        return unified
+    used_up = [n for n in _LIMITS if headers.get(f"anthropic-ratelimit-{n}-remaining") == "0"]
+    resets = (_rfc3339(headers.get(f"anthropic-ratelimit-{n}-reset")) for n in used_up or _LIMITS)
+    return max((reset for reset in resets if reset is not None), default=None)
+
+
+def _epoch(value: str | None) -> datetime | None:
+    try:
+        return None if value is None else datetime.fromtimestamp(float(value), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _rfc3339(value: str | None) -> datetime | None:
+    try:
+        return None if value is None else _aware(datetime.fromisoformat(value))
+    except ValueError:
+        return None
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether the connection itself failed, so that no request can have reached the provider."""
+    import aiohttp
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, aiohttp.ClientConnectorError):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def _describe(error: anthropic.AnthropicError) -> str:
+    """`OverloadedError, HTTP 529, overloaded_error`. Codes are the provider's words: only plain ones are passed on."""
+    words = [type(error).__name__]
+    if isinstance(error, anthropic.APIStatusError):
+        words += [f"HTTP {error.status_code}"]
+        words += [code for code in (error.type, error.error_code) if isinstance(code, str) and _PLAIN.fullmatch(code)]
+    return ", ".join(words)

@@ -1,0 +1,17 @@
+"""Whether a backend's key can be used at all; told before anything is sent, and without importing an SDK."""
+
+from __future__ import annotations
+
+from waves.models import Fatal
+from waves.project import BackendConfig
+
+
+def unusable(config: BackendConfig) -> Fatal | None:
+    """What makes every request hopeless before the first is sent: no key, or one that no header can carry."""
+    hint = f"set {config.api_key_env} in the environment of this command and of cron"
+    if not config.api_key:
+        return Fatal("credentials", f"backend {config.name}: no API key: {config.api_key_env} is not set", hint)
+    if not (config.api_key.isascii() and config.api_key.isprintable() and " " not in config.api_key):
+        message = f"backend {config.name}: {config.api_key_env} holds blanks, line breaks or letters that no key has"
+        return Fatal("credentials", message, hint)
+    return None

@@ -1,0 +1,168 @@
+"""The text of an answer → a Python value, by the parse ladder: strict JSON, then without what surrounds it, then as a
+Python literal, then with stray quotes escaped. No rung drops or invents a character of the document, and none runs it.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import tokenize
+import warnings
+from collections.abc import Callable
+from typing import Literal, NoReturn
+
+Rung = Literal["strict", "fenced", "repaired"]
+
+_LONGEST_LITERAL = 200_000
+_FAULTS = (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError)
+
+
+class NotJsonError(ValueError):
+    """No rung of the ladder reads this text."""
+
+
+def climb(text: str) -> tuple[object, Rung]:
+    """The value and the rung that read it. Raises NotJsonError, and nothing else."""
+    core = _without_surroundings(text)
+    rungs: tuple[tuple[Rung, str, Callable[[str], object]], ...] = (
+        ("strict", text, _strict),
+        ("fenced", core, _strict),
+        ("repaired", core, _python_literal),
+        ("repaired", core, _with_quotes_escaped),
+    )
+    for rung, candidate, read in rungs:
+        try:
+            return read(candidate), rung
+        except _FAULTS:
+            continue
+    raise NotJsonError("the answer is not JSON")
+
+
+def _strict(text: str) -> object:
+    value: object = _DECODER.decode(text)
+    return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+_LENIENT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, strict=False)
+"""Takes line breaks inside strings as they are."""
+
+
+def _without_surroundings(text: str) -> str:
+    """From the first bracket to the last: drops code fences and prose around one document. Two documents stay two,
+    and fail."""
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    end = max(text.rfind("}"), text.rfind("]"))
+    return text[min(starts) : end + 1] if starts and end >= 0 else text
+
+
+# --- Python literals ------------------------------------------------------------------------------------------------
+
+
+def _python_literal(text: str) -> object:
+    """`{'labels': ['question'], 'sure': True}`. Only what JSON has: no tuples, sets, bytes, calls or names."""
+    if len(text) > _LONGEST_LITERAL:
+        raise ValueError("too long for the Python parser")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _keeps_every_character(text)
+        tree = ast.parse(text, mode="eval")
+    _check(tree.body)
+    value: object = ast.literal_eval(tree)
+    return value
+
+
+def _keeps_every_character(text: str) -> None:
+    """Python drops comments, and joins `"a""b"`: where that is a stray quote, the text would change its meaning."""
+    before: tokenize.TokenInfo | None = None
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in {tokenize.NL, tokenize.NEWLINE}:
+            continue
+        joined = before is not None and before.type == token.type == tokenize.STRING
+        unusual = token.type == tokenize.STRING and (token.string[0] not in "'\"" or token.string[:3] in {"'''", '"""'})
+        if token.type == tokenize.COMMENT or joined or unusual:
+            raise ValueError("not a plain literal")
+        before = token
+
+
+def _check(node: ast.expr) -> None:
+    match node:
+        case ast.Constant(value=str() | bool() | int() | float() | None):
+            pass
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
+            pass
+        case ast.List(elts=elements):
+            for element in elements:
+                _check(element)
+        case ast.Dict(keys=keys, values=values):
+            names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+            if len(names) != len(keys) or len(set(names)) != len(names):
+                raise ValueError("a key is no text, or stands twice")
+            for value in values:
+                _check(value)
+        case _:
+            raise ValueError("not a literal that JSON has")
+
+
+# --- stray quotes ---------------------------------------------------------------------------------------------------
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_AFTER_KEY = re.compile(r"\s*:")
+_AFTER_VALUE = re.compile(r"\s*(?:,\s*" + _STRING + r"\s*:|\}\s*(?:[,\]}]|\Z))", re.DOTALL)
+_AFTER_ELEMENT = re.compile(r'\s*(?:,\s*["{\[\-\dtfn]|\]\s*(?:[,\]}]|\Z))')
+
+
+def _with_quotes_escaped(text: str) -> object:
+    value: object = _LENIENT.decode(escape_stray_quotes(text))
+    return value
+
+
+def escape_stray_quotes(text: str) -> str:
+    """The same text with a backslash before each quote that stands inside a string and does not end it. Every
+    character stays, in order; only backslashes are added.
+
+    A quote ends a string where the document goes on behind it: a colon after a key; a comma and the next key, or a
+    closing brace, after a value; a comma and the next element, or a closing bracket, in a list.
+    """
+    out: list[str] = []
+    open_brackets: list[str] = []
+    ends: re.Pattern[str] | None = None  # of the string that we are in
+    before = ""  # the last character outside strings that is not blank
+    escaped = False
+    for at, character in enumerate(text):
+        if ends is not None:
+            if character == '"' and not escaped:
+                if ends.match(text, at + 1):
+                    ends, before = None, '"'
+                else:
+                    out.append("\\")
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            ends, escaped = _end_of_string(open_brackets, before), False
+        elif not character.isspace():
+            before = character
+            if character in "{[":
+                open_brackets.append(character)
+            elif character in "}]" and open_brackets:
+                open_brackets.pop()
+        out.append(character)
+    return "".join(out)
+
+
+def _end_of_string(open_brackets: list[str], before: str) -> re.Pattern[str]:
+    if not open_brackets or open_brackets[-1] == "[":
+        return _AFTER_ELEMENT
+    return _AFTER_VALUE if before == ":" else _AFTER_KEY

@@ -1,0 +1,60 @@
+"""`Ask` + `Rubric` → the bytes of one request of the Messages API.
+
+The system prompt and the output schema are the same bytes in every request of a wave, so that the provider's cache
+holds; they are encoded once. Row text goes into one JSON document in the user message and nowhere else; in it `@` is
+written as an escape, because some clients read a file where a text names one so.
+"""
+
+from __future__ import annotations
+
+import json
+
+from waves.models import Ask
+from waves.rubric import Rubric
+
+STRICTER = (
+    "An earlier answer about these items could not be used. Answer with exactly one JSON document that follows the "
+    "schema: one verdict for each id, each id once, labels spelled exactly as in the schema, double quotes inside "
+    "strings escaped, and no text before or after the document."
+)
+"""Our own words for a second try. They stand in the user message, so that the system prompt stays as it is."""
+
+_FIXED_TOKENS = 256
+_TOKENS_PER_ITEM = {"classify": 128, "extract": 1024}
+_MOST_TOKENS = 32_000
+
+
+def max_tokens(rubric: Rubric, ask: Ask) -> int:
+    """The tokens that the answer may take: as asked, else the rubric's, else enough for the number of items."""
+    derived = min(_MOST_TOKENS, _FIXED_TOKENS + _TOKENS_PER_ITEM[rubric.kind] * len(ask.items))
+    return ask.max_tokens or rubric.max_tokens or derived
+
+
+def document(ask: Ask) -> str:
+    """The user message: `{"items": [{"id": "1", "input": {…}}, …]}`, in ASCII."""
+    items = [{"id": short_id, "input": dict(columns)} for short_id, columns in ask.items]
+    return json.dumps({"items": items}, separators=(",", ":")).replace("@", "\\u0040")
+
+
+class Prompt:
+    """Renders requests for one rubric."""
+
+    def __init__(self, rubric: Rubric) -> None:
+        output: dict[str, object] = {"format": {"type": "json_schema", "schema": rubric.wire_schema}}
+        if rubric.effort is not None:
+            output["effort"] = rubric.effort
+        system = [{"type": "text", "text": rubric.system, "cache_control": {"type": "ephemeral"}}]
+        self._rubric = rubric
+        self._fixed = f'"system":{_encode(system)},"output_config":{_encode(output)}'
+
+    def body(self, ask: Ask) -> bytes:
+        content: object = document(ask)
+        if ask.strict:
+            content = [{"type": "text", "text": content}, {"type": "text", "text": STRICTER}]
+        head = f'{{"model":{_encode(ask.model)},"max_tokens":{max_tokens(self._rubric, ask)}'
+        messages = f'"messages":[{{"role":"user","content":{_encode(content)}}}]}}'
+        return f"{head},{self._fixed},{messages}".encode("ascii")
+
+
+def _encode(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,203 @@
+"""The provider behind the HTTP: takes a request, decides by the scenario what becomes of it, and keeps the books.
+
+`arrive` reads a request, `plan` decides and writes its answer down; the server only waits and delivers. Knows no
+sockets, so what it does is a function of the scenario, the seed and the order of requests.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Literal
+
+from waves.rehearsal import replies, verdicts
+from waves.rehearsal.faults import ITEM_FAULTS, STATUS_FAULTS, Decision, Dice, decide
+from waves.rehearsal.limits import Limits
+from waves.rehearsal.protocol import LARGEST_REQUEST, Asked, ProtocolError, read_request
+from waves.rehearsal.record import Turn
+from waves.rehearsal.scenarios import Fault, Scenario
+from waves.rehearsal.usage import PromptCache, count_tokens, size, tokens
+
+MESSAGES = "/v1/messages"
+COUNT = "/v1/messages/count_tokens"
+MODELS = "/v1/models"
+_METHODS = {MESSAGES: "POST", COUNT: "POST", MODELS: "GET"}
+
+# Where a forced tool is answered with text instead: an object could not carry these.
+_ONLY_IN_TEXT: frozenset[Fault] = frozenset(
+    {"truncated", "code_fence", "prose", "python_literal", "unescaped_quote", "lone_surrogate"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send, and when: `latency` seconds after the arrival. One piece goes out with its length, several as a
+    stream. `ending`: hang = send nothing; reset = send half and reset; die = the process ends at once."""
+
+    status: int
+    pieces: tuple[bytes, ...]
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    latency: float = 0.0
+    ending: Literal["answer", "hang", "reset", "die"] = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that has arrived: as it will be recorded, and as it was understood, or why not."""
+
+    turn: Turn
+    body: bytes
+    asked: Asked | ProtocolError | None
+
+
+class Desk:
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._limits = Limits(scenario)
+        self._cache = PromptCache(scenario.cache_minimum, scenario.cache_ttl)
+        self._run = secrets.token_hex(4)  # tells the requests of two servers apart that share a record
+        self._arrivals = 0
+        self._messages = 0
+        self._first = 0.0
+        self._seen: Counter[bytes] = Counter()
+        self._chancy = bool(scenario.faults or scenario.latency.kind != "fixed")
+
+    def arrive(self, method: str, path: str, headers: Mapping[str, str], body: bytes, in_flight: int) -> Visit:
+        self._arrivals += 1
+        turn = Turn(f"req_{self._run}{self._arrivals:08d}", path, time.time(), in_flight)
+        try:
+            asked = self._understand(method, path, headers, body)
+        except ProtocolError as error:
+            return Visit(turn, body, error)
+        if asked is not None:
+            turn.model, turn.stream, turn.system, turn.items = asked.model, asked.stream, asked.system, asked.items
+        return Visit(turn, body, asked)
+
+    def plan(self, visit: Visit) -> Plan:
+        turn = visit.turn
+        match visit.asked:
+            case ProtocolError() as error:
+                return self._refuse(turn, error, {})
+            case None:
+                return self._reply(turn, replies.models_json(), {})
+            case Asked() as asked if turn.path == COUNT:
+                return self._reply(turn, b'{"input_tokens": %d}' % count_tokens(asked.segments), {})
+            case Asked() as asked:
+                return self._plan_message(turn, asked, visit.body)
+
+    def _understand(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Asked | None:
+        if len(body) > LARGEST_REQUEST:
+            raise ProtocolError(413, "Request exceeds the maximum size")
+        if _METHODS.get(path) != method:
+            raise ProtocolError(404, "Not found")
+        key = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
+        if not key or key in self._scenario.invalid_keys:
+            raise ProtocolError(401, "invalid bearer token")
+        if path == MODELS:
+            return None
+        return read_request(body, headers.get("anthropic-version", ""), counting=path == COUNT)
+
+    def _plan_message(self, turn: Turn, asked: Asked, body: bytes) -> Plan:
+        now = time.monotonic()
+        self._first = self._first or now
+        self._messages += 1
+        if self._scenario.dies_after is not None and self._messages > self._scenario.dies_after:
+            return Plan(0, (), ending="die")
+        decision = decide(
+            self._scenario,
+            self._dice(body),
+            model=asked.model,
+            items=asked.items,
+            number=self._messages,
+            elapsed=now - self._first,
+        )
+        if decision.cause != "down":
+            try:
+                self._limits.admit(len(asked.items) or 1, turn.started)
+            except ProtocolError as error:
+                turn.fault, turn.cause = "429", "quota"
+                return self._refuse(turn, error, self._with_retry_after(turn, self._limits.retry_after(turn.started)))
+        turn.fault, turn.cause = decision.fault, decision.cause
+        turn.item_faults = dict(decision.items)
+        return self._carry_out(turn, asked, decision)
+
+    def _dice(self, body: bytes) -> Dice:
+        if not self._chancy:
+            return Dice(self._seed, b"", 0)
+        digest = blake2b(body, digest_size=16).digest()
+        self._seen[digest] += 1
+        return Dice(self._seed, digest, self._seen[digest])
+
+    def _carry_out(self, turn: Turn, asked: Asked, decision: Decision) -> Plan:
+        fault, latency = decision.fault, decision.latency
+        if fault in STATUS_FAULTS:
+            error = ProtocolError(int(fault), f"The rehearsal was told to answer {fault}")
+            retry_after = self._scenario.retry_after if fault in {"429", "503", "529"} else None
+            return self._refuse(turn, error, self._with_retry_after(turn, retry_after), latency)
+        if fault == "hang":
+            return Plan(0, (), ending="hang")
+        if fault == "html":
+            return Plan(200, (replies.WEB_PAGE,), "text/html", self._limits.headers(turn.started), latency)
+        if fault == "empty_object":
+            return Plan(200, (b"{}",), headers=self._limits.headers(turn.started), latency=latency)
+        message = self._message(turn, asked, decision)
+        headers = self._limits.headers(turn.started)
+        ending: Literal["answer", "reset"] = "reset" if fault == "reset" else "answer"
+        if asked.stream:
+            return Plan(200, tuple(replies.message_events(message)), "text/event-stream", headers, latency, ending)
+        return Plan(200, (replies.message_json(message),), headers=headers, latency=latency, ending=ending)
+
+    def _message(self, turn: Turn, asked: Asked, decision: Decision) -> replies.Message:
+        content, output_tokens, stop_reason = self._content(asked, decision)
+        billed = self._cache.bill(asked.model, asked.segments, turn.started)
+        self._limits.book(billed.total, output_tokens)
+        turn.input_tokens, turn.output_tokens = billed.uncached, output_tokens
+        turn.cache_write_tokens, turn.cache_read_tokens = billed.written, billed.read
+        return replies.Message(
+            message_id=turn.request_id.replace("req_", "msg_"),
+            model=replies.model_name(asked.model),
+            content=content,
+            stop_reason=stop_reason,
+            billed=billed,
+            output_tokens=output_tokens,
+        )
+
+    def _content(self, asked: Asked, decision: Decision) -> tuple[str | tuple[str, dict[str, object]], int, str]:
+        """The content, its tokens and the stop reason."""
+        if decision.fault == "refusal":
+            return "", 1, "refusal"
+        answer = verdicts.answer(asked, brain=self._scenario.brain)
+        if answer is None:
+            text = verdicts.PLAIN_TEXT
+        else:
+            if decision.fault in ITEM_FAULTS:
+                answer = verdicts.spoil(answer, decision.items or (("", decision.fault),), asked.schema)
+            text = verdicts.render(answer, decision.fault)
+        n_tokens = max(1, tokens(size(text)))
+        if n_tokens > asked.max_tokens:
+            return text[: asked.max_tokens * 4], asked.max_tokens, "max_tokens"
+        if decision.fault == "max_tokens":
+            return text, n_tokens, "max_tokens"
+        faults = {decision.fault, *(fault for _, fault in decision.items)}
+        if asked.tool is None or answer is None or faults & _ONLY_IN_TEXT:
+            return text, n_tokens, "end_turn"
+        return (asked.tool, answer), n_tokens, "tool_use"
+
+    def _with_retry_after(self, turn: Turn, seconds: float | None) -> Mapping[str, str]:
+        headers = dict(self._limits.headers(turn.started))
+        if seconds is not None:
+            headers["retry-after"] = f"{seconds:g}"
+        return headers
+
+    def _refuse(self, turn: Turn, error: ProtocolError, headers: Mapping[str, str], latency: float = 0.0) -> Plan:
+        body = replies.error_json(error.status, error.message, turn.request_id, error.error_code)
+        return Plan(error.status, (body,), headers=headers, latency=latency)
+
+    def _reply(self, turn: Turn, body: bytes, headers: Mapping[str, str]) -> Plan:
+        return Plan(200, (body,), headers=headers or self._limits.headers(turn.started))

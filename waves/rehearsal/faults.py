@@ -1,0 +1,124 @@
+"""Scenario → what happens to one request. Pure functions of the seed and of what they are handed, so a run repeats.
+
+Chance is keyed by the request's body and by how many times the same body came before: the order in which concurrent
+requests happen to arrive changes nothing, and a second try of the same request throws the dice anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import Any, Literal
+
+from waves.rehearsal.scenarios import Down, Fault, Scenario
+
+Cause = Literal["down", "quota", "poison", "share"]
+
+# Faults of single verdicts: they hit the marked items, or one item drawn by chance, and leave the others alone.
+ITEM_FAULTS: frozenset[Fault] = frozenset(
+    {
+        "unescaped_quote",
+        "missing_id",
+        "duplicate_id",
+        "foreign_id",
+        "label_case",
+        "unknown_label",
+        "lone_surrogate",
+        "nul",
+    }
+)
+STATUS_FAULTS: frozenset[Fault] = frozenset(
+    {"400", "401", "402", "403", "404", "413", "429", "500", "503", "504", "529"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with one request. `items` maps the ids of the verdicts to be spoiled to the way; `latency` counts
+    from the arrival, in seconds."""
+
+    latency: float = 0.0
+    fault: Fault | None = None
+    cause: Cause | None = None
+    items: tuple[tuple[str, Fault], ...] = field(default=())
+
+
+class Dice:
+    """Chance for one request: `roll(name)` is uniform in [0, 1) and depends on nothing but the key and the name."""
+
+    def __init__(self, seed: int, body: bytes, repetition: int) -> None:
+        self._key = hashlib.blake2b(b"%d|%d|" % (seed, repetition) + body, digest_size=32).digest()
+
+    def roll(self, name: str) -> float:
+        digest = hashlib.blake2b(name.encode(), key=self._key, digest_size=8).digest()
+        return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
+
+
+def decide(
+    scenario: Scenario,
+    dice: Dice,
+    *,
+    model: str,
+    items: Iterable[tuple[str, Any]],
+    number: int,
+    elapsed: float,
+) -> Decision:
+    """The first that applies: away, poison, chance. `number` counts requests from 1; `elapsed` is in seconds since
+    the first one. The quota is not decided here: it depends on what others used up."""
+    latency = _latency(scenario, dice)
+    for down in scenario.down:
+        if _is_down(down, model, number, elapsed):
+            return Decision(latency, down.fault, "down")
+    items = tuple(items)
+    poisoned = tuple((item_id, fault) for item_id, given in items if (fault := _poison(scenario, given)))
+    whole = next((fault for _, fault in poisoned if fault not in ITEM_FAULTS), None)
+    if whole:
+        return Decision(latency, whole, "poison")
+    if poisoned:
+        return Decision(latency, poisoned[0][1], "poison", poisoned)
+    fault = _draw(scenario, dice)
+    if fault in ITEM_FAULTS and items:
+        victim = items[int(dice.roll("victim") * len(items))][0]
+        return Decision(latency, fault, "share", ((victim, fault),))
+    return Decision(latency, fault, "share" if fault else None)
+
+
+def _is_down(down: Down, model: str, number: int, elapsed: float) -> bool:
+    if down.models and model not in down.models:
+        return False
+    position = number if down.unit == "requests" else elapsed
+    return down.start <= position and (down.end is None or position < down.end)
+
+
+def _latency(scenario: Scenario, dice: Dice) -> float:
+    latency = scenario.latency
+    match latency.kind:
+        case "fixed":
+            return latency.a
+        case "uniform":
+            return latency.a + dice.roll("latency") * (latency.b - latency.a)
+        case "lognormal":
+            # the middle of the draw's cell: 0 itself has no quantile
+            deviation = NormalDist().inv_cdf(min(max(dice.roll("latency"), 1e-12), 1 - 1e-12))
+            return min(latency.longest, latency.a * math.exp(latency.b * deviation))
+
+
+def _poison(scenario: Scenario, given: object) -> Fault | None:
+    if not scenario.poison:
+        return None
+    texts = [value for value in given.values() if isinstance(value, str)] if isinstance(given, dict) else [str(given)]
+    return next((poison.fault for poison in scenario.poison if any(poison.marker in text for text in texts)), None)
+
+
+def _draw(scenario: Scenario, dice: Dice) -> Fault | None:
+    if not scenario.faults:
+        return None
+    left = dice.roll("fault")
+    for fault, share in scenario.faults.items():
+        if left < share:
+            return fault
+        left -= share
+    return None

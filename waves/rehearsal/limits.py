@@ -1,0 +1,93 @@
+"""The provider's books: the quota window that refuses, and the figures of the `anthropic-ratelimit-*` headers.
+
+Time is handed in as epoch seconds. A window opens with the first request after the last one ended.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from waves.rehearsal.protocol import ProtocolError
+from waves.rehearsal.scenarios import Quota, Scenario
+
+_MINUTE = 60.0
+
+
+@dataclass(slots=True)
+class Window:
+    ends: float = 0.0
+    requests: int = 0
+    used: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Limits:
+    """Without a quota the headers describe a minute that never refuses; with one, they describe its window: the
+    figures that are not its own unit shrink in proportion to what is left of it."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._quota: Quota | None = scenario.quota
+        self._requests = scenario.requests_per_minute
+        self._input = scenario.input_tokens_per_minute
+        self._output = scenario.output_tokens_per_minute
+        self._window = Window()
+        self._reset = ""
+
+    def admit(self, n_items: int, now: float) -> None:
+        """Books a request. Raises ProtocolError(429) when the window's capacity is used up; a request that is larger
+        than the whole capacity passes as the first of its window, or it would never pass."""
+        window = self._current(now)
+        quota = self._quota
+        if quota is not None:
+            wanted = n_items if quota.unit == "items" else 1
+            if window.used and window.used + wanted > quota.capacity:
+                raise ProtocolError(429, "The quota of this window is used up", quota.error_code)
+            window.used += wanted
+        window.requests += 1
+
+    def book(self, input_tokens: int, output_tokens: int) -> None:
+        self._window.input_tokens += input_tokens
+        self._window.output_tokens += output_tokens
+
+    def retry_after(self, now: float) -> int | None:
+        """Whole seconds until the quota's window ends; None where the provider would not say."""
+        if self._quota is None or self._quota.error_code is not None:
+            return None
+        return max(1, math.ceil(self._window.ends - now))
+
+    def headers(self, now: float) -> Mapping[str, str]:
+        window = self._current(now)
+        quota = self._quota
+        left = 1.0 if quota is None else max(0.0, 1 - window.used / quota.capacity)
+        requests = (self._requests, self._requests - window.requests)
+        if quota is not None and quota.unit == "requests":
+            requests = (quota.capacity, quota.capacity - window.used)
+        elif quota is not None:
+            requests = (self._requests, int(self._requests * left))
+        families = (
+            ("requests", *requests),
+            (
+                "tokens",
+                total := self._input + self._output,
+                int(total * left) - window.input_tokens - window.output_tokens,
+            ),
+            ("input-tokens", self._input, int(self._input * left) - window.input_tokens),
+            ("output-tokens", self._output, int(self._output * left) - window.output_tokens),
+        )
+        found = {}
+        for name, limit, remaining in families:
+            found[f"anthropic-ratelimit-{name}-limit"] = str(limit)
+            found[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, remaining))
+            found[f"anthropic-ratelimit-{name}-reset"] = self._reset
+        return found
+
+    def _current(self, now: float) -> Window:
+        if now >= self._window.ends:
+            length = _MINUTE if self._quota is None else self._quota.window
+            self._window = Window(ends=now + length)
+            self._reset = datetime.fromtimestamp(math.ceil(now + length), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._window

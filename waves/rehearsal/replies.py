@@ -1,0 +1,129 @@
+"""What goes back over the wire: the message as JSON or as server-sent events, and errors. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from waves.rehearsal.protocol import ERROR_TYPES
+from waves.rehearsal.usage import Billed
+
+NOTICE = "a rehearsal, not a language model"
+WEB_PAGE = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
+_PIECE = 256  # characters of one streamed delta
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One answer. `content` is a text, or (tool name, input) for a forced tool."""
+
+    message_id: str
+    model: str
+    content: str | tuple[str, dict[str, Any]]
+    stop_reason: str
+    billed: Billed
+    output_tokens: int
+
+    def blocks(self) -> list[dict[str, Any]]:
+        if isinstance(self.content, str):
+            return [{"type": "text", "text": self.content, "citations": None}] if self.content else []
+        name, given = self.content
+        tool_id = self.message_id.replace("msg_", "toolu_")
+        return [{"type": "tool_use", "id": tool_id, "name": name, "input": given, "caller": {"type": "direct"}}]
+
+
+def model_name(requested: str) -> str:
+    """The name that stands in the answer, so that nobody takes it for the model that was asked for."""
+    return requested if requested.startswith("rehearsal") else f"rehearsal:{requested}"
+
+
+def message_json(message: Message) -> bytes:
+    return json.dumps(
+        {
+            **_envelope(message),
+            "content": message.blocks(),
+            "stop_reason": message.stop_reason,
+            "stop_details": _stop_details(message),
+            "usage": _usage(message, message.output_tokens),
+        }
+    ).encode()
+
+
+def message_events(message: Message) -> Iterator[bytes]:
+    """The same as server-sent events, in the order that the provider keeps."""
+    start = {**_envelope(message), "content": [], "stop_reason": None, "usage": _usage(message, 1)}
+    yield _event("message_start", message=start)
+    for index, block in enumerate(message.blocks()):
+        key, kind, text = (
+            ("text", "text_delta", block["text"])
+            if block["type"] == "text"
+            else ("partial_json", "input_json_delta", json.dumps(block["input"]))
+        )
+        opened = {**block, "text": ""} if key == "text" else {**block, "input": {}}
+        yield _event("content_block_start", index=index, content_block=opened)
+        yield _event("ping")
+        for at in range(0, len(text), _PIECE):
+            yield _event("content_block_delta", index=index, delta={"type": kind, key: text[at : at + _PIECE]})
+        yield _event("content_block_stop", index=index)
+    delta = {"stop_reason": message.stop_reason, "stop_sequence": None, "stop_details": _stop_details(message)}
+    yield _event("message_delta", delta=delta, usage=_usage(message, message.output_tokens))
+    yield _event("message_stop")
+
+
+def error_json(status: int, message: str, request_id: str, error_code: str | None = None) -> bytes:
+    error: dict[str, Any] = {"type": ERROR_TYPES[status], "message": message}
+    if error_code is not None:
+        error["details"] = {"error_code": error_code}
+    return json.dumps({"type": "error", "error": error, "request_id": request_id}).encode()
+
+
+def models_json() -> bytes:
+    model = {
+        "type": "model",
+        "id": "rehearsal",
+        "display_name": f"Rehearsal ({NOTICE})",
+        "created_at": "1970-01-01T00:00:00Z",
+        "lifecycle": "active",
+        "line": None,
+        "max_input_tokens": 1_000_000,
+        "max_tokens": 128_000,
+    }
+    return json.dumps({"data": [model], "has_more": False, "first_id": "rehearsal", "last_id": "rehearsal"}).encode()
+
+
+def _envelope(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": message.model,
+        "stop_sequence": None,
+        "container": None,
+    }
+
+
+def _usage(message: Message, output_tokens: int) -> dict[str, Any]:
+    billed = message.billed
+    return {
+        "input_tokens": billed.uncached,
+        "cache_creation_input_tokens": billed.written,
+        "cache_read_input_tokens": billed.read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": billed.written_5m,
+            "ephemeral_1h_input_tokens": billed.written_1h,
+        },
+        "output_tokens": output_tokens,
+        "service_tier": "standard",
+    }
+
+
+def _stop_details(message: Message) -> dict[str, Any] | None:
+    if message.stop_reason != "refusal":
+        return None
+    return {"type": "refusal", "category": "general_harms", "explanation": "The rehearsal was told to refuse."}
+
+
+def _event(name: str, **fields: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **fields})}\n\n".encode()

@@ -1,0 +1,183 @@
+"""How the stand-in is told to behave: a scenario by its ready-made name, from a YAML or JSON file, or as JSON text.
+
+`Scenario` is frozen and refuses unknown keys by name. The ready-made ones stand in `scenarios.yaml`, which is also the
+place to copy from. Raises ConfigurationError with a remedy for whatever cannot be read.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import pydantic
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from waves.errors import ConfigurationError
+
+Fault = Literal[
+    # the request fails
+    "400",
+    "401",
+    "402",
+    "403",
+    "404",
+    "413",
+    "429",
+    "500",
+    "503",
+    "504",
+    "529",
+    "hang",  # no answer until the client leaves
+    "reset",  # the connection is reset in the middle of the answer
+    "html",  # 200 with a web page
+    "empty_object",  # 200 with {}
+    # the message as a whole is bad
+    "refusal",
+    "max_tokens",
+    "truncated",  # the text ends early and says end_turn
+    "code_fence",
+    "prose",
+    "python_literal",
+    # one verdict is bad
+    "unescaped_quote",
+    "missing_id",
+    "duplicate_id",
+    "foreign_id",
+    "label_case",
+    "unknown_label",
+    "lone_surrogate",
+    "nul",
+]
+"""Everything that can go wrong. A number is an HTTP status."""
+
+FaultName = Annotated[Fault, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Latency(_Strict):
+    """Seconds from the arrival of a request to its answer. `fixed`: always `a`; `uniform`: between `a` and `b`;
+    `lognormal`: median `a`, `b` the standard deviation of its logarithm, never above `longest`."""
+
+    kind: Literal["fixed", "uniform", "lognormal"] = "fixed"
+    a: Seconds = 0.0
+    b: Seconds = 0.0
+    longest: Seconds = 600.0
+
+
+class Quota(_Strict):
+    """At most `capacity` items or requests in a window of so many seconds, which opens with the first request after
+    the last one ended; then 429 until it ends. An `error_code` (`enforced_spend_limit_reached` …) stands in the error's
+    details, and such an answer carries no `retry-after`."""
+
+    capacity: Annotated[int, Field(ge=1)]
+    unit: Literal["items", "requests"] = "requests"
+    window: Annotated[float, Field(gt=0)]
+    error_code: str | None = None
+
+
+class Down(_Strict):
+    """The provider is away: from the `start`-th request (the first is 1) or second (from the first request on) up to,
+    not including, `end`; for ever without it. `models` narrows it to these models."""
+
+    unit: Literal["requests", "seconds"] = "requests"
+    start: Seconds = 0.0
+    end: Seconds | None = None
+    fault: FaultName = "529"
+    models: tuple[str, ...] = ()
+
+
+class Poison(_Strict):
+    """Whatever item's input holds the marker (in any of its values) is answered badly, every time."""
+
+    marker: Annotated[str, Field(min_length=1)]
+    fault: FaultName
+
+
+class Scenario(_Strict):
+    about: str = ""
+    brain: bool = True
+    latency: Latency = Latency()
+    quota: Quota | None = None
+    faults: dict[FaultName, Share] = Field(default_factory=dict)
+    retry_after: Seconds | None = None
+    down: tuple[Down, ...] = ()
+    dies_after: Annotated[int, Field(ge=0)] | None = None
+    invalid_keys: tuple[str, ...] = ()
+    poison: tuple[Poison, ...] = ()
+    cache_minimum: Annotated[int, Field(ge=0)] = 512
+    cache_ttl: Seconds | None = None
+    requests_per_minute: Annotated[int, Field(ge=1)] = 4_000
+    input_tokens_per_minute: Annotated[int, Field(ge=1)] = 4_000_000
+    output_tokens_per_minute: Annotated[int, Field(ge=1)] = 800_000
+    """The last three only fill the ratelimit headers; `quota` is what refuses."""
+
+    @pydantic.model_validator(mode="after")
+    def _shares_add_up(self) -> Scenario:
+        if sum(self.faults.values()) > 1 + 1e-9:
+            raise ValueError("the shares of all faults together exceed 1")
+        return self
+
+
+def load(text: str | None) -> Scenario:
+    """The scenario of that name, in the file of that path, or spelled out as a JSON object; None is the healthy one."""
+    if text is None:
+        return Scenario()
+    if text.lstrip().startswith("{"):
+        return _validated(_read_yaml(text, "the scenario"), "the scenario")
+    path = Path(text)
+    if path.suffix in {".yaml", ".yml", ".json"}:
+        try:
+            content = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise ConfigurationError(
+                f"the scenario file {text} cannot be read", "give a YAML or JSON file, or a ready-made scenario's name"
+            ) from None
+        return _validated(_read_yaml(content, text), text)
+    if text not in ready_made():
+        raise ConfigurationError(
+            f"there is no scenario named {text!r}", f"known: {', '.join(ready_made())}; or give a .yaml or .json file"
+        )
+    return ready_made()[text]
+
+
+@cache
+def ready_made() -> dict[str, Scenario]:
+    """Name → scenario, in the order of the file."""
+    source = Path(__file__).with_name("scenarios.yaml")
+    content = cast("dict[str, object]", _read_yaml(source.read_text("utf-8"), source.name))
+    return {name: _validated(body, f"{source.name}, {name}") for name, body in content.items()}
+
+
+def _read_yaml(text: str, where: str) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)  # JSON is YAML
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        raise ConfigurationError(f"{where} is not valid YAML{line}", "mend the syntax") from None
+
+
+def _validated(content: object, where: str) -> Scenario:
+    try:
+        return Scenario.model_validate(content if content is not None else {})
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(step) for step in first["loc"]) or "it"
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(_known_keys(first["loc"]))
+            raise ConfigurationError(f"{where}: unknown key {key!r}", f"known keys: {known}") from None
+        raise ConfigurationError(f"{where}: {key}: {first['msg']}", "see docs/rehearsal.md") from None
+
+
+def _known_keys(location: tuple[int | str, ...]) -> tuple[str, ...]:
+    shapes: dict[int | str, type[BaseModel]] = {"latency": Latency, "quota": Quota, "down": Down, "poison": Poison}
+    shape = shapes.get(location[0], Scenario) if len(location) > 1 else Scenario
+    return tuple(shape.model_fields)

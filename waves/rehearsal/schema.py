@@ -1,0 +1,201 @@
+"""Values that fit a JSON schema: what the stand-in answers with when somebody asks for structured output.
+
+Knows the keywords that providers accept, and the bounds that tools may carry besides. Pure; a value that cannot be
+made to fit becomes the schema's plainest value (first enum value, empty text, the lower bound).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Json = Any
+"""A value as `json.loads` gives it."""
+Schema = Mapping[str, Any]
+
+# What structured output refuses; tools may carry them.
+_REFUSED = frozenset(
+    {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "maxItems"}
+)
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
+    "null": (type(None),),
+}
+_DEPTH = 12  # a schema that refers to itself ends here
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_size(value: Json) -> bool:
+    return isinstance(value, int) and 0 <= value <= _LARGEST_SIZE
+
+
+def _is_full_list(value: Json) -> bool:
+    return isinstance(value, list) and bool(value)
+
+
+def _is_type(value: Json) -> bool:
+    names = [value] if isinstance(value, str) else value
+    return _is_full_list(names) and all(isinstance(name, str) and name in _PYTHON_TYPES for name in names)
+
+
+_LARGEST_SIZE = 10_000
+_SHAPES: dict[str, Callable[[Json], bool]] = {
+    "type": _is_type,
+    "properties": lambda value: isinstance(value, Mapping),
+    "$defs": lambda value: isinstance(value, Mapping),
+    "required": lambda value: isinstance(value, list),
+    "enum": _is_full_list,
+    "anyOf": _is_full_list,
+    "oneOf": _is_full_list,
+    "minimum": _is_number,
+    "maximum": _is_number,
+    "minItems": _is_size,
+    "maxItems": _is_size,
+    "minLength": _is_size,
+    "maxLength": _is_size,
+}
+
+
+def fit(value: Json, schema: Schema, root: Schema | None = None, depth: int = 0) -> Json:
+    """`value` where it fits, else the nearest thing that does; None as `value` asks for the schema's plainest value."""
+    root = schema if root is None else root
+    schema = _resolve(schema, root)
+    if depth > _DEPTH:
+        return value
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return value if any(_same(value, word) for word in schema["enum"]) else schema["enum"][0]
+    for word in ("anyOf", "oneOf"):
+        if word in schema:
+            return _fit_branch(value, schema[word], root, depth)
+    fitter = _FITTERS.get(_type_for(value, schema) or "")
+    return value if fitter is None else fitter(value, schema, root, depth)
+
+
+def defect(schema: Json, *, structured: bool, depth: int = 0) -> str | None:
+    """What a provider would find wrong with this schema, as one phrase; None when it would take it. `structured` adds
+    the limits of structured output, which the input of a tool does not have."""
+    if not isinstance(schema, Mapping):
+        return "a schema must be an object"
+    if depth > _DEPTH:
+        return "the schema is nested too deeply"
+    for word, is_right in _SHAPES.items():
+        if word in schema and not is_right(schema[word]):
+            return f"keyword '{word}' has a value that it cannot have"
+    if structured and (found := _refused(schema)):
+        return found
+    parts = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
+    parts += [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *([schema["items"]] if "items" in schema else ())]
+    return next((found for part in parts if (found := defect(part, structured=structured, depth=depth + 1))), None)
+
+
+def _refused(schema: Schema) -> str | None:
+    if refused := _REFUSED.intersection(schema):
+        return f"keyword '{min(refused)}' is not supported"
+    if schema.get("minItems", 0) > 1:
+        return "keyword 'minItems' supports 0 and 1 only"
+    if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
+        return "for 'object' type, 'additionalProperties' must be explicitly set to false"
+    return None
+
+
+def _same(one: Json, other: Json) -> bool:
+    """Equal as JSON is: to Python, true equals 1."""
+    if isinstance(one, str):
+        return bool(one == other)
+    return bool(one == other) and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _resolve(schema: Schema, root: Schema) -> Schema:
+    reference = schema.get("$ref")
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return schema
+    target: Json = root
+    for step in reference[2:].split("/"):
+        target = target.get(step, {}) if isinstance(target, Mapping) else {}
+    return target if isinstance(target, Mapping) else {}
+
+
+def _type_for(value: Json, schema: Schema) -> str | None:
+    """The type of the schema that the value has already; else null where it is allowed, else the first."""
+    declared: list[str] | str | None = schema.get("type", "object" if "properties" in schema else None)
+    if not isinstance(declared, list):
+        return declared
+    for name in declared:
+        if _is_of(value, name):
+            return name
+    return "null" if "null" in declared else declared[0]
+
+
+def _is_of(value: Json, name: str) -> bool:
+    if isinstance(value, bool):
+        return name == "boolean"
+    return isinstance(value, _PYTHON_TYPES.get(name, ()))
+
+
+def _fit_branch(value: Json, branches: list[Schema], root: Schema, depth: int) -> Json:
+    for branch in branches:
+        if _same(fit(value, branch, root, depth + 1), value):
+            return value
+    return fit(value, branches[0], root, depth + 1)
+
+
+def _fit_object(value: Json, schema: Schema, root: Schema, depth: int) -> Json:
+    known = value if isinstance(value, Mapping) else {}
+    required = schema.get("required", ())
+    return {
+        name: fit(known.get(name), part, root, depth + 1)
+        for name, part in schema.get("properties", {}).items()
+        if name in known or name in required
+    }
+
+
+def _fit_array(value: Json, schema: Schema, root: Schema, depth: int) -> Json:
+    """A list of known words that nobody has a value for gets the first of them: empty would not do where exactly one
+    is wanted, which a provider's schema cannot say."""
+    part = _resolve(schema.get("items") or {}, root)
+    words = part.get("enum")
+    entries = value if isinstance(value, list) else ([words[0]] if words and value is None else [])
+    if words:
+        entries = [entry for entry in entries if any(_same(entry, word) for word in words)]
+    fitted = [fit(entry, part, root, depth + 1) for entry in entries]
+    while len(fitted) < schema.get("minItems", 0):
+        fitted.append(fit(None, part, root, depth + 1))
+    return fitted[: schema.get("maxItems", len(fitted))]
+
+
+def _fit_text(value: Json, schema: Schema, _root: Schema, _depth: int) -> Json:
+    text = value if isinstance(value, str) else ""
+    return text[: schema.get("maxLength", len(text))].ljust(schema.get("minLength", 0), "-")
+
+
+def _fit_number(value: Json, schema: Schema, _root: Schema, _depth: int) -> Json:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        value = 0
+    value = max(value, schema.get("minimum", value))
+    return min(value, schema.get("maximum", value))
+
+
+def _fit_integer(value: Json, schema: Schema, root: Schema, depth: int) -> Json:
+    return round(_fit_number(value, schema, root, depth))
+
+
+_FITTERS: dict[str, Callable[[Json, Schema, Schema, int], Json]] = {
+    "object": _fit_object,
+    "array": _fit_array,
+    "string": _fit_text,
+    "number": _fit_number,
+    "integer": _fit_integer,
+    "boolean": lambda value, _schema, _root, _depth: value is True,
+    "null": lambda _value, _schema, _root, _depth: None,
+}

@@ -1,0 +1,178 @@
+"""The stand-in provider: a real HTTP server on loopback that speaks the Messages API. A rehearsal, no language model.
+
+`serve` runs it until it is told to stop; `Rehearsal` is the server for whoever has an event loop of their own. A
+request goes one way: arrive, plan (everything is decided at once), wait for the latency, deliver, record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from waves.errors import ConfigurationError
+from waves.rehearsal.desk import Desk, Plan
+from waves.rehearsal.record import Record, Turn
+from waves.rehearsal.replies import NOTICE
+from waves.rehearsal.scenarios import Scenario
+
+LOOPBACK = "127.0.0.1"
+_BACKLOG = 1024
+_PATIENCE = 0.01  # seconds for connections to end; what was in flight has ended before
+_ENDED_BY_SCENARIO = 1
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Rehearsal:
+    """`start` once, then `stop` once. `url` is valid in between."""
+
+    def __init__(self, scenario: Scenario, *, seed: int = 0, record: Path | None = None) -> None:
+        self._desk = Desk(scenario, seed)
+        self._record = Record(record) if record is not None else None
+        self._flying: set[asyncio.Task[Any] | None] = set()
+        self._stopping = False
+        self._runner: web.ServerRunner | None = None
+        self.url = ""
+
+    async def start(self, port: int = 0) -> str:
+        """Listens and returns the URL. Raises ConfigurationError when the port is taken or not allowed."""
+        # Cancellation tells at once that a client is gone; without it the record would say so a latency later.
+        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_PATIENCE)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, LOOPBACK, port, backlog=_BACKLOG).start()
+        except (OSError, OverflowError) as error:
+            await self._runner.cleanup()
+            raise ConfigurationError(
+                f"cannot listen on {LOOPBACK}, port {port}: {error}", "choose another --port, or 0 for any"
+            ) from None
+        self.url = f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
+        return self.url
+
+    async def stop(self) -> None:
+        """Ends what is in flight unanswered, and closes the record."""
+        self._stopping = True
+        flying = [task for task in self._flying if task is not None]
+        for task in flying:
+            task.cancel()
+        await asyncio.gather(*flying, return_exceptions=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._record is not None:
+            self._record.close()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.content.read()
+        arrived = time.monotonic()
+        visit = self._desk.arrive(request.method, request.path, request.headers, body, len(self._flying) + 1)
+        with self._recorded(visit.turn):
+            plan = self._desk.plan(visit)
+            if plan.ending == "die":
+                os._exit(_ENDED_BY_SCENARIO)
+            if plan.ending == "hang":
+                await asyncio.Future()
+            await asyncio.sleep(max(0.0, arrived + plan.latency - time.monotonic()))
+            return await self._deliver(request, plan, visit.turn)
+
+    @contextlib.contextmanager
+    def _recorded(self, turn: Turn) -> Iterator[None]:
+        """Counts the request among those in flight, and records its arrival and how it ended, however it ends."""
+        task = asyncio.current_task()
+        self._flying.add(task)
+        if self._record is not None:
+            self._record.arrived(turn)
+        try:
+            yield
+        except asyncio.CancelledError:
+            turn.client_gone = not self._stopping and not turn.cut
+            raise
+        finally:
+            self._flying.discard(task)
+            turn.finished = time.time()
+            if self._record is not None:
+                self._record.ended(turn)
+
+    async def _deliver(self, request: web.BaseRequest, plan: Plan, turn: Turn) -> web.StreamResponse:
+        headers = CIMultiDict(plan.headers)
+        headers["content-type"] = plan.content_type
+        headers["request-id"] = turn.request_id
+        headers["server"] = NOTICE
+        turn.status = plan.status
+        response: web.StreamResponse
+        if len(plan.pieces) == 1 and plan.ending == "answer":
+            response = web.Response(status=plan.status, body=plan.pieces[0], headers=headers)
+        else:
+            response = web.StreamResponse(status=plan.status, headers=headers)
+        try:
+            await response.prepare(request)
+            if plan.ending == "reset":
+                await _cut(request, response, b"".join(plan.pieces), turn)
+            elif not isinstance(response, web.Response):
+                for piece in plan.pieces:
+                    await response.write(piece)
+            await response.write_eof()
+            turn.answered = True
+        except ConnectionError:
+            turn.client_gone = True  # aiohttp meets the same error in a moment, and lets the connection go
+        return response
+
+
+async def _cut(request: web.BaseRequest, response: web.StreamResponse, whole: bytes, turn: Turn) -> NoReturn:
+    """Half of the answer, then a reset of the connection. Ends by cancellation, as when a client leaves."""
+    await response.write(whole[: len(whole) // 2])
+    turn.cut = True
+    if request.transport is not None:
+        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        request.transport.abort()
+    await asyncio.Future()
+    raise AssertionError  # a future that nobody knows is never done
+
+
+def serve(
+    scenario: Scenario,
+    *,
+    port: int = 0,
+    seed: int = 0,
+    record: Path | None = None,
+    until_stdin_closes: bool = False,
+    ready: Callable[[Mapping[str, Any]], None] = lambda _: None,
+) -> None:
+    """Runs the stand-in until SIGTERM, SIGINT or, if so asked, the end of stdin. `ready` gets `{"url", "notice",
+    "seed", "pid"}` once it listens. Raises ConfigurationError (port) or DiskError (record)."""
+    asyncio.run(_serve(Rehearsal(scenario, seed=seed, record=record), port, seed, until_stdin_closes, ready))
+
+
+async def _serve(
+    rehearsal: Rehearsal, port: int, seed: int, until_stdin_closes: bool, ready: Callable[[Mapping[str, Any]], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_stop.set)
+    url = await rehearsal.start(port)
+    if until_stdin_closes:
+        threading.Thread(target=_watch_stdin, args=(loop, told_to_stop), daemon=True).start()
+    ready({"url": url, "notice": NOTICE, "seed": seed, "pid": os.getpid()})
+    await told_to_stop.wait()
+    await rehearsal.stop()
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, told_to_stop: asyncio.Event) -> None:
+    """A thread and not the loop: a loop can wait for pipes only, and stdin may be a file or a terminal."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 65536):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(told_to_stop.set)

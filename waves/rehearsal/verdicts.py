@@ -1,0 +1,131 @@
+"""The content of an answer: verdicts for the items that were asked about, in the shape of the schema, and spoiled on
+request.
+
+A schema is met by its own shape: an object with a list of objects that have an `id` gets one verdict for each item;
+anything else gets one verdict for the whole message. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from waves.rehearsal.brain import brain_for, confidence
+from waves.rehearsal.protocol import Asked
+from waves.rehearsal.scenarios import Fault
+from waves.rehearsal.schema import Schema, fit
+
+PLAIN_TEXT = "This is a rehearsal and not a language model: it labels items, and has nothing to say."
+
+# Stand-ins that survive json.dumps and are then replaced by what no serializer would write.
+_QUOTE = "\ue000\ue0f1\ue000"
+_SURROGATE = "\ue000\ue0f2\ue000"
+_ESCAPES = {_QUOTE: '"', _SURROGATE: "\\ud83d"}
+
+
+def answer(asked: Asked, *, brain: bool) -> dict[str, Any] | None:
+    """The answer's JSON; None where neither a schema nor items ask for any."""
+    if asked.schema is None:
+        if not asked.items:
+            return None
+        return {"verdicts": [{"id": item_id, **_think(asked, given, brain)} for item_id, given in asked.items]}
+    name, element = _verdict_list(asked.schema)
+    if name is None:
+        given = asked.items[0][1] if asked.items else asked.text
+        whole: dict[str, Any] = fit(_think(asked, given, brain), asked.schema)
+        return whole
+    plain = None if brain else fit({}, element, asked.schema)
+    verdicts = [
+        {**(plain if plain is not None else fit(_think(asked, given, brain), element, asked.schema)), "id": item_id}
+        for item_id, given in asked.items
+    ]
+    others = {} if len(asked.schema["properties"]) == 1 else fit({}, asked.schema)
+    return {**others, name: verdicts}
+
+
+def spoil(answer: dict[str, Any], items: tuple[tuple[str, Fault], ...], schema: Schema | None) -> dict[str, Any]:
+    """The answer with the verdicts of these ids made bad; the others stay as they are."""
+    name, _ = _verdict_list(schema) if schema is not None else ("verdicts", None)
+    ways = dict(items)
+    if name is None:
+        return _bad(answer, next(iter(ways.values()))) if ways else answer
+    verdicts: list[dict[str, Any]] = []
+    for verdict in answer[name]:
+        match ways.get(verdict["id"]):
+            case None:
+                verdicts.append(verdict)
+            case "missing_id":
+                pass
+            case "duplicate_id":
+                verdicts += [verdict, dict(verdict)]
+            case "foreign_id":
+                verdicts.append({**verdict, "id": f"{verdict['id']}-of-somebody-else"})
+            case fault:
+                verdicts.append(_bad(verdict, fault))
+    return {**answer, name: verdicts}
+
+
+def render(answer: dict[str, Any], fault: Fault | None) -> str:
+    """The answer as the text that a model would send, spoiled as a whole where the fault is of that kind."""
+    text = json.dumps(answer, ensure_ascii=False)
+    for stand_in, raw in _ESCAPES.items():
+        text = text.replace(stand_in, raw)
+    match fault:
+        case "code_fence":
+            return f"```json\n{text}\n```"
+        case "prose":
+            return f"Here are the verdicts:\n\n{text}\n\nLet me know if you need anything else."
+        case "python_literal":
+            return repr(answer)
+        case "truncated" | "max_tokens":
+            return text[: len(text) * 2 // 3]
+        case _:
+            return text
+
+
+def _think(asked: Asked, given: object, brain: bool) -> Mapping[str, Any]:
+    if not brain:
+        return {}
+    guess = brain_for(asked.system).guess(given)
+    return {**guess.output, "confidence": confidence(guess.similarity)}
+
+
+def _verdict_list(schema: Schema) -> tuple[str | None, Schema]:
+    for name, part in schema.get("properties", {}).items():
+        element = part.get("items") if isinstance(part, Mapping) else None
+        if isinstance(element, Mapping) and "$ref" in element:
+            element = schema.get("$defs", {}).get(str(element["$ref"]).rpartition("/")[2])
+        if isinstance(element, Mapping) and "id" in element.get("properties", {}):
+            return name, element
+    return None, schema
+
+
+def _bad(verdict: dict[str, Any], fault: Fault) -> dict[str, Any]:
+    """One verdict with its first text, or text in a list, changed; its id stays."""
+    for name, value in verdict.items():
+        if name == "id":
+            continue
+        if isinstance(value, str):
+            return {**verdict, name: _bad_text(value, fault)}
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            return {**verdict, name: [_bad_text(value[0] if value else "none", fault), *value[1:]]}
+    return {**verdict, "unasked": _bad_text("text", fault)}
+
+
+def _bad_text(value: str, fault: Fault) -> str:
+    middle = len(value) // 2
+    head, tail = value[:middle], value[middle:]
+    match fault:
+        case "label_case":
+            return value.upper() if value.upper() != value else value.lower()
+        case "unknown_label":
+            return f"{value}-of-no-list"
+        case "unescaped_quote":
+            return f"{head}„{_QUOTE}{tail}"
+        case "lone_surrogate":
+            return f"{head}{_SURROGATE}{tail}"
+        case "nul":
+            return f"{head}\0{tail}"
+        case _:
+            return value

@@ -1,0 +1,138 @@
+"""The append-only record of requests sent and of how each ended: one file per run, never reopened for appending.
+
+Lines are ASCII JSON, each closed by a crc32 of all that stands before it, so that a flipped bit can change neither an
+answer nor the ids by which it is resolved:
+    {"t":"sent","call_id","version","model","backend","reserved_usd","items":[[short_id,entity_key,input_hash],…],
+     "strict","at","crc32"}   {"t":"paid","call_id","status","usage":{…},"raw","at","crc32"}
+    {"t":"ended","call_id","fate","reason","at","crc32"}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+from zlib import crc32
+
+from waves.errors import BadDataError
+from waves.models import Call, Ended, Paid, Sent, Usage
+from waves.spool.files import Appender, read_file, write_atomic
+from waves.spool.sealed import moment
+
+Entry = Sent | Paid | Ended
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+_MARK = b',"crc32":'
+_FATES = get_args(get_type_hints(Ended)["fate"])
+
+
+class Journal:
+    """What one run writes. A line outlives this process when the method returns, a power failure after `sync`.
+    DiskError if it cannot be written; the journal takes nothing more then."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = Appender(path)
+
+    def sent(self, sent: Sent) -> None:
+        """Before the request goes out."""
+        self._file.append(encode(sent))
+
+    def paid(self, paid: Paid) -> None:
+        """When the answer came, before anybody looks into it. It counts as received after `sync`."""
+        self._file.append(encode(paid))
+
+    def ended(self, ended: Ended) -> None:
+        self._file.append(encode(ended))
+
+    def sync(self) -> None:
+        self._file.sync()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A journal as it was read. `bad_lines` counts what was kept aside; `torn`: the last line was cut off."""
+
+    calls: dict[str, Call]
+    bad_lines: int
+    torn: bool
+
+
+def read_journal(path: Path) -> Reading:
+    """Also while its run still writes. Bad lines are copied to `<run_id>.bad` beside it, once."""
+    calls, bad, torn = parse(read_file(path), path.stem)
+    aside = path.with_suffix(".bad")
+    if bad and not aside.exists():
+        write_atomic(aside, b"".join(line + b"\n" for line in bad))
+    return Reading(calls, len(bad), torn)
+
+
+def encode(entry: Entry) -> bytes:
+    """One line, line feed included."""
+    return checked({"t": type(entry).__name__.lower(), **asdict(entry), "at": entry.at.isoformat()})
+
+
+def checked(fields: Mapping[str, Any]) -> bytes:
+    """A line with its crc32, which is over the JSON in ASCII: there a lone surrogate is an escape like any other."""
+    body = _ENCODER.encode(fields).encode("ascii")[:-1]
+    return body + _MARK + b"%d}\n" % crc32(body)
+
+
+def parse(data: bytes, run_id: str) -> tuple[dict[str, Call], list[bytes], bool]:
+    """Calls by id, the bad lines, and whether the last line was torn. A line is bad, too, if it tells of a request
+    that was not sent in this journal, or tells the same twice."""
+    *lines, last = data.split(b"\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    calls: dict[str, Call] = {}
+    bad = [line for line in lines if not _enter(calls, line, run_id)]
+    torn = bool(last) and not _enter(calls, last, run_id)
+    return calls, bad, torn
+
+
+def _enter(calls: dict[str, Call], line: bytes, run_id: str) -> bool:
+    try:
+        entry = _decode(line)
+    except BadDataError:
+        return False
+    call = calls.get(entry.call_id)
+    match entry, call:
+        case Sent(), None:
+            calls[entry.call_id] = Call(entry, run_id)
+        case Paid(), Call(paid=None):
+            calls[entry.call_id] = replace(call, paid=entry)
+        case Ended(), Call(ended=None):
+            calls[entry.call_id] = replace(call, ended=entry)
+        case _:
+            return False
+    return True
+
+
+def _decode(line: bytes) -> Entry:
+    body, _, check = line.rpartition(_MARK)
+    if check != b"%d}" % crc32(body):
+        raise BadDataError("a line of the journal does not match its checksum")
+    try:
+        return _entry(json.loads(body + b"}"))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadDataError("a line of the journal is not what a run writes") from error
+
+
+def _entry(fields: dict[str, Any]) -> Entry:
+    kind = fields.pop("t")
+    fields["at"] = moment(fields["at"])
+    if kind == "sent":
+        return Sent(**{**fields, "items": _triples(fields["items"])})
+    if kind == "paid":
+        return Paid(**{**fields, "usage": Usage(**fields["usage"])})
+    if kind == "ended" and fields["fate"] in _FATES:
+        return Ended(**fields)
+    raise ValueError(kind)
+
+
+def _triples(items: Iterable[Iterable[str]]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((short_id, entity_key, input_hash) for short_id, entity_key, input_hash in items)

@@ -1,0 +1,54 @@
+"""JSON objects on disk that carry their own checksum.
+
+Bytes of a sealed object: `json.dumps(object, sort_keys=True, separators=(",", ":"), ensure_ascii=True)` with a key
+`sha256` that covers the same dump without it. `unseal` holds the bytes to that form exactly, so that any change of any
+byte is noticed, also one that JSON would not mind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+_MARK = b',"sha256":"'
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+_DECODER = json.JSONDecoder()
+
+
+def canonical(value: object) -> bytes:
+    """ASCII, keys sorted, no blanks. ValueError for NaN and infinities, which JSON does not have."""
+    return _ENCODER.encode(value).encode("ascii")
+
+
+def seal(fields: Mapping[str, Any]) -> bytes:
+    """`fields` must have a key that sorts before `sha256`, and only text under those that sort after it."""
+    return canonical({**fields, "sha256": sha256(canonical(fields)).hexdigest()})
+
+
+def unseal(data: bytes) -> dict[str, Any]:
+    """The fields without `sha256`. ValueError if the bytes are not exactly what `seal` makes."""
+    # Inside a JSON string each quote is escaped, so the mark is never text, and no object comes after the seal.
+    at = data.rfind(_MARK)
+    after = at + len(_MARK) + 64 + 1
+    found = sha256(data[:at])
+    found.update(data[after:])
+    if at < 0 or data[at:after] != _MARK + found.hexdigest().encode() + b'"':
+        raise ValueError("the checksum does not match")
+    try:
+        fields = _DECODER.decode(data.decode("ascii"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(fields, dict) or fields.pop("sha256", None) is None:
+        raise ValueError("not an object with a checksum")
+    return fields
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 moment with its offset, as `isoformat` writes it. ValueError for anything else."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a moment without an offset")
+    return at

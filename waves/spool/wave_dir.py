@@ -1,0 +1,153 @@
+"""The folder of one wave, `data/<theme>/waves/<wave_id>/`: all that a wave needs to go on, without the database.
+
+It is built under a temporary name and becomes visible when it is complete and durable. Manifest and rubric never change
+and carry checksums. Names of themes, waves and runs are checked here before they become names of files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from waves.errors import BadDataError, ConfigurationError
+from waves.models import Call, Item, Limits, Manifest
+from waves.spool.faults import reported
+from waves.spool.files import make_folder, new_folder, read_file, write_atomic
+from waves.spool.journal import Journal, read_journal
+from waves.spool.parts import Check, Parts
+from waves.spool.sealed import canonical, moment, seal, unseal
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_BATCH = re.compile(r"batch_(\d{4,})\.jsonl")
+_CLOSED = "closed.json"
+_FOLDERS = ("batches", "journal", "parts")
+_NAMES = "Ids are letters, digits, dots, dashes and underscores, up to 128 of them."
+_RESTORE = "Restore it from a backup, or give the wave up: wave abandon {}. What it paid for is kept."
+
+
+@dataclass(frozen=True, slots=True)
+class WaveDir:
+    """A wave on disk. `rubric_text` is the rubric as it was when the wave was opened."""
+
+    path: Path
+    manifest: Manifest
+    rubric_text: str = field(repr=False)
+
+    @classmethod
+    def create(cls, data: Path, manifest: Manifest, rubric_text: str) -> WaveDir:
+        """Makes the wave visible and durable, both at the end. DiskError if it cannot, then nothing is visible."""
+        path = _wave_path(data, manifest.theme_id, manifest.wave_id)
+        make_folder(data, 0o711)
+        make_folder(path.parent)
+        with new_folder(path) as building:
+            for name in _FOLDERS:
+                make_folder(building / name, durable=False)
+            write_atomic(building / "manifest.json", _encode(manifest, rubric_text.encode()), durable=False)
+            write_atomic(building / "rubric.md", rubric_text.encode(), durable=False)
+        return cls(path, manifest, rubric_text)
+
+    @classmethod
+    def open(cls, data: Path, theme_id: str, wave_id: str, installation: str) -> WaveDir:
+        """ConfigurationError for a wave of another database, BadDataError for one that cannot be read."""
+        path, restore = _wave_path(data, theme_id, wave_id), _RESTORE.format(theme_id)
+        if not (path / "manifest.json").exists() or not (path / "rubric.md").exists():
+            raise BadDataError(f"Wave {wave_id} lacks its manifest or its rubric on this disk.", restore)
+        try:
+            manifest, rubric_sha256 = _decode(read_file(path / "manifest.json"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadDataError(f"The manifest of wave {wave_id} is not what was written.", restore) from error
+        if manifest.installation != installation:
+            raise ConfigurationError(
+                f"Wave {wave_id} belongs to another database than the one that is configured.",
+                "Check `database:` and `data:` in waves.yaml: each database has a data folder of its own.",
+            )
+        if (manifest.theme_id, manifest.wave_id) != (theme_id, wave_id):
+            raise BadDataError(f"The manifest of wave {wave_id} is that of another wave.", restore)
+        rubric = read_file(path / "rubric.md")
+        if sha256(rubric).hexdigest() != rubric_sha256:
+            raise BadDataError(f"The rubric of wave {wave_id} is not what it was when the wave was opened.", restore)
+        return cls(path, manifest, rubric.decode())
+
+    def parts(self, check: Check) -> Parts:
+        return Parts(self.path / "parts", self.manifest, check)
+
+    def write_batches(self, batches: Sequence[Sequence[Item]]) -> list[str]:
+        """Writes what is asked for next, a file for each batch; returns their names, which were never used before.
+
+        Not fsynced: after a power failure batches are made anew from the items that are missing.
+        """
+        folder = self.path / "batches"
+        with reported(folder):
+            used = [int(found[1]) for path in folder.iterdir() if (found := _BATCH.fullmatch(path.name))]
+        names = []
+        for number, batch in enumerate(batches, start=max(used, default=0) + 1):
+            names.append(f"batch_{number:04d}.jsonl")
+            write_atomic(folder / names[-1], b"".join(canonical(asdict(item)) + b"\n" for item in batch), durable=False)
+        return names
+
+    def new_journal(self, run_id: str) -> Journal:
+        """The journal of a run, which must not have one yet."""
+        return Journal(self.path / "journal" / f"{_named(run_id)}.jsonl")
+
+    def journals(self) -> list[Path]:
+        return sorted((self.path / "journal").glob("*.jsonl"))
+
+    def calls(self) -> dict[str, Call]:
+        """Every request of the wave, by its id, from all journals."""
+        calls: dict[str, Call] = {}
+        for path in self.journals():
+            for call_id, call in read_journal(path).calls.items():
+                if call.paid or call_id not in calls:
+                    calls[call_id] = call
+        return calls
+
+    @property
+    def closed(self) -> bool:
+        return (self.path / _CLOSED).exists()
+
+    def close(self, record: Mapping[str, Any]) -> None:
+        """Notes beside the parts what the database says about the closed wave. Doing it again changes nothing."""
+        write_atomic(self.path / _CLOSED, canonical(record) + b"\n")
+
+
+def wave_ids(data: Path, theme_id: str) -> list[str]:
+    """The waves of a theme on this disk, the oldest first."""
+    folder = data / _named(theme_id) / "waves"
+    with reported(folder):
+        if not folder.is_dir():
+            return []
+        return sorted(entry.name for entry in os.scandir(folder) if _NAME.fullmatch(entry.name) and entry.is_dir())
+
+
+def closed_on_disk(data: Path, theme_id: str, wave_id: str) -> bool:
+    """Whether the wave has its `closed.json`: everything about it is in the database. Opens nothing."""
+    return (_wave_path(data, theme_id, wave_id) / _CLOSED).exists()
+
+
+def _wave_path(data: Path, theme_id: str, wave_id: str) -> Path:
+    return data / _named(theme_id) / "waves" / _named(wave_id)
+
+
+def _named(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise BadDataError("A theme, wave or run has an id that cannot be the name of a file.", _NAMES)
+    return name
+
+
+def _encode(manifest: Manifest, rubric: bytes) -> bytes:
+    fields = asdict(manifest) | {"created_at": manifest.created_at.isoformat()}
+    return seal({**fields, "rubric_sha256": sha256(rubric).hexdigest()})
+
+
+def _decode(data: bytes) -> tuple[Manifest, str]:
+    fields = unseal(data)
+    rubric_sha256 = fields.pop("rubric_sha256")
+    fields["items"] = tuple(Item(**item) for item in fields["items"])
+    fields["limits"] = Limits(**fields["limits"])
+    fields["created_at"] = moment(fields["created_at"])
+    return Manifest(**fields), rubric_sha256

@@ -1,0 +1,28 @@
+"""What every command that changes something does first and last: open, lock, rescue, record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from waves.executors.processes import warm
+from waves.steps.locking import Guard, locked
+from waves.steps.record import recorded
+from waves.steps.rescue import rescue
+from waves.steps.session import Opening, Session, open_session
+from waves.steps.tally import Tally
+from waves.worker import PRELOAD
+
+
+@contextmanager
+def begun(opening: Opening, tally: Tally, *, asks: bool = False) -> Iterator[tuple[Session, Guard]]:
+    """A session under all locks, with everything put right that a killed fire left, and a run row of its own. Where it
+    `asks` a model, the workers' imports, the longest part of the way there, begin once there is something to ask."""
+    with open_session(opening, tally.report.run_id) as session:
+        tally.note(rubric_version=session.rubric.version)
+        with locked(session) as guard, session.stop.on_signals():
+            rescue(session)
+            with recorded(session, opening.trigger, tally) as gap:
+                if asks and gap:
+                    warm(PRELOAD)
+                yield session, guard

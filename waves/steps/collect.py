@@ -1,0 +1,51 @@
+"""Parts → database: one transaction once the wave converged. Run again, it finds the wave closed and does nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from waves.errors import HeldError
+from waves.models import Counts, Ending
+from waves.steps.convergence import stand
+from waves.steps.opened import Opened
+from waves.steps.rescue import take_stock
+from waves.steps.session import Session
+from waves.store import verdicts, versioned_upsert, waves
+
+
+def collect(
+    session: Session, wave: Opened, *, partial: bool = False, accept_orphans_by: str | None = None
+) -> Counts | Ending:
+    """Merge the wave, and give its counts; an ending where it has not converged, or is held for a person."""
+    session.log.write("collecting", wave=wave.wave_id)
+    stock = take_stock(session, wave)
+    stands = stock.standing
+    if stands.missing and partial:
+        verdicts.release(
+            session.db,
+            wave.wave_id,
+            [item.identity for item in stands.missing],
+            reason="collected in part: nothing was asked, or no answer came",
+        )
+        stands = stand(wave.manifest, stock.parts, verdicts.settled(session.db, wave.wave_id))
+    if not stands.converged:
+        return Ending("not_converged", f"wave {wave.wave_id}: {stands.counts().line()}")
+    try:
+        merge = versioned_upsert.collect(
+            session.db,
+            session.shape,
+            wave.manifest,
+            session.run_id,
+            stock.parts.values(),
+            stands.counts(),
+            max_orphan_rate=session.limits.max_orphan_rate,
+            accept_orphans_by=accept_orphans_by,
+        )
+    except HeldError as held:
+        waves.set_state(session.db, wave.wave_id, "held", held.message, stands.counts())
+        return Ending("held", f"{held.message}. {held.hint}")
+    counts = replace(stands.counts(), entries=merge.entries, matched=merge.matched, orphaned=merge.orphaned)
+    wave.folder.close({"wave_id": wave.wave_id, "state": "closed", "counts": counts.line()})
+    session.log.write("collected", wave=wave.wave_id, counts=counts.line())
+    session.watcher.converged(wave.wave_id, counts)
+    return counts

@@ -1,0 +1,106 @@
+"""Everything that can be checked before it hurts, each finding with its remedy. Applies pending migrations only."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from waves import rubric as rubrics
+from waves import theme as themes
+from waves.errors import WaveError
+from waves.project import BackendConfig, Project
+from waves.spool import files, locks
+from waves.steps.session import check_fit, choose_backend
+from waves.store import catalog, connect, migrate, rubric_registry
+from waves.store.connect import Database
+
+LOW_BYTES = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor. `fault` is set where something is broken, for the exit code."""
+
+    level: Literal["ok", "warning", "broken"]
+    what: str
+    remedy: str = ""
+    fault: WaveError | None = None
+
+
+def examine(project: Project) -> Iterator[Finding]:
+    """Findings in the order in which they should be mended."""
+    yield from _disk(project)
+    yield from _backends(project)
+    try:
+        db = connect.open_database(project.database, project.data)
+    except WaveError as fault:
+        yield _broken("database", fault)
+        return
+    with db:
+        yield from _database(db)
+        names = themes.known(project.prompts)
+        if not names:
+            yield Finding(
+                "warning", f"no theme under {project.prompts}", "Make a folder there with theme.yaml and v1.md."
+            )
+        for theme_id in names:
+            try:
+                yield from _theme(project, db, theme_id)
+            except WaveError as fault:
+                yield _broken(f"theme {theme_id}", fault)
+
+
+def _disk(project: Project) -> Iterator[Finding]:
+    try:
+        files.make_folder(project.data, 0o711)
+        files.probe(project.data)
+    except WaveError as fault:
+        yield _broken("data", fault)
+        return
+    free = shutil.disk_usage(project.data).free
+    level: Literal["ok", "warning"] = "ok" if free > LOW_BYTES else "warning"
+    yield Finding(
+        level, f"data {project.data}: writable, {free / 1e9:.1f} GB free", "" if level == "ok" else "Free space."
+    )
+
+
+def _backends(project: Project) -> Iterator[Finding]:
+    for backend in project.backends.values():
+        yield _backend(backend)
+
+
+def _backend(backend: BackendConfig) -> Finding:
+    about = f"backend {backend.name} ({backend.kind}): {', '.join(backend.models)}"
+    if backend.kind == "anthropic" and backend.api_key is None:
+        return Finding(
+            "warning", f"{about}; {backend.api_key_env} is not set", f"Set {backend.api_key_env}, for cron too."
+        )
+    return Finding("ok", about)
+
+
+def _database(db: Database) -> Iterator[Finding]:
+    found = migrate.state(db.connection)
+    version = db.connection.info.server_version
+    yield Finding(
+        "ok", f"database: PostgreSQL {version // 10000}.{version % 10000}, {len(found.applied)} migrations applied"
+    )
+
+
+def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Finding]:
+    theme = themes.load(project.prompts, theme_id)
+    choose_backend(project, theme, None)
+    newest = rubrics.newest(theme.folder)
+    check_fit(theme, newest)
+    shape = catalog.describe(db, theme)
+    active = rubric_registry.active(db, theme_id)
+    version = active.version if active else newest.version
+    running = ", a fire runs now" if locks.locked(project.data / theme_id) else ""
+    yield Finding("ok", f"theme {theme_id}: {shape.source} with rubric {version}{running}")
+    for advice in shape.warnings:
+        yield Finding("warning", f"theme {theme_id}: {advice.message}", advice.statement or "")
+
+
+def _broken(what: str, fault: WaveError) -> Finding:
+    return Finding("broken", f"{what}: {fault.message}", fault.hint, fault)

@@ -1,0 +1,91 @@
+"""What a person decides about rubric versions: register, approve, activate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from waves import document
+from waves import rubric as rubrics
+from waves import theme as themes
+from waves.errors import ConfigurationError
+from waves.project import Project
+from waves.rubric import Rubric
+from waves.steps.session import check_fit
+from waves.store import catalog, rubric_registry
+from waves.store.connect import Database, open_database
+from waves.theme import Theme
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version as `wave rubrics` lists it; `registered` is None for a file that was never used."""
+
+    version: str
+    active: bool
+    registered: datetime | None
+    approved_by: str | None
+    approved_rows: int | None
+
+
+def approve(project: Project, theme_id: str, *, by: str, version: str | None, max_rows: int | None, reason: str) -> str:
+    """Open the gate; a version that is only a file is registered first. The version that was approved."""
+    theme = themes.load(project.prompts, theme_id)
+    with open_database(project.database, project.data) as db:
+        catalog.describe(db, theme)
+        rubric_registry.ensure_theme(db, theme_id)
+        active = rubric_registry.active(db, theme_id)
+        wanted = version or (active.version if active else rubrics.newest(theme.folder).version)
+        _ensure_registered(db, theme, wanted)
+        rubric_registry.approve(db, theme_id, wanted, by=by, max_rows=max_rows, reason=reason)
+    return wanted
+
+
+def activate(project: Project, theme_id: str, version: str | None, *, by: str, reason: str) -> str:
+    """Put a version in force: the named one, or that of the newest file. The version that is now active."""
+    theme = themes.load(project.prompts, theme_id)
+    with open_database(project.database, project.data) as db:
+        rubric_registry.ensure_theme(db, theme_id)
+        wanted = version or rubrics.newest(theme.folder).version
+        _ensure_registered(db, theme, wanted)
+        rubric_registry.activate(db, theme_id, wanted, actor=by, reason=reason)
+    return wanted
+
+
+def versions(project: Project, theme_id: str) -> list[Version]:
+    """All versions of a theme: those that were used, oldest first, then files that never were."""
+    theme = themes.load(project.prompts, theme_id)
+    with open_database(project.database, project.data) as db:
+        active = rubric_registry.active(db, theme_id)
+        known = [
+            Version(
+                one.version,
+                active is not None and one.version == active.version,
+                one.created_at,
+                one.approved_by,
+                one.approved_rows,
+            )
+            for one in rubric_registry.history(db, theme_id)
+        ]
+    names = {one.version for one in known}
+    on_disk = [found for found in _on_disk(theme) if found.version not in names]
+    return known + [
+        Version(rubric.version, active=False, registered=None, approved_by=None, approved_rows=None)
+        for rubric in on_disk
+    ]
+
+
+def _ensure_registered(db: Database, theme: Theme, version: str) -> None:
+    if rubric_registry.find(db, theme.theme_id, version) is not None:
+        return
+    found = {rubric.version: rubric for rubric in _on_disk(theme)}
+    if version not in found:
+        known = [one.version for one in rubric_registry.history(db, theme.theme_id)]
+        names = ", ".join(dict.fromkeys([*known, *found])) or "none"
+        raise ConfigurationError(f"theme {theme.theme_id} has no rubric version {version!r}", f"Known: {names}.")
+    check_fit(theme, found[version])
+    rubric_registry.register(db, theme.theme_id, found[version], theme.source.input)
+
+
+def _on_disk(theme: Theme) -> list[Rubric]:
+    return [rubrics.parse(document.read_text(path), path.stem, path) for path in rubrics.files(theme.folder)]

@@ -1,0 +1,113 @@
+"""One judgement outside of any wave: for a program that wants an answer now. Only the ledger remembers it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from waves.backends import open_backend
+from waves.backends.rehearsal import rehearse
+from waves.errors import BadDataError, ConfigurationError, CredentialsError, TryLaterError, WaveError
+from waves.ids import new_call_id, new_run_id, now
+from waves.models import (
+    Answer,
+    Answered,
+    Ask,
+    Call,
+    Discarded,
+    Ended,
+    Fatal,
+    Labelled,
+    Outcome,
+    Output,
+    Paid,
+    Retryable,
+    Sent,
+    Snoozed,
+)
+from waves.project import BackendConfig
+from waves.rubric import Rubric
+from waves.steps.session import Opening, Session, open_session
+from waves.store import ledger
+
+OUTSIDE = "outside-any-wave"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a model says about one input. `output` has the rubric's fields without `confidence`; `raw` is the answer as
+    it came."""
+
+    output: Output = field(hash=False)
+    confidence: float | None
+    version: str
+    raw: str
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of a rubric that classifies."""
+        return list(self.output["labels"])
+
+
+def judge(opening: Opening, given: Mapping[str, str | None]) -> Judgement:
+    """Judge one input, a value for each of the theme's input columns (missing ones count as NULL). Asks once.
+
+    Raises TryLaterError where the provider gives no answer now, BadDataError where the answer may not be used or the
+    model refuses.
+    """
+    with open_session(opening, new_run_id()) as session:
+        columns = session.theme.source.input
+        foreign = sorted(set(given) - set(columns))
+        if foreign:
+            raise ConfigurationError(f"unknown input {foreign[0]!r}", f"Inputs of this theme: {', '.join(columns)}.")
+        with rehearse(session.backend) as backend:
+            ask = Ask(new_call_id(), backend.models[0], (("1", {name: given.get(name) for name in columns}),))
+            outcome, answer = asyncio.run(_ask(backend, session.rubric, ask))
+        _book(session, ask, outcome, answer)
+        match outcome:
+            case Answered(labelled=(Labelled(output=output, confidence=confidence),)) if answer is not None:
+                return Judgement(output, confidence, session.rubric.version, answer.raw)
+            case _:
+                raise _fault(outcome)
+
+
+async def _ask(config: BackendConfig, rubric: Rubric, ask: Ask) -> tuple[Outcome, Answer | None]:
+    received: list[Answer] = []
+    backend = open_backend(config, rubric)
+    try:
+        outcome = await backend.ask(ask, received.append)
+    finally:
+        await backend.close()
+    return outcome, received[0] if received else None
+
+
+def _book(session: Session, ask: Ask, outcome: Outcome, answer: Answer | None) -> None:
+    sent = Sent(
+        call_id=ask.call_id,
+        version=session.rubric.version,
+        model=ask.model,
+        backend=session.backend.name,
+        items=(),
+        strict=False,
+        reserved_usd=None,
+        at=now(),
+    )
+    paid = Paid(ask.call_id, answer.status, answer.usage, "", now()) if answer else None
+    maybe = isinstance(outcome, Retryable) and outcome.maybe_paid
+    ended = None if answer else Ended(ask.call_id, "maybe_paid" if maybe else "unpaid", type(outcome).__name__, now())
+    ledger.settle(session.db, session.theme.theme_id, OUTSIDE, [Call(sent, session.run_id, paid, ended)])
+
+
+def _fault(outcome: Outcome) -> WaveError:
+    match outcome:
+        case Answered(rejected=rejected):
+            return BadDataError(f"the answer may not be used: {rejected[0].reason}", "Ask again, or mend the rubric.")
+        case Discarded(reason=reason):
+            return BadDataError(f"the provider does not take this input: {reason}", "Look at the input and the rubric.")
+        case Retryable(reason=reason) | Snoozed(reason=reason):
+            return TryLaterError(f"no answer now: {reason}", "Ask again later.")
+        case Fatal(kind="credentials", message=message, hint=hint):
+            return CredentialsError(message, hint)
+        case Fatal(message=message, hint=hint):
+            return ConfigurationError(message, hint)

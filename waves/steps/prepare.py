@@ -1,0 +1,147 @@
+"""Gap → wave: take a bounded set of items, write the wave's folder and batch files, open its row.
+
+The folder comes first and the row second: what a crash leaves between the two, `rescue` removes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from waves.errors import BadDataError
+from waves.ids import new_wave_id, now
+from waves.models import Counts, Ending, Item, Manifest
+from waves.spool import wave_dir
+from waves.spool.wave_dir import WaveDir
+from waves.steps.opened import Opened, dress, open_on_disk
+from waves.steps.session import Opening, Session, open_session
+from waves.steps.snooze import snoozed
+from waves.steps.tally import Tally
+from waves.store import gap, rubric_registry, waves
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the next wave would take, and what stands in its way."""
+
+    keys: int
+    ending: Ending | None
+
+
+def go_on(session: Session) -> Opened | None:
+    """The open wave of this theme, if there is one."""
+    row = waves.current(session.db, session.theme.theme_id)
+    if row is None:
+        return None
+    if row.wave_id not in wave_dir.wave_ids(session.data, session.theme.theme_id):
+        raise BadDataError(
+            f"wave {row.wave_id} is open in the database, but {session.folder}/waves has no such folder",
+            f"Bring the data folder back, or give the wave up with `wave abandon {session.theme.theme_id}`.",
+        )
+    return open_on_disk(session, row.wave_id)
+
+
+def plan(session: Session, keys: int) -> Plan:
+    """How many keys a wave may take now: the gate and the snooze come before the gap."""
+    if (asleep := snoozed(session)) is not None:
+        return Plan(0, asleep)
+    left = _rows_left(session)
+    if left is not None and left <= 0:
+        return Plan(0, _awaiting_approval(session))
+    return Plan(keys if left is None else min(keys, left), None)
+
+
+def _rows_left(session: Session) -> int | None:
+    """What the gate lets through. A dry run may come before a theme's first version is registered."""
+    theme, version, limit = session.theme.theme_id, session.rubric.version, session.limits.max_rows_without_approval
+    if rubric_registry.find(session.db, theme, version) is None:
+        return limit
+    return rubric_registry.rows_left(session.db, theme, version, limit)
+
+
+def prepare(session: Session, keys: int) -> Opened | Ending:
+    """Open a wave of at most `keys` items; the ending `complete` where the gap is empty."""
+    planned = plan(session, keys)
+    if planned.ending is not None and planned.ending.state == "snoozed":
+        return planned.ending
+    taken = gap.take(
+        session.db,
+        session.shape,
+        session.rubric.version,
+        planned.keys or 1,
+        session.limits.drift_rows,
+        dry_run=planned.ending is not None,
+    )
+    session.log.write("taken", items=len(taken.items), restored=taken.restored)
+    if not taken.items and not taken.exhausted:
+        return Ending("collected", f"restored {taken.restored} rows without asking; more are left for the next fire")
+    if not taken.items:
+        return Ending("complete")
+    if planned.ending is not None:
+        return planned.ending
+    return _open(session, taken.items)
+
+
+def batches_of(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _open(session: Session, items: tuple[Item, ...]) -> Opened:
+    manifest = Manifest(
+        installation=session.db.installation,
+        theme_id=session.theme.theme_id,
+        wave_id=new_wave_id(),
+        kind="normal",
+        rubric_version=session.rubric.version,
+        backend=session.backend.name,
+        model=session.backend.models[0],
+        limits=session.limits,
+        items=items,
+        created_at=now(),
+    )
+    folder = WaveDir.create(session.data, manifest, session.rubric.text)
+    folder.write_batches(list(batches_of(items, session.limits.batch_size)))
+    waves.open_wave(session.db, manifest, session.host)
+    session.log.write("prepared", wave=manifest.wave_id, emitted=len(items))
+    return dress(folder)
+
+
+def _awaiting_approval(session: Session) -> Ending:
+    theme, version = session.theme.theme_id, session.rubric.version
+    return Ending(
+        "awaiting_approval",
+        f"rubric {version} of theme {theme} is not approved for more rows; "
+        f"`wave approve {theme} --by NAME` opens the gate",
+    )
+
+
+def foresee(opening: Opening, tally: Tally) -> None:
+    """What a fire would do now. Asks no model and writes nothing."""
+    with open_session(opening, tally.report.run_id, read_only=True) as session:
+        tally.note(rubric_version=session.rubric.version)
+        _foresee(session, tally)
+
+
+def _foresee(session: Session, tally: Tally) -> None:
+    row = waves.current(session.db, session.theme.theme_id)
+    if row is not None:
+        tally.note(wave_id=row.wave_id)
+        tally.end(Ending("dry_run", f"would go on with wave {row.wave_id} ({row.state}, opened on {row.host})"))
+        return
+    planned = plan(session, session.limits.keys)
+    if planned.ending is not None:
+        tally.end(Ending("dry_run", f"would do nothing: {planned.ending.reason}"))
+        return
+    taken = gap.take(
+        session.db, session.shape, session.rubric.version, planned.keys, session.limits.drift_rows, dry_run=True
+    )
+    requests = len(list(batches_of(taken.items, session.limits.batch_size)))
+    tally.add(Counts(emitted=len(taken.items), missing=len(taken.items)))
+    tally.end(
+        Ending(
+            "dry_run",
+            f"would ask {session.backend.models[0]} on backend {session.backend.name} for {len(taken.items)} items in "
+            f"{requests} requests by rubric {session.rubric.version}, and restore {taken.restored} rows without asking",
+        )
+    )

@@ -1,0 +1,59 @@
+"""The run row of a fire: opened before anything is asked, finished with what was done, whatever ended it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from waves.errors import DatabaseError, WaveError
+from waves.models import Ending, FireReport
+from waves.steps.session import Session
+from waves.steps.tally import Tally
+from waves.store import gap, ledger, run_metrics
+
+
+@contextmanager
+def recorded(session: Session, trigger: str, tally: Tally) -> Iterator[int]:
+    """Open the run row and give the size of the gap; finish it with the tally's figures. A fault is recorded and goes
+    on."""
+    before = gap.census(session.db, session.shape, session.rubric.version).missing
+    run_metrics.start_run(
+        session.db, session.run_id, session.theme.theme_id, trigger, session.host, os.getpid(), dry_run=False
+    )
+    session.log.write("fire", run=session.run_id, theme=session.theme.theme_id, gap=before)
+    try:
+        yield before
+    except DatabaseError:
+        # the row cannot be finished now; the next fire finds its process gone and closes it
+        raise
+    except WaveError as fault:
+        tally.note(fault=fault)
+        tally.end(Ending("failed", fault.message))
+        _finish(session, tally, before)
+        raise
+    _finish(session, tally, before)
+
+
+def _finish(session: Session, tally: Tally, gap_before: int) -> None:
+    spent = ledger.of_run(session.db, session.run_id)
+    tally.note(llm_calls=spent.calls, tokens=spent.tokens, cost_usd=spent.cost_usd)
+    report: FireReport = tally.report
+    counts = report.counts
+    run_metrics.finish_run(
+        session.db,
+        session.run_id,
+        wave_id=report.wave_id,
+        state=report.ending.state,
+        error_summary=report.ending.reason,
+        items_considered=counts.emitted,
+        items_processed=counts.entries or 0,
+        items_skipped=counts.released + counts.missing,
+        items_errored=counts.quarantined,
+        llm_calls=report.llm_calls,
+        llm_cost_usd=report.cost_usd,
+        rubric_version=session.rubric.version,
+        gap_before=gap_before,
+        gap_after=gap.census(session.db, session.shape, session.rubric.version).missing,
+    )
+    session.log.write("ended", state=report.ending.state, reason=report.ending.reason, counts=counts.line())

@@ -1,0 +1,101 @@
+"""Put right what a killed fire left: journals settled, lacking parts rebuilt, temporary files swept, run rows of dead
+processes closed. Idempotent, and free: nothing is asked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from waves.backends.policy import Decision, Try, decide
+from waves.errors import BadDataError
+from waves.models import Call, Outcome, Part
+from waves.spool import files, wave_dir
+from waves.steps.booking import Settled, book, parts_of, read
+from waves.steps.convergence import Identity, Standing, stand
+from waves.steps.opened import Opened, open_on_disk
+from waves.steps.session import Session
+from waves.store import run_metrics, verdicts, versioned_upsert, waves
+
+
+def rescue(session: Session) -> None:
+    """Repair every wave of the theme on this host that is not yet closed on disk."""
+    run_metrics.close_dead_runs(session.db, session.theme.theme_id, session.host)
+    files.sweep_temporary(session.folder)
+    for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id):
+        if not wave_dir.closed_on_disk(session.data, session.theme.theme_id, wave_id):
+            _rescue_wave(session, wave_id)
+
+
+def _rescue_wave(session: Session, wave_id: str) -> None:
+    """Raises before anything is touched where the folder is that of another database."""
+    path = session.folder / "waves" / wave_id
+    state = waves.state(session.db, wave_id)
+    try:
+        wave = open_on_disk(session, wave_id)
+    except BadDataError as defect:
+        if state not in (None, "abandoned"):
+            raise
+        session.log.write("set_aside", wave=wave_id, reason=defect.message)
+        files.set_aside(path, session.folder / "unreadable")
+        return
+    if state is None and not wave.folder.journals():
+        # prepare makes the folder first and the row second: here nothing was ever sent
+        files.remove_tree(path)
+        return
+    session.log.write("rescued", wave=wave_id, parts_rebuilt=settle(session, wave))
+    if state in (None, "abandoned"):
+        # a database that came back from an older backup knows nothing of a wave that was paid for
+        valid, _ = wave.parts.read()
+        kept = versioned_upsert.remember(session.db, session.shape, wave.manifest, session.run_id, valid.values())
+        session.log.write("remembered", wave=wave_id, verdicts=kept)
+    if state in (None, "closed", "abandoned"):
+        wave.folder.close({"wave_id": wave_id, "state": state or "forgotten"})
+
+
+def settle(session: Session, wave: Opened) -> int:
+    """Read the journals and see that parts, ledger and attempts hold what they say; how many parts were lacking."""
+    present = wave.parts.present()
+    settled, rebuilt = [], 0
+    for call in wave.folder.calls().values():
+        outcome = read(call, wave.rubric)
+        settled.append(Settled(call, _decision(call, outcome) if outcome else None))
+        for part in parts_of(wave.manifest, call.sent, outcome) if outcome else ():
+            if (part.entity_key, part.input_hash) not in present:
+                wave.parts.write(part)
+                rebuilt += 1
+    book(session, wave.manifest, settled)
+    return rebuilt
+
+
+def _decision(call: Call, outcome: Outcome) -> Decision:
+    """What followed from the answer when it came, as far as the journal tells: whether a truncated answer was the
+    larger try is not in it, and then no attempt is charged."""
+    sent = call.sent
+    this = Try(tuple(short_id for short_id, _, _ in sent.items), sent.model, strict=sent.strict)
+    return decide(this, outcome, chain=(sent.model,), budget=0, jitter=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Where the wave's items are, and its valid parts by their ids."""
+
+    standing: Standing
+    parts: Mapping[Identity, Part]
+
+
+def take_stock(session: Session, wave: Opened) -> Stock:
+    """Read every part. Corrupt ones are set aside first; what the journals hold of them is rebuilt."""
+    valid, corrupt = wave.parts.read()
+    if corrupt:
+        for path in corrupt:
+            files.set_aside(path, wave.folder.path / "corrupt")
+        session.log.write("corrupt_parts", wave=wave.wave_id, count=len(corrupt))
+        settle(session, wave)
+        valid, _ = wave.parts.read()
+    return Stock(stand(wave.manifest, valid, verdicts.settled(session.db, wave.wave_id)), valid)
+
+
+def standing(session: Session, wave: Opened) -> Standing:
+    """Where the wave's items are."""
+    return take_stock(session, wave).standing

@@ -1,0 +1,118 @@
+"""Batches → answers → parts, until nothing of the wave is missing or something ends the fire."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from waves.backends.api_key import unusable
+from waves.backends.rehearsal import rehearse
+from waves.errors import CredentialsError
+from waves.executors.processes import Processes
+from waves.models import Ending, Item, Limits
+from waves.project import BackendConfig
+from waves.spool import files
+from waves.spool.locks import WORKERS_LOCK
+from waves.steps.asking import Asking
+from waves.steps.booking import book
+from waves.steps.convergence import Standing, stand
+from waves.steps.locking import Guard
+from waves.steps.opened import Opened
+from waves.steps.prepare import batches_of
+from waves.steps.rescue import standing
+from waves.steps.session import Session
+from waves.steps.snooze import snoozed
+from waves.store import verdicts
+from waves.worker import PRELOAD, Classifier
+
+ROOM = 8192
+"""Bytes that an item may take on the disk: a block of its part, its share of journal and batch file. On a full disk
+nothing is asked: what cannot be kept must not be paid for."""
+
+
+def run(session: Session, wave: Opened, guard: Guard) -> Ending | None:
+    """Ask for what is missing, in at most `passes` tries; an item that failed in all of them is released. The last try
+    asks for each item alone, because one item can spoil the answers for all that are asked with it.
+
+    None once the wave has converged, else why the fire cannot go on now.
+    """
+    stands = standing(session, wave)
+    session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(stands.parts))
+    if stands.converged:
+        return None
+    if (asleep := snoozed(session)) is not None:
+        return asleep
+    files.require_room(wave.folder.path, len(stands.missing) * ROOM)
+    ending: Ending | None = None
+    never_asked = not wave.folder.journals()
+    with asker(session, wave, guard) as asking:
+        asking.have |= stands.parts
+        for number in range(1, session.limits.passes + 1):
+            size = _batch_size(session.limits, number, missing=len(stands.missing), have=len(asking.have))
+            batches = list(batches_of(stands.missing, size))
+            ending = _one_pass(session, wave, asking, batches, fresh=number == 1 and never_asked)
+            stands = stand(wave.manifest, asking.have, verdicts.settled(session.db, wave.wave_id))
+            session.log.write("pass", wave=wave.wave_id, number=number, counts=stands.counts().line())
+            if ending is not None or stands.converged:
+                break
+    wave.parts.sync()
+    if ending is None and not stands.converged:
+        _release(session, wave, stands)
+    return ending
+
+
+def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:
+    """The items of a batch in pass `number`: one each in the last pass before they would be given up, so that the one
+    that spoils the answers is found. Not where no answer at all was of use: then it is not the items, and asking alone
+    only costs; a single batch is cheap enough."""
+    last = min(limits.passes, limits.max_attempts)
+    alone = number > 1 and number >= last and (have > 0 or missing <= limits.batch_size)
+    return 1 if alone else limits.batch_size
+
+
+def _release(session: Session, wave: Opened, stands: Standing) -> None:
+    verdicts.release(
+        session.db,
+        wave.wave_id,
+        [item.identity for item in stands.missing],
+        reason=f"nothing to store after {session.limits.passes} tries",
+    )
+
+
+def _one_pass(
+    session: Session, wave: Opened, asking: Asking, batches: Sequence[Sequence[Item]], *, fresh: bool
+) -> Ending | None:
+    """Ask for everything that is missing once. However it ends, what was sent is booked; what went unanswered is
+    charged to the items only where the provider itself was well."""
+    if not fresh:
+        wave.folder.write_batches(batches)
+    ending: Ending | None = Ending("failed")
+    try:
+        ending = asking.ask(batches)
+    finally:
+        book(session, wave.manifest, asking.settled, asking.unanswered if ending is None else ())
+        asking.settled.clear()
+        asking.unanswered.clear()
+    return ending
+
+
+@contextmanager
+def asker(session: Session, wave: Opened, guard: Guard) -> Iterator[Asking]:
+    """Workers, a journal and the loop that uses them; no process and no open file is left behind."""
+    with rehearse(session.backend) as backend:
+        if (fatal := unusable(backend)) is not None:
+            raise CredentialsError(fatal.message, fatal.hint)
+        with workers(session, wave, backend) as processes, closing(wave.folder.new_journal(session.run_id)) as journal:
+            yield Asking(session, wave, guard, backend, processes, journal)
+
+
+@contextmanager
+def workers(session: Session, wave: Opened, backend: BackendConfig) -> Iterator[Processes]:
+    size = min(session.limits.parallel, os.cpu_count() or 1)
+    guard = session.folder / WORKERS_LOCK
+    processes = Processes(Classifier(backend, wave.rubric), workers=size, preload=PRELOAD, guard=guard)
+    try:
+        yield processes
+    finally:
+        processes.close(kill=True)

@@ -1,0 +1,101 @@
+"""Where a theme stands, read-only, also while a fire runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from waves import rubric as rubrics
+from waves import theme as themes
+from waves.models import Counts
+from waves.project import Project
+from waves.spool import wave_dir
+from waves.spool.wave_dir import WaveDir
+from waves.steps.convergence import stand
+from waves.steps.opened import dress
+from waves.steps.session import choose_backend
+from waves.store import backend_state, catalog, config, gap, ledger, rubric_registry, run_metrics, verdicts, waves
+from waves.store.connect import Database
+from waves.store.gap import Census
+from waves.store.ledger import Spend
+from waves.store.run_metrics import Run
+from waves.theme import Theme
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWave:
+    """The open wave; `counts` is None where its folder is not on this host."""
+
+    wave_id: str
+    state: str
+    kind: str
+    host: str
+    reason: str | None
+    counts: Counts | None
+    corrupt_parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeStatus:
+    """`newest_version` is that of the newest rubric file: other than `rubric_version` where it waits for activation."""
+
+    theme_id: str
+    rubric_version: str
+    newest_version: str
+    approved: bool
+    backend: str
+    census: Census
+    wave: OpenWave | None
+    snoozed_until: datetime | None
+    snooze_reason: str | None
+    last_run: Run | None
+    spend: Spend
+    keys_per_wave: int
+
+    @property
+    def percent(self) -> float:
+        """Of the rows that can be done, how many are; an empty table is done."""
+        total = self.census.total
+        return 100.0 if total == 0 else 100 * (self.census.done + self.census.quarantined) / total
+
+    @property
+    def waves_left(self) -> int:
+        return -(-self.census.missing // self.keys_per_wave)
+
+
+def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
+    """The theme's standing. Writes nothing."""
+    theme = themes.load(project.prompts, theme_id)
+    newest = rubrics.newest(theme.folder).version
+    active = rubric_registry.active(db, theme_id)
+    version = active.version if active else newest
+    backend = choose_backend(project, theme, None)
+    limits = themes.settle(theme.limits, config.overrides(db, theme_id), project.limits)
+    asleep = backend_state.snoozed(db, backend.name)
+    return ThemeStatus(
+        theme_id=theme_id,
+        rubric_version=version,
+        newest_version=newest,
+        approved=active is not None and active.approved_rows is not None,
+        backend=backend.name,
+        census=gap.census(db, catalog.describe(db, theme), version),
+        wave=_open_wave(project, db, theme),
+        snoozed_until=asleep[0] if asleep else None,
+        snooze_reason=asleep[1] if asleep else None,
+        last_run=run_metrics.last_run(db, theme_id),
+        spend=ledger.spend(db, theme_id),
+        keys_per_wave=limits.keys,
+    )
+
+
+def _open_wave(project: Project, db: Database, theme: Theme) -> OpenWave | None:
+    row = waves.current(db, theme.theme_id)
+    if row is None:
+        return None
+    counts, corrupt = None, 0
+    if row.wave_id in wave_dir.wave_ids(project.data, theme.theme_id):
+        wave = dress(WaveDir.open(project.data, theme.theme_id, row.wave_id, db.installation))
+        valid, bad = wave.parts.read()
+        counts = stand(wave.manifest, valid, verdicts.settled(db, row.wave_id)).counts()
+        corrupt = len(bad)
+    return OpenWave(row.wave_id, row.state, row.kind, row.host, row.reason, counts, corrupt)

@@ -1,0 +1,31 @@
+"""What every process, theme and host has to know about a backend: until when it is unusable, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from waves.store import queries
+from waves.store.text import storable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from waves.store.connect import Database
+
+_SQL = "backend_state.sql"
+
+
+def snoozed(db: Database, backend: str) -> tuple[datetime, str] | None:
+    """Until when and why the backend is to be left alone; None if it may be used. By the database's clock."""
+    row = db.execute(queries.load(_SQL)["snoozed"], {"backend": backend}).fetchone()
+    return (row[0], row[1]) if row else None
+
+
+def snooze(db: Database, backend: str, until: datetime, reason: str) -> None:
+    """Leaves the backend alone until `until`; a snooze that lasts longer stays, with its reason."""
+    db.execute(queries.load(_SQL)["snooze"], {"backend": backend, "until": until, "reason": storable(reason)})
+
+
+def wake(db: Database, backend: str) -> None:
+    """The backend may be used again; nothing happens if it may already."""
+    db.execute(queries.load(_SQL)["wake"], {"backend": backend})

@@ -1,0 +1,111 @@
+"""How far a theme is: every row in scope is done, missing, or out of the gap. Read-only.
+
+Small tables are counted exactly, edits included. Large ones are counted through the target's index on the version, as
+far as the gap is not large itself; the rest is the planner's estimate, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+from waves.store import candidates, faults, fragments, queries
+from waves.store.judge_rows import need, target_join
+from waves.store.transactions import ROW_FAULTS, snapshot
+
+if TYPE_CHECKING:
+    from waves.store.connect import Database
+    from waves.store.shape import Shape
+    from waves.store.transactions import Connection
+
+_SQL = queries.load("census.sql")
+_SMALL = 50_000
+"""Rows that are judged one by one (0.4 s), and candidates that are counted one by one. A fire counts twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """`total = done + missing + quarantined`; refused rows count as quarantined. `estimated`: not counted exactly."""
+
+    total: int
+    done: int
+    missing: int
+    quarantined: int
+    estimated: bool
+
+
+def census(db: Database, shape: Shape, version: str) -> Census:
+    """The rows of the theme by where they stand with rubric `version`."""
+    with faults.mapped(), snapshot(db) as connection:
+        scope = _planned(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
+        exact = _exact(connection, shape, version) if scope <= _SMALL else None
+        return exact or _estimate(connection, shape, version, scope)
+
+
+def _exact(connection: Connection, shape: Shape, version: str) -> Census | None:
+    """None where a row's value cannot be computed: then it can only be estimated."""
+    query = sql.SQL(_SQL["exact"]).format(
+        need=need(shape),
+        source_row=fragments.source_row(shape),
+        target_join=target_join(shape, "c"),
+        **_source(shape),
+    )
+    try:
+        with connection.transaction():
+            row = connection.execute(query, _bound(shape, version)).fetchone()
+    except psycopg.Error as error:
+        if (error.sqlstate or "").startswith(ROW_FAULTS):
+            return None
+        raise
+    done, missing, out = row or (0, 0, 0)
+    return Census(done + missing + out, done, missing, out, estimated=False)
+
+
+def _estimate(connection: Connection, shape: Shape, version: str, scope: int) -> Census:
+    bound = _bound(shape, version)
+    out = _count(connection, sql.SQL(_SQL["quarantined"]).format(), bound)
+    if candidates.compares_all(shape):
+        done = min(_done(connection, shape, bound), scope)
+        missing = max(0, scope - done - out)
+    else:
+        missing = max(0, sum(_candidates(connection, branch, bound) for branch in candidates.branches(shape)) - out)
+        done = max(0, scope - missing - out)
+    return Census(done + missing + out, done, missing, out, estimated=True)
+
+
+def _candidates(connection: Connection, branch: candidates.Branch, bound: dict[str, object]) -> int:
+    """Counted up to a limit, estimated beyond it."""
+    counted = sql.SQL(_SQL["counted"]).format(rows=branch.rows)
+    count = _count(connection, counted, {**bound, "limit": _SMALL})
+    if count < _SMALL:
+        return count
+    return max(count, _planned(connection, sql.SQL(_SQL["planned"]).format(rows=branch.rows), bound))
+
+
+def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int:
+    if shape.target is None or shape.version_column is None:
+        return _count(connection, sql.SQL(_SQL["accepted"]).format(), bound)
+    version = fragments.name("t", shape.version_column)
+    query = sql.SQL(_SQL["of_version"]).format(target=fragments.relation(shape.target), version=version)
+    return _count(connection, query, bound)
+
+
+def _planned(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
+    row = connection.execute(query, bound).fetchone()
+    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+
+
+def _count(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
+    row = connection.execute(query, bound).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _source(shape: Shape) -> dict[str, sql.Composable]:
+    return {"source": fragments.relation(shape.source), "in_scope": fragments.in_scope(shape)}
+
+
+def _bound(shape: Shape, version: str) -> dict[str, object]:
+    return {"theme": shape.theme_id, "version": version}

@@ -1,0 +1,120 @@
+"""A URL, or the word `embedded` → an open, migrated database, whose faults are those of `waves.errors`.
+
+`Database.execute` and `Database.transaction` map what psycopg raises. Who must see psycopg's own exceptions (to roll
+back to a savepoint and go on) uses `Database.connection` inside such a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+from psycopg.rows import class_row
+
+from waves.errors import ConfigurationError
+from waves.store import embedded, faults
+from waves.store import migrate as migrations
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+    from typing import LiteralString, Self
+
+    from psycopg.rows import TupleRow
+    from psycopg.sql import SQL, Composed
+
+    Query = LiteralString | SQL | Composed
+
+T = TypeVar("T")
+
+_OLDEST = 140000
+_CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open connection in autocommit mode. `url` opens another one to the same database; it may hold a password.
+    `installation` is the id that this database's waves carry in their manifests."""
+
+    connection: psycopg.Connection[TupleRow]
+    url: str = field(repr=False)
+    installation: str
+
+    def execute(self, query: Query, values: Mapping[str, Any] | None = None) -> psycopg.Cursor[TupleRow]:
+        with faults.mapped():
+            return self.connection.execute(query, values)
+
+    def records(self, kind: type[T], query: Query, values: Mapping[str, Any] | None = None) -> list[T]:
+        """The rows of `query` as `kind`, whose fields are the query's columns."""
+        with faults.mapped(), self.connection.cursor(row_factory=class_row(kind)) as cursor:
+            return cursor.execute(query, values).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; inside another one, a savepoint."""
+        with faults.mapped(), self.connection.transaction():
+            yield
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def open_database(url: str, data: Path, *, migrate: bool = True) -> Database:
+    """Opens `url`, or the embedded server under `data` where `url` is `embedded`, and applies what migrations are
+    pending. With `migrate=False` nothing is written, and pending migrations are a ConfigurationError."""
+    if url == "embedded":
+        url = embedded.ensure_server(data)
+    connection = connect(url)
+    try:
+        with faults.mapped():
+            found = _checked(connection, migrate=migrate)
+    except BaseException:
+        connection.close()
+        raise
+    return Database(connection, url, found)
+
+
+def connect(url: str) -> psycopg.Connection[TupleRow]:
+    """A bare connection: autocommit, no server-side prepared statements (they break behind a pooler)."""
+    try:
+        connection = psycopg.connect(
+            url,
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=_CONNECT_SECONDS,
+            application_name="waves",
+            client_encoding="utf8",
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=30_000,
+        )
+    except psycopg.Error as error:
+        raise faults.unreachable(error, url) from error
+    if connection.info.server_version < _OLDEST:
+        version = connection.info.server_version // 10000
+        connection.close()
+        raise ConfigurationError(f"the server is PostgreSQL {version}", "waves needs PostgreSQL 14 or newer")
+    return connection
+
+
+def _checked(connection: psycopg.Connection[TupleRow], *, migrate: bool) -> str:
+    found = migrations.state(connection)
+    migrations.refuse_foreign(found)
+    if found.pending and migrate:
+        found = migrations.migrate(connection)
+    if found.pending or found.installation is None:
+        raise ConfigurationError(
+            "the schema waves of this database is not set up, or older than this version",
+            "fire a theme once, or run `wave doctor`: both apply the migrations",
+        )
+    return found.installation

@@ -1,0 +1,72 @@
+"""One fire per theme over all hosts: a transaction-scoped advisory lock in a connection that does nothing else.
+
+It survives a pooler in transaction mode, which a session's lock does not, and it goes with its connection, however
+that ends. Who holds it asks `held()` every few seconds and stops sending when the answer is no.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from waves.store import faults, queries
+from waves.store.connect import connect
+
+if TYPE_CHECKING:
+    from psycopg.rows import TupleRow
+
+_KNOWS_TRANSACTION_TIMEOUT = 170000
+
+
+class HostLock:
+    """`url` may hold a password and is never shown."""
+
+    def __init__(self, url: str, theme_id: str) -> None:
+        self._url = url
+        self._key = int.from_bytes(hashlib.sha256(f"waves:{theme_id}".encode()).digest()[:8], "big", signed=True)
+        self._connection: psycopg.Connection[TupleRow] | None = None
+
+    def acquire(self) -> bool:
+        """True if the lock is ours now, False if another process has it. Does not wait."""
+        connection = connect(self._url)
+        try:
+            with faults.mapped():
+                locked = self._try(connection)
+        except BaseException:
+            connection.close()
+            raise
+        if locked:
+            self._connection = connection
+        else:
+            connection.close()
+        return locked
+
+    def held(self) -> bool:
+        """Whether the lock is still ours: False once its connection is lost."""
+        if self._connection is None:
+            return False
+        try:
+            self._connection.execute(queries.load("host_lock.sql")["probe"])
+        except psycopg.Error:
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Gives the lock back; nothing happens if it is not held."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _try(self, connection: psycopg.Connection[TupleRow]) -> bool:
+        """Opens the transaction, keeps the server from ending it for being idle or long, and tries the lock."""
+        named = queries.load("host_lock.sql")
+        connection.autocommit = False
+        connection.execute(named["stay_idle"])
+        connection.execute(named["probe_timeout"])
+        if connection.info.server_version >= _KNOWS_TRANSACTION_TIMEOUT:
+            connection.execute(named["stay_long"])
+        row = connection.execute(named["try"], {"key": self._key}).fetchone()
+        return bool(row and row[0])

@@ -1,0 +1,206 @@
+"""Entries → target: lock in key order, compare with the row as it is now, write, audit. What collect and restore share.
+
+Runs inside one transaction. The tables `wave_entry` (what was judged), `wave_row` (whose content is still that) and
+`wave_applied` (what the target took) are temporary and go with it; rows are numbered `n`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+from psycopg.errors import InvalidParameterValue
+
+from waves.store import fragments, queries, values
+from waves.store.judge_rows import target_join
+from waves.store.transactions import bisected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from psycopg import Error
+
+    from waves.store.shape import Shape
+    from waves.store.transactions import Connection
+
+_SQL = queries.load("merge.sql")
+
+Refused = dict[int, str]
+"""Entry number → why the target did not take it, without row text."""
+
+
+def create_tables(connection: Connection, shape: Shape) -> None:
+    pairs = zip(fragments.numbered("k", shape.key), shape.key, strict=True)
+    columns = fragments.commas(
+        sql.SQL("{} {}").format(sql.Identifier(name), fragments.verbatim(key.type)) for name, key in pairs
+    )
+    with suppress(InvalidParameterValue), connection.transaction():
+        # A large wave's tables then stay in memory. Refused once a session has used temporary tables.
+        connection.execute("SET LOCAL temp_buffers = '64MB'")
+    connection.execute("SET LOCAL default_statistics_target = 10")  # of these tables only the size matters
+    connection.execute(sql.SQL(_SQL["create_tables"]).format(key_columns=columns))
+    # A deferred constraint would fail at COMMIT, where nobody can tell which row it was.
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def active_version(connection: Connection, shape: Shape) -> str | None:
+    """The theme's active version, which stays so until the transaction ends."""
+    row = connection.execute(_SQL["lock_theme"], {"theme": shape.theme_id}).fetchone()
+    return row[0] if row else None
+
+
+def lock_entries(connection: Connection, shape: Shape) -> None:
+    _lock(connection, shape, sql.SQL(_SQL["entries"]), fragments.key_of_entry(shape), {})
+
+
+def lock_candidates(connection: Connection, shape: Shape, bound: dict[str, object]) -> None:
+    """As `lock_entries`, for keys that are bound as arrays `k1 …`."""
+    rows = sql.SQL(_SQL["candidates"]).format(arrays=fragments.key_arrays(shape), names=fragments.key_columns(shape))
+    _lock(connection, shape, rows, fragments.cast_keys(shape, fragments.key_of("c", shape)), bound)
+
+
+def match(connection: Connection, shape: Shape, entries: int) -> int:
+    """Finds the entries 0 … `entries` - 1 whose row still has the content that was judged. → how many. A row that
+    cannot be computed any more has not."""
+    connection.execute(_SQL["analyze_entries"])
+    query = _match(shape)
+
+    def act(low: int, high: int) -> None:
+        connection.execute(query, {"low": low, "high": high})
+
+    bisected(connection, 0, entries - 1, act)
+    connection.execute(_SQL["analyze_rows"])
+    count, _, _ = _one(connection, "count_rows")
+    return int(count)
+
+
+def write(connection: Connection, shape: Shape, version: str, run_id: str | None, reason: str) -> Refused:
+    """Writes every matched entry to the target, with an audit row for each row that this changes."""
+    query = _insert(shape) if shape.inserts else _update(shape)
+    query = query + sql.SQL(" ") + sql.SQL(_SQL["audit_changed"])
+    bound = {**values.bindings(shape, version), "theme": shape.theme_id, "run": run_id, "reason": reason}
+
+    def act(low: int, high: int) -> None:
+        connection.execute(query, {**bound, "low": low, "high": high})
+
+    count, low, high = _one(connection, "count_rows")
+    refused = {n: _why(error) for n, error in bisected(connection, low, high, act).items()} if count else {}
+    for (n,) in connection.execute(_SQL["suppressed"]).fetchall():
+        refused.setdefault(n, "the target did not take the row: a trigger or a policy suppressed it")
+    return refused
+
+
+def audit_refused(connection: Connection, shape: Shape, run_id: str | None, refused: Refused) -> tuple[str, ...]:
+    """→ the entity keys of what was refused."""
+    bound = {"run": run_id, "theme": shape.theme_id, **refused_arrays(refused)}
+    return tuple(key for (key,) in connection.execute(sql.SQL(_SQL["audit_refused"]).format(), bound).fetchall())
+
+
+def refused_arrays(refused: Refused) -> dict[str, object]:
+    return {"refused": list(refused), "reasons": list(refused.values())}
+
+
+def applied_at() -> sql.SQL:
+    """A moment later than every other verdict of these rows was applied, even if the clock went back."""
+    return sql.SQL(_SQL["applied_at"])
+
+
+def _lock(
+    connection: Connection, shape: Shape, rows: sql.Composable, keys: list[sql.Composed], bound: dict[str, object]
+) -> None:
+    if shape.target is None:
+        return
+    key = fragments.target_key(shape)
+    query = sql.SQL(_SQL["lock_target"]).format(
+        target=fragments.relation(shape.target),
+        rows=rows,
+        same_key=fragments.same(key, keys),
+        order=fragments.commas(key),
+    )
+    connection.execute(query, bound)
+
+
+def _match(shape: Shape) -> sql.Composed:
+    return sql.SQL(_SQL["match"]).format(
+        keys=fragments.key_columns(shape),
+        row_keys=fragments.commas(fragments.key_of("r", shape)),
+        before=_before(shape),
+        source_row=fragments.source_row(shape),
+        also=_before_in_source(shape),
+        source=fragments.relation(shape.source),
+        in_scope=fragments.in_scope(shape),
+        same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
+        target_join=sql.SQL("") if shape.same_table else target_join(shape, "r"),
+    )
+
+
+def _update(shape: Shape) -> sql.Composed:
+    if shape.target is None:
+        raise ValueError("a theme without a target writes nothing")
+    pairs = zip(shape.columns, values.expressions(shape), strict=True)
+    return sql.SQL(_SQL["update_target"]).format(
+        target=fragments.relation(shape.target),
+        assignments=fragments.commas(sql.SQL("{} = {}").format(fragments.name(c.name), e) for (_, c), e in pairs),
+        same_key=fragments.same(fragments.target_key(shape), fragments.key_of("r", shape)),
+        after=_shown(shape),
+    )
+
+
+def _insert(shape: Shape) -> sql.Composed:
+    if shape.target is None:
+        raise ValueError("a theme without a target writes nothing")
+    columns = [fragments.name(column.name) for _, column in shape.columns]
+    key = fragments.target_key(shape)
+    return sql.SQL(_SQL["insert_target"]).format(
+        target=fragments.relation(shape.target),
+        keys=fragments.commas(fragments.name(column.name) for column in shape.target_key),
+        columns=fragments.commas(columns),
+        row_keys=fragments.commas(fragments.key_of("r", shape)),
+        values=fragments.commas(values.expressions(shape)),
+        excluded=fragments.commas(sql.SQL("{} = excluded.{}").format(c, c) for c in columns),
+        written_keys=fragments.commas(key),
+        after=_shown(shape),
+        same_key=fragments.same(key, fragments.key_of("r", shape)),
+    )
+
+
+def _shown(shape: Shape) -> sql.Composed:
+    """The target columns of `t` as one JSON object."""
+    return _as_json((column.name, fragments.name("t", column.name)) for _, column in shape.columns)
+
+
+def _before(shape: Shape) -> sql.Composable:
+    if shape.target is None:
+        return sql.SQL("NULL")
+    if shape.same_table:
+        return sql.SQL("r.before_json")
+    key = fragments.target_key(shape)[0]
+    return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(key, _shown(shape))
+
+
+def _before_in_source(shape: Shape) -> sql.Composable:
+    """Where the source is the target, its row has been read already."""
+    if not shape.same_table:
+        return sql.SQL("")
+    pairs = ((column.name, fragments.column(shape.source, column)) for _, column in shape.columns)
+    return sql.SQL(", {} AS before_json").format(_as_json(pairs))
+
+
+def _as_json(pairs: Iterable[tuple[str, sql.Composable]]) -> sql.Composed:
+    """Names are literals: they come from pg_catalog."""
+    items = (sql.SQL("{}, {}").format(fragments.literal(name), value) for name, value in pairs)
+    return sql.SQL("jsonb_build_object({})").format(fragments.commas(items))
+
+
+def _why(error: Error) -> str:
+    """SQLSTATE and names from the catalogue; what the server says may hold row text."""
+    where = error.diag.constraint_name or error.diag.column_name
+    return f"the target refused it: {type(error).__name__} ({error.sqlstate})" + (f" at {where}" if where else "")
+
+
+def _one(connection: Connection, query: str) -> tuple[int, int, int]:
+    row = connection.execute(_SQL[query]).fetchone()
+    if row is None:
+        raise AssertionError(query)
+    return (row[0], row[1], row[2])

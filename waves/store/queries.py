@@ -1,0 +1,39 @@
+"""SQL files with named blocks → queries by name.
+
+A block starts with a line `-- name --` and goes on to the next one; what stands before the first is for readers only.
+A name that occurs twice is an error when the file is loaded, an unknown one when it is asked for. Values are bound
+as `%(name)s`, so a literal per cent sign is written `%%`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from typing import LiteralString
+
+_HEADER = re.compile(r"^-- (\w+) --[ \t]*$", re.MULTILINE)
+
+
+@cache
+def load(name: str) -> Mapping[str, LiteralString]:
+    """The queries of `waves/store/sql/<name>`. They ship with the package, hence literal strings."""
+    return parse((files("waves.store") / "sql" / name).read_text(encoding="utf-8"), name)
+
+
+def parse(text: str, name: str) -> Mapping[str, LiteralString]:
+    """The blocks of `text`; ValueError for a name given twice or a block without a query."""
+    _, *pieces = _HEADER.split(text)
+    blocks: dict[str, LiteralString] = {}
+    for block, query in zip(pieces[::2], pieces[1::2], strict=True):
+        if block in blocks:
+            raise ValueError(f"{name} has two queries named {block}")
+        if not query.strip():
+            raise ValueError(f"{name} has no query under {block}")
+        blocks[block] = cast("LiteralString", query.strip())
+    return MappingProxyType(blocks)

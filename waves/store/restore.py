@@ -1,0 +1,48 @@
+"""Writes accepted verdicts back to rows that do not show them: an earlier version came back, or a verdict was never
+applied. Costs nothing but the write; bounded chunks, each in a transaction of its own, each audited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from waves.store import merge, queries
+from waves.store.judge_rows import judged, values_for
+from waves.store.transactions import retried
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from waves.store.connect import Database
+    from waves.store.judge_rows import Key
+    from waves.store.shape import Shape
+    from waves.store.transactions import Connection
+
+_SQL = queries.load("merge.sql")
+_CHUNK = 5000
+
+
+def restore(db: Database, shape: Shape, version: str, keys: Sequence[Key]) -> int:
+    """Restores the rows of `keys` that still need it. → how many the target took."""
+    restored = 0
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
+        restored += retried(db, lambda connection, chunk=chunk: _restore(connection, shape, version, chunk))  # type: ignore[misc]
+    return restored
+
+
+def _restore(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> int:
+    if merge.active_version(connection, shape) != version:
+        return 0
+    bound = values_for(shape, version, keys)
+    merge.create_tables(connection, shape)
+    merge.lock_candidates(connection, shape, bound)
+    # Judged again under the lock: since the gap was read a row may have been edited, cleared or restored.
+    connection.execute(judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["fill_from_verdicts"]), bound)
+    merge.match(connection, shape, len(keys) + 1)
+    refused = merge.write(connection, shape, version, None, f"restored {version}")
+    merge.audit_refused(connection, shape, None, refused)
+    mark = sql.SQL(_SQL["mark_restored"]).format(applied_at=merge.applied_at())
+    values = {"theme": shape.theme_id, "version": version, **merge.refused_arrays(refused)}
+    return connection.execute(mark, values).rowcount - len(refused)

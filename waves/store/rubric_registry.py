@@ -1,0 +1,147 @@
+"""Which rubric versions a theme has, which one is active, and how many rows a version may touch: the gate.
+
+Versions are never compared by order: one is newer only in that it was registered later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg.types.json import Jsonb
+
+from waves.errors import ConfigurationError
+from waves.store import audit, queries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from waves.rubric import Rubric
+    from waves.store.connect import Database
+
+UNLIMITED = 2**63 - 1
+"""`approved_rows` of a version that may touch any number of rows."""
+
+_SQL = "rubric_registry.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version as the database keeps it. `text` is the rubric file; `approved_rows` and `approved_by` are None where
+    nobody approved it, `approved_rows` is `UNLIMITED` where somebody did without a limit."""
+
+    version: str
+    text: str
+    approved_rows: int | None
+    approved_by: str | None
+    created_at: datetime
+    input_columns: list[str]
+
+
+def ensure_theme(db: Database, theme_id: str) -> None:
+    """The theme's row, where it is lacking. Everything else of a theme refers to it."""
+    db.execute(queries.load(_SQL)["ensure_theme"], {"theme_id": theme_id})
+
+
+def register(db: Database, theme_id: str, rubric: Rubric, input_columns: Sequence[str]) -> Registered:
+    """The version of `rubric`, entered where it is new; what was entered before stays as it is. The first version of
+    a theme becomes active by itself, a later one only by `activate`."""
+    values = {
+        "theme_id": theme_id,
+        "version": rubric.version,
+        "prompt": rubric.text,
+        "schema": Jsonb(dict(rubric.schema)),
+        "input_columns": Jsonb(list(input_columns)),
+    }
+    with db.transaction():
+        ensure_theme(db, theme_id)
+        before = _lock(db, theme_id)
+        db.execute(queries.load(_SQL)["register"], values)
+        if before is None:
+            _move(db, theme_id, None, rubric.version, audit.MACHINE, "the first version of the theme")
+    return _known(db, theme_id, rubric.version)
+
+
+def active(db: Database, theme_id: str) -> Registered | None:
+    found = db.records(Registered, queries.load(_SQL)["active"], {"theme_id": theme_id})
+    return found[0] if found else None
+
+
+def find(db: Database, theme_id: str, version: str) -> Registered | None:
+    found = db.records(Registered, queries.load(_SQL)["find"], {"theme_id": theme_id, "version": version})
+    return found[0] if found else None
+
+
+def history(db: Database, theme_id: str) -> list[Registered]:
+    """All versions, the first registered first."""
+    return db.records(Registered, queries.load(_SQL)["history"], {"theme_id": theme_id})
+
+
+def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> None:
+    """Makes `version` the active one; nothing happens where it is. ConfigurationError for an unknown version."""
+    with db.transaction():
+        before = _lock(db, theme_id)
+        _known(db, theme_id, version)
+        if before != version:
+            _move(db, theme_id, before, version, actor, reason)
+
+
+def approve(db: Database, theme_id: str, version: str, by: str, max_rows: int | None, reason: str | None) -> None:
+    """Lets `version` touch `max_rows` rows in all, any number where None. ConfigurationError for an unknown version."""
+    rows = UNLIMITED if max_rows is None else max_rows
+    with db.transaction():
+        _lock(db, theme_id)
+        before = _known(db, theme_id, version)
+        values = {"theme_id": theme_id, "version": version, "rows": rows, "by": by}
+        db.execute(queries.load(_SQL)["approve"], values)
+        audit.record(
+            db,
+            theme_id,
+            by,
+            version,
+            before={"approved_rows": before.approved_rows, "approved_by": before.approved_by},
+            after={"approved_rows": rows, "approved_by": by},
+            reason=reason,
+        )
+
+
+def rows_left(db: Database, theme_id: str, version: str, without_approval: int) -> int | None:
+    """How many rows waves of `version` may still take, None for no limit. Every item that a wave of the version was
+    opened with counts, whatever became of it."""
+    approved = _known(db, theme_id, version).approved_rows
+    if approved == UNLIMITED:
+        return None
+    row = db.execute(queries.load(_SQL)["emitted"], {"theme_id": theme_id, "version": version}).fetchone()
+    emitted = row[0] if row else 0
+    return max(0, (without_approval if approved is None else approved) - emitted)
+
+
+def _lock(db: Database, theme_id: str) -> str | None:
+    """The active version; nobody else activates, approves or registers until the transaction ends."""
+    row = db.execute(queries.load(_SQL)["lock"], {"theme_id": theme_id}).fetchone()
+    return row[0] if row else None
+
+
+def _known(db: Database, theme_id: str, version: str) -> Registered:
+    found = find(db, theme_id, version)
+    if found is None:
+        known = ", ".join(registered.version for registered in history(db, theme_id)) or "none"
+        raise ConfigurationError(
+            f"the theme {theme_id} has no rubric version {version}",
+            f"known versions: {known}; `wave approve {theme_id}` registers the file as it is now",
+        )
+    return found
+
+
+def _move(db: Database, theme_id: str, before: str | None, after: str, actor: str, reason: str | None) -> None:
+    db.execute(queries.load(_SQL)["activate"], {"theme_id": theme_id, "version": after})
+    audit.record(
+        db,
+        theme_id,
+        actor,
+        after,
+        before={"active_version": before},
+        after={"active_version": after},
+        reason=reason,
+    )

@@ -1,0 +1,96 @@
+"""The `runs` rows: one per fire, opened when it starts and closed however it ends.
+
+A fire that was killed leaves its row `running`; the next one on that host closes it as `died`. Rows of other hosts
+are never touched: their own host does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+from waves.store import queries
+from waves.store.text import storable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Required, Unpack
+
+    from waves.store.connect import Database
+
+_SQL = "run_metrics.sql"
+
+
+class Figures(TypedDict, total=False):
+    """What a fire reports at its end. What is left out stays as it was; `llm_cost_usd` None means unknown."""
+
+    state: Required[str]
+    wave_id: str | None
+    items_considered: int
+    items_processed: int
+    items_skipped: int
+    items_errored: int
+    llm_calls: int
+    llm_cost_usd: float | None
+    rubric_version: str | None
+    gap_before: int | None
+    gap_after: int | None
+    reserved_keys: int
+    reserved_usd: float | None
+    error_summary: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row of `waves.runs`, without the theme."""
+
+    run_id: str
+    wave_id: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    dry_run: bool
+    trigger: str
+    host: str
+    pid: int
+    items_considered: int
+    items_processed: int
+    items_skipped: int
+    items_errored: int
+    llm_calls: int
+    llm_cost_usd: float | None
+    rubric_version: str | None
+    duration_ms: int | None
+    gap_before: int | None
+    gap_after: int | None
+    state: str
+    error_summary: str | None
+
+
+def start_run(db: Database, run_id: str, theme_id: str, trigger: str, host: str, pid: int, dry_run: bool) -> None:
+    """`trigger` is who asked: cron, cli, http, mcp …"""
+    values = {"run_id": run_id, "theme_id": theme_id, "trigger": trigger, "host": host, "pid": pid, "dry_run": dry_run}
+    db.execute(queries.load(_SQL)["start"], values)
+
+
+def finish_run(db: Database, run_id: str, **figures: Unpack[Figures]) -> None:
+    """Closes the row with `figures`; its duration is counted by the database's clock."""
+    values = dict.fromkeys(Figures.__annotations__) | dict(figures) | {"run_id": run_id}
+    if figures.get("error_summary"):
+        values["error_summary"] = storable(str(figures["error_summary"]))
+    db.execute(queries.load(_SQL)["finish"], values)
+
+
+def close_dead_runs(db: Database, theme_id: str, host: str) -> list[str]:
+    """Closes the theme's running rows of this `host`; the run ids. Only under the theme's locks: whoever holds them
+    knows that no other fire runs, where a process number tells nothing, because another process may bear it by now."""
+    return [run_id for (run_id,) in db.execute(queries.load(_SQL)["bury"], {"theme_id": theme_id, "host": host})]
+
+
+def last_run(db: Database, theme_id: str) -> Run | None:
+    found = last_runs(db, theme_id, 1)
+    return found[0] if found else None
+
+
+def last_runs(db: Database, theme_id: str, count: int) -> list[Run]:
+    """The newest first, a running one included."""
+    return db.records(Run, queries.load(_SQL)["last"], {"theme_id": theme_id, "count": count})

@@ -1,0 +1,105 @@
+"""Whom the embedded server runs as. PostgreSQL refuses root, so root gives it a user of its own, `pgserver`; for
+everybody else all of this does nothing.
+
+That user must reach its folder and the wheel's programs: folders on the way get the right to be passed through
+(o+x: not listed, not read), and no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from waves.errors import ConfigurationError, DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NAME = "_postgres" if sys.platform == "darwin" else "pgserver"
+_log = logging.getLogger(__name__)
+
+
+class Identity(TypedDict, total=False):
+    """What `subprocess.run` takes to run a program as somebody else."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def identity() -> Identity:
+    if os.geteuid() != 0:
+        return {}
+    user = _user()
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def prepare(home: Path, programs: Path) -> None:
+    """Makes `home` the server user's own, and it and the programs reachable."""
+    if os.geteuid() != 0:
+        return
+    give(home)
+    user = _user()
+    _open_way([*home.parents, programs, *programs.parents], user.pw_uid)
+    if not (programs / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:  # installed under a strict umask
+        for path in [programs, *programs.rglob("*")]:
+            mode = path.stat().st_mode
+            path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
+
+
+def give(path: Path) -> None:
+    """The server's user owns `path`."""
+    if os.geteuid() == 0:
+        user = _user()
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def private_folder(identifier: str) -> Path:
+    """A short folder for sockets that nobody else can write to; DatabaseError if somebody took its name."""
+    owner = _user().pw_uid if os.geteuid() == 0 else os.geteuid()
+    name = hashlib.sha256(identifier.encode(errors="surrogateescape")).hexdigest()[:12]
+    folder = Path("/tmp") / f"waves-{owner}-{name}"  # noqa: S108 - its owner and mode are checked
+    try:
+        folder.mkdir(mode=0o700)
+        give(folder)
+    except FileExistsError:
+        pass
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or stat.S_IMODE(found.st_mode) & 0o077:
+        raise DatabaseError(f"{folder} belongs to somebody else", "remove it, or move `data` to a shorter path")
+    return folder
+
+
+def _user() -> pwd.struct_passwd:
+    """The account; made where it is lacking."""
+    try:
+        return pwd.getpwnam(_NAME)
+    except KeyError:
+        pass
+    command = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if command:
+        words = ["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _NAME]
+        subprocess.run([command, *words], check=False, capture_output=True)
+    try:
+        return pwd.getpwnam(_NAME)
+    except KeyError:
+        raise ConfigurationError(
+            f"PostgreSQL does not run as root, and the user {_NAME} cannot be made",
+            f"run waves as an ordinary user, or make the user {_NAME}, or set `database` to a PostgreSQL URL",
+        ) from None
+
+
+def _open_way(folders: Iterable[Path], user: int) -> None:
+    for folder in folders:
+        found = folder.stat()
+        if found.st_uid != user and not found.st_mode & stat.S_IXOTH:
+            folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
+            _log.warning("let the user %s of the embedded PostgreSQL pass through %s", _NAME, folder)

@@ -1,0 +1,45 @@
+One converged wave → history and target, in one transaction.
+
+-- close_wave --
+UPDATE waves.wave SET state = 'closed', closed_at = now(), reason = NULL
+ WHERE wave_id = %(wave)s AND theme_id = %(theme)s AND state IN ('open', 'submitted', 'held')
+
+-- find_wave --
+SELECT state FROM waves.wave WHERE wave_id = %(wave)s AND theme_id = %(theme)s
+
+-- copy_entries --
+COPY pg_temp.wave_entry (n, entity_key, input_hash, output, confidence, model, call_id, run_id) FROM STDIN
+
+-- upsert_verdicts --
+WITH upserted AS (
+INSERT INTO waves.verdict AS v (theme_id, entity_key, rubric_version, input_hash, state, output, confidence, model,
+                                call_id, reason, wave_id, run_id, applied_at)
+SELECT %(theme)s, e.entity_key, %(version)s, e.input_hash, CASE WHEN x.n IS NULL THEN 'accepted' ELSE 'quarantined' END,
+       e.output, e.confidence, e.model, e.call_id, x.reason, %(wave)s, e.run_id,
+       CASE WHEN a.n IS NOT NULL THEN {applied_at} END
+  FROM pg_temp.wave_entry AS e
+  LEFT JOIN pg_temp.wave_applied AS a ON a.n = e.n
+  LEFT JOIN unnest(%(refused)s::integer[], %(reasons)s::text[]) AS x (n, reason) ON x.n = e.n
+    ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
+   SET state = excluded.state, output = excluded.output, confidence = excluded.confidence, model = excluded.model,
+       call_id = excluded.call_id, reason = excluded.reason, raw = NULL, wave_id = excluded.wave_id,
+       run_id = excluded.run_id, applied_at = excluded.applied_at, created_at = excluded.created_at
+RETURNING v.entity_key, v.input_hash
+)
+SELECT count(*) FROM pg_temp.wave_entry JOIN upserted USING (entity_key, input_hash)
+
+-- audit_orphans --
+INSERT INTO waves.audit_log (run_id, theme_id, actor, reason) VALUES (%(run)s, %(theme)s, %(by)s, %(reason)s)
+
+-- record_counts --
+UPDATE waves.wave SET counts = %(counts)s::jsonb WHERE wave_id = %(wave)s
+
+-- remember_verdicts --
+INSERT INTO waves.verdict AS v (theme_id, entity_key, rubric_version, input_hash, state, output, confidence, model,
+                                call_id, wave_id, run_id)
+SELECT %(theme)s, entity_key, %(version)s, input_hash, 'accepted', output, confidence, model, call_id, %(wave)s, run_id
+  FROM pg_temp.wave_entry WHERE output IS NOT NULL
+    ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
+   SET state = excluded.state, output = excluded.output, confidence = excluded.confidence, model = excluded.model,
+       call_id = excluded.call_id, reason = NULL, raw = NULL, wave_id = excluded.wave_id, run_id = excluded.run_id
+ WHERE v.state <> 'accepted'

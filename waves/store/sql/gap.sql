@@ -1,0 +1,69 @@
+Which rows need work. `candidate` queries stream keys as text; `judged` says of each what it needs; the source has no
+alias anywhere, so that the operator's own SQL may name it.
+
+-- judged --
+WITH candidate AS (
+    SELECT * FROM unnest({arrays}) WITH ORDINALITY AS c ({names}, n)
+), current AS MATERIALIZED (                 -- materialised: each hash is computed once
+    SELECT c.n, s.*
+      FROM candidate AS c
+      JOIN (SELECT {source_row} FROM {source} WHERE {in_scope}) AS s ON {same_key}
+), judged AS (
+    SELECT c.*, {need} AS need
+      FROM current AS c
+      {target_join}
+      LEFT JOIN waves.verdict AS v
+        ON v.theme_id = %(theme)s AND v.rubric_version = %(version)s
+       AND v.entity_key = c.entity_key AND v.input_hash = c.input_hash
+)
+
+-- findings --
+SELECT n, need, entity_key, input_hash, {inputs} FROM judged ORDER BY n
+
+-- need --
+CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
+     WHEN v.state <> 'accepted' THEN 'out'
+     WHEN {shown} THEN 'done'
+     WHEN {cleared} THEN 'ask'
+     ELSE 'restore' END
+
+-- last_applied --
+(v.applied_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM waves.verdict AS o
+     WHERE o.theme_id = v.theme_id AND o.entity_key = v.entity_key AND o.applied_at > v.applied_at))
+
+-- cleared --
+(v.applied_at IS NOT NULL AND {key} IS NOT NULL AND {version} IS NULL)
+
+-- from_target --
+SELECT {keys} FROM {target} AS t WHERE {branch}
+
+-- from_source --
+SELECT {keys} FROM {source} WHERE {in_scope} AND {branch}
+
+-- target_in_branch --
+EXISTS (SELECT FROM {target} AS t WHERE {same_key} AND {branch})
+
+-- without_version --
+NOT EXISTS (SELECT FROM {target} AS t WHERE {same_key} AND {version} = %(version)s)
+
+-- unsettled --
+NOT EXISTS (
+    SELECT FROM waves.verdict AS v
+     WHERE v.theme_id = %(theme)s AND v.rubric_version = %(version)s AND v.entity_key = {entity_key}
+       AND (v.state IN ('refused', 'quarantined') OR v.state = 'accepted' AND {shown}))
+
+-- without_row --
+NOT EXISTS (SELECT FROM {target} AS t WHERE {same_key})
+
+-- drift --
+SELECT {position} FROM {source} WHERE {in_scope} AND {after} ORDER BY {order} LIMIT %(limit)s
+
+-- read_cursor --
+SELECT drift_cursor FROM waves.theme WHERE theme_id = %(theme)s
+
+-- move_cursor --
+UPDATE waves.theme SET drift_cursor = %(cursor)s::jsonb WHERE theme_id = %(theme)s
+
+-- late_commits --
+SELECT (now() - interval '1 hour')::{type}::text, %(at)s::text::{type} < (now() - interval '1 hour')::{type}

@@ -1,0 +1,117 @@
+Entries (verdicts with content that they judged) → the target. `e` is an entry, `r` its row where that still has the
+content, `t` the target.
+
+-- create_tables --
+CREATE TEMPORARY TABLE wave_entry (
+    n          integer PRIMARY KEY,
+    entity_key text NOT NULL,
+    input_hash text NOT NULL,
+    output     jsonb,
+    confidence double precision,
+    model      text,
+    call_id    text,
+    run_id     text
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE wave_row (n integer PRIMARY KEY, {key_columns}, before_json jsonb) ON COMMIT DROP;
+CREATE TEMPORARY TABLE wave_applied (n integer NOT NULL) ON COMMIT DROP
+
+-- lock_theme --
+SELECT active_version FROM waves.theme WHERE theme_id = %(theme)s FOR SHARE
+
+-- lock_target --
+SELECT count(*) FROM (
+    SELECT FROM {target} AS t JOIN {rows} ON {same_key} ORDER BY {order} FOR NO KEY UPDATE OF t
+) AS locked
+
+-- candidates --
+unnest({arrays}) AS c ({names})
+
+-- entries --
+pg_temp.wave_entry AS e
+
+-- fill_from_verdicts --
+INSERT INTO pg_temp.wave_entry (n, entity_key, input_hash, output, confidence, model, call_id, run_id)
+SELECT j.n, v.entity_key, v.input_hash, v.output, v.confidence, v.model, v.call_id, v.run_id
+  FROM judged AS j
+  JOIN waves.verdict AS v
+    ON v.theme_id = %(theme)s AND v.rubric_version = %(version)s
+   AND v.entity_key = j.entity_key AND v.input_hash = j.input_hash
+ WHERE j.need = 'restore'
+
+-- match --
+INSERT INTO pg_temp.wave_row (n, {keys}, before_json)
+SELECT r.n, {row_keys}, {before}
+  FROM (SELECT e.n, e.input_hash AS judged_hash, s.*
+          FROM pg_temp.wave_entry AS e
+          JOIN (SELECT {source_row}{also} FROM {source} WHERE {in_scope}) AS s ON {same_key}
+         WHERE e.n BETWEEN %(low)s AND %(high)s
+        OFFSET 0) AS r                       -- hashes are computed for these rows alone, not to find them
+  {target_join}
+ WHERE r.input_hash = r.judged_hash
+
+-- analyze_entries --
+ANALYZE pg_temp.wave_entry
+
+-- analyze_rows --
+ANALYZE pg_temp.wave_row
+
+-- count_rows --
+SELECT count(*), min(n), max(n) FROM pg_temp.wave_row
+
+-- update_target --
+WITH changed AS (
+    UPDATE {target} AS t SET {assignments}
+      FROM pg_temp.wave_row AS r JOIN pg_temp.wave_entry AS e ON e.n = r.n
+     WHERE {same_key} AND e.output IS NOT NULL AND r.n BETWEEN %(low)s AND %(high)s
+ RETURNING r.n, e.entity_key, r.before_json, {after} AS after_json
+)
+
+-- insert_target --
+WITH written AS (
+    INSERT INTO {target} AS t ({keys}, {columns})
+    SELECT {row_keys}, {values}
+      FROM pg_temp.wave_row AS r JOIN pg_temp.wave_entry AS e ON e.n = r.n
+     WHERE e.output IS NOT NULL AND r.n BETWEEN %(low)s AND %(high)s
+     ORDER BY {row_keys}
+    ON CONFLICT ({keys}) DO UPDATE SET {excluded}
+ RETURNING {written_keys}, {after} AS after_json
+), changed AS (
+    SELECT r.n, e.entity_key, r.before_json, t.after_json
+      FROM written AS t
+      JOIN pg_temp.wave_row AS r ON {same_key}
+      JOIN pg_temp.wave_entry AS e ON e.n = r.n
+)
+
+-- audit_changed --
+, audited AS (
+    INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, before_json, after_json, reason)
+    SELECT %(run)s, %(theme)s, 'waves', entity_key, before_json, after_json, %(reason)s
+      FROM changed WHERE before_json IS DISTINCT FROM after_json
+)
+INSERT INTO pg_temp.wave_applied SELECT n FROM changed
+
+-- suppressed --
+SELECT r.n FROM pg_temp.wave_row AS r WHERE NOT EXISTS (SELECT FROM pg_temp.wave_applied AS a WHERE a.n = r.n)
+
+-- audit_refused --
+INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, after_json, reason)
+SELECT %(run)s, %(theme)s, 'waves', e.entity_key, '{{"state": "quarantined"}}', x.reason
+  FROM unnest(%(refused)s::integer[], %(reasons)s::text[]) AS x (n, reason)
+  JOIN pg_temp.wave_entry AS e ON e.n = x.n
+RETURNING entity_id
+
+-- mark_restored --
+UPDATE waves.verdict AS v
+   SET state = CASE WHEN x.n IS NULL THEN v.state ELSE 'quarantined' END,
+       reason = coalesce(x.reason, v.reason),
+       applied_at = CASE WHEN x.n IS NULL THEN {applied_at} ELSE v.applied_at END
+  FROM pg_temp.wave_entry AS e
+  LEFT JOIN pg_temp.wave_applied AS a ON a.n = e.n
+  LEFT JOIN unnest(%(refused)s::integer[], %(reasons)s::text[]) AS x (n, reason) ON x.n = e.n
+ WHERE v.theme_id = %(theme)s AND v.rubric_version = %(version)s
+   AND v.entity_key = e.entity_key AND v.input_hash = e.input_hash
+   AND (a.n IS NOT NULL OR x.n IS NOT NULL)
+
+-- applied_at --
+(SELECT greatest(now(), max(o.applied_at) + interval '1 microsecond')
+   FROM pg_temp.wave_entry AS w JOIN waves.verdict AS o ON o.theme_id = %(theme)s AND o.entity_key = w.entity_key)

@@ -1,0 +1,34 @@
+-- ensure_theme --
+INSERT INTO waves.theme (theme_id) VALUES (%(theme_id)s) ON CONFLICT DO NOTHING
+
+-- lock --
+SELECT active_version FROM waves.theme WHERE theme_id = %(theme_id)s FOR UPDATE
+
+-- register --
+INSERT INTO waves.theme_rubric (theme_id, version, prompt, output_schema_json, input_columns)
+VALUES (%(theme_id)s, %(version)s, %(prompt)s, %(schema)s, %(input_columns)s)
+ON CONFLICT DO NOTHING
+
+-- activate --
+UPDATE waves.theme SET active_version = %(version)s WHERE theme_id = %(theme_id)s
+
+-- approve --
+UPDATE waves.theme_rubric SET approved_rows = %(rows)s, approved_by = %(by)s
+WHERE theme_id = %(theme_id)s AND version = %(version)s
+
+-- active --
+SELECT r.version, r.prompt AS text, r.approved_rows, r.approved_by, r.created_at, r.input_columns
+FROM waves.theme t JOIN waves.theme_rubric r ON r.theme_id = t.theme_id AND r.version = t.active_version
+WHERE t.theme_id = %(theme_id)s
+
+-- find --
+SELECT version, prompt AS text, approved_rows, approved_by, created_at, input_columns
+FROM waves.theme_rubric WHERE theme_id = %(theme_id)s AND version = %(version)s
+
+-- history --
+SELECT version, prompt AS text, approved_rows, approved_by, created_at, input_columns
+FROM waves.theme_rubric WHERE theme_id = %(theme_id)s ORDER BY created_at, version
+
+-- emitted --
+SELECT coalesce(sum((counts->>'emitted')::bigint), 0)::bigint
+FROM waves.wave WHERE theme_id = %(theme_id)s AND rubric_version = %(version)s

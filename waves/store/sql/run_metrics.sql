@@ -1,0 +1,35 @@
+-- start --
+INSERT INTO waves.runs (run_id, theme_id, trigger, host, pid, dry_run)
+VALUES (%(run_id)s, %(theme_id)s, %(trigger)s, %(host)s, %(pid)s, %(dry_run)s)
+
+-- finish --
+UPDATE waves.runs
+SET finished_at = now(),
+    duration_ms = greatest(0, (extract(epoch FROM now() - started_at) * 1000)::bigint),
+    state = %(state)s,
+    wave_id = coalesce(%(wave_id)s, wave_id),
+    items_considered = coalesce(%(items_considered)s, items_considered),
+    items_processed = coalesce(%(items_processed)s, items_processed),
+    items_skipped = coalesce(%(items_skipped)s, items_skipped),
+    items_errored = coalesce(%(items_errored)s, items_errored),
+    llm_calls = coalesce(%(llm_calls)s, llm_calls),
+    llm_cost_usd = coalesce(%(llm_cost_usd)s, llm_cost_usd),
+    rubric_version = coalesce(%(rubric_version)s, rubric_version),
+    gap_before = coalesce(%(gap_before)s, gap_before),
+    gap_after = coalesce(%(gap_after)s, gap_after),
+    reserved_keys = coalesce(%(reserved_keys)s, reserved_keys),
+    reserved_usd = coalesce(%(reserved_usd)s, reserved_usd),
+    error_summary = coalesce(%(error_summary)s, error_summary)
+WHERE run_id = %(run_id)s
+
+-- bury --
+UPDATE waves.runs
+SET state = 'died', finished_at = now(), error_summary = 'the process was gone when the next fire came'
+WHERE theme_id = %(theme_id)s AND host = %(host)s AND state = 'running'
+RETURNING run_id
+
+-- last --
+SELECT run_id, wave_id, started_at, finished_at, dry_run, trigger, host, pid, items_considered, items_processed,
+       items_skipped, items_errored, llm_calls, llm_cost_usd, rubric_version, duration_ms, gap_before, gap_after,
+       state, error_summary
+FROM waves.runs WHERE theme_id = %(theme_id)s ORDER BY started_at DESC, run_id DESC LIMIT %(count)s

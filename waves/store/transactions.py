@@ -1,0 +1,71 @@
+"""Transactions of the gap and of collect: one snapshot to read in, retries, and bisection around bad values.
+
+Inside them psycopg's own exceptions are seen; the public functions that use them map what leaves (`faults.mapped`).
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import psycopg
+
+from waves.store import fragments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from psycopg.rows import TupleRow
+
+    from waves.store.connect import Database
+
+    Connection = psycopg.Connection[TupleRow]
+
+Result = TypeVar("Result")
+
+_TRIES = 5
+ROW_FAULTS = ("22", "23", "54", "P0001")
+"""SQLSTATEs (or classes) that one row's value causes: bad data, constraints, too large, RAISE in a trigger."""
+
+
+@contextmanager
+def snapshot(db: Database) -> Iterator[Connection]:
+    """One unchanging view of the database, read-only, in which a value's text depends on no setting of the session."""
+    with db.connection.transaction():
+        db.connection.execute(fragments.READING)
+        db.connection.execute(fragments.SETTINGS)
+        yield db.connection
+
+
+def retried(db: Database, act: Callable[[Connection], Result]) -> Result:
+    """`act` in a transaction of its own, from the start again after a deadlock or serialization failure."""
+    for attempt in range(1, _TRIES + 1):
+        try:
+            with db.connection.transaction():
+                db.connection.execute(fragments.SETTINGS)
+                return act(db.connection)
+        except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+            if attempt == _TRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def bisected(connection: Connection, low: int, high: int, act: Callable[[int, int], None]) -> dict[int, psycopg.Error]:
+    """`act(low, high)` for all rows from `low` to `high`, both included, in a savepoint; where one row's value makes it
+    fail, for ever smaller halves, in order. → the rows that fail alone, each with its error."""
+    offenders: dict[int, psycopg.Error] = {}
+    ranges = [(low, high)] if low <= high else []
+    while ranges:
+        first, last = ranges.pop()
+        try:
+            with connection.transaction():
+                act(first, last)
+        except psycopg.Error as error:
+            if not (error.sqlstate or "").startswith(ROW_FAULTS):
+                raise
+            if first == last:
+                offenders[first] = error
+            else:
+                middle = (first + last) // 2
+                ranges += [(middle + 1, last), (first, middle)]
+    return offenders

@@ -1,0 +1,128 @@
+"""The command `wave`. A command's module is imported when the command runs: `--help` must not pay for any of them.
+
+This is the one place where a fault becomes text and an exit code.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+
+import click
+
+from waves.errors import EXIT_CODES, WaveError
+
+COMMANDS: dict[str, str] = {
+    "status": "Every theme at a glance: progress, open wave, quarantine, spend.",
+    "fire": "The whole cycle, what cron calls: rescue, prepare, run, collect.",
+    "prepare": "Open a wave from the gap, and write its batch files.",
+    "run": "Classify what is missing of the open wave.",
+    "collect": "Merge the open wave into the database, if it converged.",
+    "approve": "Open the gate for a rubric version.",
+    "rubrics": "List the rubric versions of a theme, or activate one.",
+    "abandon": "Give up the open wave; what was paid for stays in history.",
+    "takeover": "Give up a wave that another host holds open.",
+    "prune": "Remove closed waves from disk.",
+    "doctor": "Check configuration, database, themes and disk; offer remedies.",
+    "db": "Run psql on the project's database, the embedded one included.",
+    "rehearse": "Run the rehearsal provider by itself.",
+    "demo": "Classify the sample comments on the embedded database, from nothing to 100 %.",
+}
+EXIT_CODE_HELP = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
+
+
+class LazyGroup(click.Group):
+    """Knows the names and one-line helps of all commands, and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"waves.surfaces.cli.{cmd_name}")
+        command: click.Command = module.command
+        inner = command.commands.values() if isinstance(command, click.Group) else ()
+        for one in (command, *inner):
+            one.epilog = f"{one.epilog or ''}\n\n{EXIT_CODE_HELP}".strip()
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True, epilog=EXIT_CODE_HELP)
+@click.option("--status", is_flag=True, help="The same as `wave status`.")
+@click.version_option(package_name="headless-waves", prog_name="wave")
+@click.pass_context
+def cli(ctx: click.Context, *, status: bool) -> None:
+    """Have a language model classify or enrich every row of a PostgreSQL table, wave by wave, from cron.
+
+    \b
+    Example:
+      wave fire comment_classifier     one fire, as cron does it
+      wave --status                    where every theme stands
+    """
+    if status:
+        command = importlib.import_module("waves.surfaces.cli.status").command
+        ctx.invoke(command)
+    elif ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main() -> None:
+    """Run the command line; faults leave as two lines on stderr and their exit code."""
+    gc.set_threshold(100_000, 50)  # rows and parts hold no cycles: looking for some took a fifth of a large collect
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        code = ended.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        code = wrong.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = 75
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a page
+        fault = as_fault(error)
+        show(fault)
+        code = fault.exit_code
+    gc.freeze()  # all of it goes with the process: looking through it once more at the end took 0.1 s
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def show(fault: WaveError) -> None:
+    """What is wrong, then what to do."""
+    click.echo(f"wave: {fault.message}", err=True)
+    if fault.hint:
+        click.echo(f"      {fault.hint}", err=True)
+
+
+def as_fault(error: Exception) -> WaveError:
+    """A fault as it is; anything else as a bug: where it happened, without the values, which may hold row text."""
+    import traceback
+
+    if isinstance(error, WaveError):
+        return error
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{last.filename.rpartition('waves/')[2]}:{last.lineno} in {last.name}"
+    return WaveError(
+        f"this is a bug in waves: {type(error).__name__} at {where}",
+        "Nothing that was paid for is lost. Please report this line.",
+    )

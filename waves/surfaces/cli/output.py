@@ -1,0 +1,149 @@
+"""How the command line speaks: JSON on stdout, lines for people, a progress bar on a terminal, silence for cron."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from waves.errors import WaveError
+from waves.models import Counts, FireReport
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """One JSON object on stdout, and nothing else."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def moment(value: datetime | None) -> str | None:
+    """ISO 8601 in UTC with the zone, to the second."""
+    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if value else None
+
+
+def error_object(fault: WaveError) -> dict[str, str]:
+    return {"code": fault.code, "message": fault.message, "hint": fault.hint}
+
+
+def fire_object(report: FireReport) -> dict[str, Any]:
+    """`wave fire --json`, as docs/design.md fixes it."""
+    counts, tokens = report.counts, report.tokens
+    found: dict[str, Any] = {
+        "theme": report.theme,
+        "run_id": report.run_id,
+        "wave_id": report.wave_id,
+        "state": report.ending.state,
+        "rubric_version": report.rubric_version,
+        "counts": {
+            name: getattr(counts, name)
+            for name in ("emitted", "parts", "entries", "matched", "orphaned", "released", "quarantined", "missing")
+        },
+        "llm_calls": report.llm_calls,
+        "tokens": {name: getattr(tokens, name) for name in ("input", "output", "cache_write", "cache_read")},
+        "cost_usd": report.cost_usd,
+        "duration_ms": report.duration_ms,
+        "snoozed_until": moment(report.ending.snoozed_until),
+        "reason": report.ending.reason,
+    }
+    if report.fault is not None:
+        found["error"] = error_object(report.fault)
+    return found
+
+
+def on_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+class Silent:
+    """Nobody looks on."""
+
+    def opened(self, wave_id: str, emitted: int, done: int) -> None: ...
+
+    def advanced(self, done: int) -> None: ...
+
+    def converged(self, wave_id: str, counts: Counts) -> None: ...
+
+
+class Bar:
+    """A progress bar with rate and ETA on stderr, and the counts line of each wave on stdout."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+        self._started = time.monotonic()
+        self._from = 0
+
+    def opened(self, wave_id: str, emitted: int, done: int) -> None:
+        self._started, self._from = time.monotonic(), done
+        self._task = self._progress.add_task(wave_id, total=emitted, completed=done, rate="")
+
+    def advanced(self, done: int) -> None:
+        if self._task is None:
+            return
+        elapsed = time.monotonic() - self._started
+        rate = (done - self._from) / elapsed if elapsed > 0 else 0.0
+        self._progress.update(self._task, completed=done, rate=f"{rate:,.1f} items/s")
+
+    def converged(self, wave_id: str, counts: Counts) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        self._progress.console.print(f"wave {wave_id}: {counts.line()}", highlight=False)
+
+
+class Lines:
+    """The counts line of each wave on stdout, without a terminal: for `wave demo` in a pipe."""
+
+    def opened(self, wave_id: str, emitted: int, done: int) -> None: ...
+
+    def advanced(self, done: int) -> None: ...
+
+    def converged(self, wave_id: str, counts: Counts) -> None:
+        click.echo(f"wave {wave_id}: {counts.line()}")
+
+
+@contextmanager
+def watching(*, wanted: bool) -> Iterator[Bar | Silent]:
+    """A bar on a terminal, otherwise nothing: cron mails what is printed."""
+    if not wanted or not on_terminal():
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield Bar(progress)
+
+
+@contextmanager
+def lines() -> Iterator[Lines]:
+    yield Lines()
+
+
+def tell(report: FireReport) -> None:
+    """What a person wants to read at the end of a fire; for cron only what needs a person."""
+    ending = report.ending
+    if report.fault is not None:
+        return
+    if report.exit_code in {0, 75} and not on_terminal():
+        return
+    if ending.state == "complete":
+        click.echo("nothing is missing: the gap is empty", err=True)
+    else:
+        click.echo(f"{ending.state.replace('_', ' ')}{': ' + ending.reason if ending.reason else ''}", err=True)

@@ -1,0 +1,174 @@
+"""`wave status`: every theme at a glance."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from waves.errors import WaveError
+    from waves.steps.status import ThemeStatus
+
+WIDE = 200
+"""Columns where no terminal says how many there are: nothing is cut in a pipe or a mail."""
+
+
+@click.command("status")
+@click.argument("theme", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--watch", is_flag=True, help="Repeat every two seconds until Ctrl-C.")
+@click.pass_context
+def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = False, watch: bool = False) -> None:
+    """Progress, open wave, quarantine, snooze and spend of THEME, or of every theme. Read-only.
+
+    \b
+    Example:
+      wave status --json | jq '.themes[].percent'
+    """
+    import time
+
+    from waves.surfaces.cli import main, output
+
+    while True:
+        found, faults = _read(theme)
+        if as_json:
+            error = {"error": output.error_object(faults[0])} if faults else {}
+            output.emit({"themes": [status_object(one) for one in found]} | error)
+        else:
+            if watch:
+                click.clear()
+            if found or not faults:
+                _show(found)
+        for fault in faults:
+            main.show(fault)
+        if not watch:
+            break
+        time.sleep(2)
+    ctx.exit(faults[0].exit_code if faults else 0)
+
+
+def _read(theme: str | None) -> tuple[list[ThemeStatus], list[WaveError]]:
+    """All themes that can be read, and what is wrong with the others: one broken theme hides no other."""
+    from waves import project as projects
+    from waves import theme as themes
+    from waves.errors import WaveError
+    from waves.steps.status import status
+    from waves.store.connect import open_database
+
+    found: list[ThemeStatus] = []
+    faults: list[WaveError] = []
+    try:
+        project = projects.load()
+        if theme is not None:
+            themes.load(project.prompts, theme)
+        with open_database(project.database, project.data, migrate=False) as db:
+            for theme_id in [theme] if theme else themes.known(project.prompts):
+                try:
+                    found.append(status(project, db, theme_id))
+                except WaveError as fault:
+                    faults.append(fault)
+    except WaveError as fault:
+        faults.append(fault)
+    return found, faults
+
+
+def status_object(one: ThemeStatus) -> dict[str, Any]:
+    """One theme of `wave status --json`, as docs/design.md fixes it."""
+    from waves.surfaces.cli.output import moment
+
+    wave, run = one.wave, one.last_run
+    return {
+        "theme": one.theme_id,
+        "rubric_version": one.rubric_version,
+        "backend": one.backend,
+        "total": one.census.total,
+        "done": one.census.done,
+        "missing": one.census.missing,
+        "quarantined": one.census.quarantined,
+        "percent": round(one.percent, 2),
+        "estimated": one.census.estimated,
+        "corrupt_parts": wave.corrupt_parts if wave else 0,
+        "wave": {
+            "id": wave.wave_id,
+            "state": wave.state,
+            "kind": wave.kind,
+            "host": wave.host,
+            "counts": _counts_object(wave.counts),
+        }
+        if wave
+        else None,
+        "snoozed_until": moment(one.snoozed_until),
+        "snooze_reason": one.snooze_reason,
+        "last_run": {
+            "run_id": run.run_id,
+            "started_at": moment(run.started_at),
+            "finished_at": moment(run.finished_at),
+            "state": run.state,
+            "items_processed": run.items_processed,
+            "items_errored": run.items_errored,
+            "llm_cost_usd": run.llm_cost_usd,
+        }
+        if run
+        else None,
+        "spend": {"today_usd": one.spend.today_usd, "total_usd": one.spend.total_usd},
+        "eta": {"waves": one.waves_left, "at": None},
+    }
+
+
+def _counts_object(counts: Any) -> dict[str, int] | None:  # noqa: ANN401 - Counts, or None where the folder is elsewhere
+    names = ("emitted", "parts", "released", "quarantined", "missing")
+    return {name: getattr(counts, name) for name in names} if counts is not None else None
+
+
+def _show(found: list[ThemeStatus]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    table = Table(box=None, pad_edge=False)
+    for name in ("theme", "rubric", "done", "missing", "quarantined", "%", "last run (UTC)", "state"):
+        table.add_column(name, justify="right" if name in {"done", "missing", "quarantined", "%"} else "left")
+    for one in found:
+        census, run, about = one.census, one.last_run, "≈" if one.census.estimated else ""
+        table.add_row(
+            one.theme_id,
+            one.rubric_version,
+            f"{about}{census.done:,}",
+            f"{about}{census.missing:,}",
+            f"{census.quarantined:,}",
+            f"{one.percent:.1f}",
+            f"{run.started_at:%Y-%m-%d %H:%M:%SZ}" if run else "never",
+            run.state.replace("_", " ") if run else "",
+        )
+    console.print(table if found else "no theme yet: a theme is a folder under prompts/ with a theme.yaml")
+    for line in (line for one in found for line in _notes(one)):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _notes(one: ThemeStatus) -> list[str]:
+    """What an operator at night has to know beyond the table."""
+    notes = []
+    if one.wave is not None:
+        wave = one.wave
+        where = wave.counts.line() if wave.counts else f"its files are on host {wave.host}"
+        notes.append(f"{one.theme_id}: wave {wave.wave_id} is {wave.state} on {wave.host}: {where}")
+        if wave.reason:
+            notes.append(f"{one.theme_id}: {wave.reason}")
+        if wave.corrupt_parts:
+            notes.append(f"{one.theme_id}: {wave.corrupt_parts} corrupt parts; the next fire sets them aside")
+    if one.snoozed_until is not None:
+        notes.append(
+            f"{one.theme_id}: {one.backend} sleeps until {one.snoozed_until:%Y-%m-%d %H:%M:%SZ}: {one.snooze_reason}"
+        )
+    if one.newest_version != one.rubric_version:
+        notes.append(
+            f"{one.theme_id}: rubric file {one.newest_version} is not active; "
+            f"`wave rubrics activate {one.theme_id} {one.newest_version}` puts it in force"
+        )
+    if not one.approved:
+        notes.append(
+            f"{one.theme_id}: rubric {one.rubric_version} is not approved; `wave approve {one.theme_id} --by NAME`"
+        )
+    return notes

@@ -1,0 +1,32 @@
+"""What a worker does with one request: ask the backend, pass the raw answer up first, return what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from waves.backends import open_backend
+from waves.executors.events import Handler
+from waves.models import Answer, Ask, Outcome
+from waves.project import BackendConfig
+from waves.rubric import Rubric
+
+PRELOAD = ("waves.worker", "waves.backends.anthropic")
+"""What a forkserver imports before it starts workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A recipe that can be pickled: called inside a worker it opens the backend and gives the handler, which emits one
+    Answer if there was one, then returns an Outcome."""
+
+    config: BackendConfig
+    rubric: Rubric
+
+    def __call__(self) -> Handler:
+        backend = open_backend(self.config, self.rubric)
+
+        async def classify(ask: Ask, emit: Callable[[Answer], None]) -> Outcome:
+            return await backend.ask(ask, emit)
+
+        return classify
