@@ -94,6 +94,7 @@ class Bar:
 
     def converged(self, wave_id: str, counts: Counts) -> None:
         if self._task is not None:
+            self._progress.refresh()  # a wave shorter than the refresh interval was never drawn
             self._progress.remove_task(self._task)
             self._task = None
         self._progress.console.print(f"wave {wave_id}: {counts.line()}", highlight=False)
