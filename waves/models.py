@@ -53,12 +53,27 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request by class; None where the provider did not say."""
+    """Tokens of one request by class; None where the provider did not say. `cache_write_1h` are those of `cache_write`
+    that stay for an hour; `reported_usd` is what the backend itself says that the request cost."""
 
     input: int | None = None
     output: int | None = None
     cache_write: int | None = None
     cache_read: int | None = None
+    cache_write_1h: int | None = None
+    reported_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What the provider says about one of its limits, e.g. `five_hour` or `input-tokens`: `used` is a share from 0 to
+    1, `remaining` counts in the limit's own unit; `rejected`: it is used up, and requests are refused."""
+
+    limit: str
+    used: float | None = None
+    remaining: int | None = None
+    resets_at: datetime | None = None
+    rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +108,7 @@ class Answer:
     status: int
     raw: str
     usage: Usage = Usage()
+    meters: tuple[Meter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +150,13 @@ class Retryable:
 
 @dataclass(frozen=True, slots=True)
 class Snoozed:
-    """The backend is unusable until a moment; None where the provider did not say."""
+    """The backend is unusable until a moment; None where the provider did not say. `rate`: too many requests at a time,
+    soon over; `quota`: a window is used up; `spend`: a limit in money."""
 
     until: datetime | None
     reason: str
+    kind: Literal["rate", "quota", "spend"] = "rate"
+    meters: tuple[Meter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,14 +23,41 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 FILE_NAME = "waves.yaml"
-BackendKind = Literal["anthropic", "rehearsal"]
+BackendKind = Literal["anthropic", "message_batches", "claude_cli", "rehearsal"]
+
+_KEY_ENV: Mapping[BackendKind, str] = {"claude_cli": "CLAUDE_CODE_OAUTH_TOKEN"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """US dollars that may be spent through a backend; None means no cap. Days and months are those of UTC."""
+
+    wave: float | None = None
+    day: float | None = None
+    month: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens; None where the price table shall tell."""
+
+    input: float
+    output: float
+    cache_write: float | None = None
+    cache_write_1h: float | None = None
+    cache_read: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
     """One way to reach a model. `models[0]` is the primary, the others the fallback chain. `api_key` is the key's
     value, read from the variable `api_key_env`, or None where that is not set. `timeout` is in seconds. `scenario`
-    is for the rehearsal provider: a name, or the path of a file."""
+    is for the rehearsal provider: a name, or the path of a file.
+
+    The quota: a `window` that begins each day at `resets_at` (UTC) and then follows itself, or is rolling without one;
+    `capacity` is in keys, None where it is to be learned; a fire leaves the share above `use_at_most` to others.
+    `command` is the executable of `claude_cli`; `environment` are the variables that it gets beside the fixed ones."""
 
     name: str
     kind: BackendKind
@@ -39,6 +67,14 @@ class BackendConfig:
     api_key: str | None = field(default=None, repr=False)
     timeout: float = 60.0
     scenario: str | None = None
+    window: timedelta | None = None
+    resets_at: time | None = None
+    capacity: int | None = None
+    use_at_most: float = 0.75
+    caps: Caps = Caps()
+    prices: Mapping[str, Price] = field(default_factory=dict, hash=False)
+    command: str = "claude"
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +123,7 @@ def build(source: document.Document, environ: Mapping[str, str]) -> Project:
     root = source.where.parent
     backends = {"rehearsal": REHEARSAL}
     for name, entry in file.backends.items():
-        backends[name] = BackendConfig(
-            name=name,
-            kind=entry.kind,
-            models=tuple(entry.models) or REHEARSAL.models,
-            base_url=entry.base_url,
-            api_key_env=entry.api_key_env,
-            api_key=environ.get(entry.api_key_env) or None,
-            timeout=entry.timeout,
-            scenario=entry.scenario,
-        )
+        backends[name] = _backend(name, entry.model_dump(), environ)
     return Project(
         root=root,
         database=environ.get("WAVES_DATABASE") or file.database,
@@ -110,6 +137,34 @@ def build(source: document.Document, environ: Mapping[str, str]) -> Project:
     )
 
 
+def _backend(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) -> BackendConfig:
+    kind, window, resets_at = entry["kind"], entry["window"], entry["resets_at"]
+    key_env = entry["api_key_env"] or _KEY_ENV.get(kind, "ANTHROPIC_API_KEY")
+    return BackendConfig(
+        name=name,
+        kind=kind,
+        models=tuple(entry["models"]) or REHEARSAL.models,
+        base_url=entry["base_url"],
+        api_key_env=key_env,
+        api_key=environ.get(key_env) or None,
+        timeout=entry["timeout"],
+        scenario=entry["scenario"],
+        window=_duration(window) if window else None,
+        resets_at=time.fromisoformat(resets_at) if resets_at else None,
+        capacity=entry["capacity"],
+        use_at_most=entry["use_at_most"],
+        caps=Caps(**entry["caps"]),
+        prices={model: Price(**price) for model, price in entry["prices"].items()},
+        command=entry["command"],
+        environment={known: environ[known] for known in entry["environment"] if known in environ},
+    )
+
+
+def _duration(text: str) -> timedelta:
+    """`5h`, `30m`, `7d`: a number and a unit, as the file's pattern has it."""
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
 def _listed(text: str | None) -> tuple[str, ...] | None:
     return tuple(word.strip() for word in text.split(",") if word.strip()) or None if text else None
 
@@ -119,22 +174,53 @@ def _file_model() -> type[BaseModel]:
     """The shape of `waves.yaml`. Made on first use, because `wave --help` shall not pay for pydantic."""
     from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+    variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    dollars = Annotated[float, Field(ge=0)]
+
+    class CapsEntry(BaseModel):
+        model_config = ConfigDict(extra="forbid", strict=True)
+
+        wave: dollars | None = None
+        day: dollars | None = None
+        month: dollars | None = None
+
+    class PriceEntry(BaseModel):
+        model_config = ConfigDict(extra="forbid", strict=True)
+
+        input: dollars
+        output: dollars
+        cache_write: dollars | None = None
+        cache_write_1h: dollars | None = None
+        cache_read: dollars | None = None
+
     class BackendEntry(BaseModel):
         model_config = ConfigDict(extra="forbid", strict=True)
 
         kind: BackendKind
         models: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
         base_url: str | None = Field(default=None, pattern=r"^https?://")
-        api_key_env: str = Field(default="ANTHROPIC_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+        api_key_env: variable | None = None
         timeout: float = Field(default=60.0, gt=0, le=3600)
         scenario: str | None = None
+        window: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,5}[smhdw]$")
+        resets_at: str | None = Field(default=None, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]Z$")
+        capacity: int | None = Field(default=None, gt=0)
+        use_at_most: float = Field(default=0.75, gt=0, le=1)
+        caps: CapsEntry = Field(default_factory=CapsEntry)
+        prices: dict[str, PriceEntry] = Field(default_factory=dict)
+        command: str = Field(default="claude", min_length=1)
+        environment: list[variable] = Field(default_factory=list)
 
         @model_validator(mode="after")
         def _has_models(self) -> BackendEntry:
-            if self.kind == "anthropic" and not self.models:
+            if self.kind != "rehearsal" and not self.models:
                 raise ValueError("`models` names no model; the first is the primary, the others the fallback chain")
-            if self.kind == "anthropic" and self.scenario is not None:
+            if self.kind != "rehearsal" and self.scenario is not None:
                 raise ValueError("`scenario` belongs to a backend of kind rehearsal")
+            if self.kind != "claude_cli" and {"command", "environment"} & self.model_fields_set:
+                raise ValueError("`command` and `environment` belong to a backend of kind claude_cli")
+            if self.window is None and {"resets_at", "capacity", "use_at_most"} & self.model_fields_set:
+                raise ValueError("`resets_at`, `capacity` and `use_at_most` speak of a `window`, and there is none")
             return self
 
     class ProjectFile(BaseModel):

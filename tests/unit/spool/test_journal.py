@@ -161,7 +161,14 @@ def test_a_line_has_the_agreed_form() -> None:
     assert sent["items"] == [["1", "key-1", HASH], ["2", "a/b", HASH]]
     paid = json.loads(encode(paid_of()))
     assert list(paid) == ["t", "call_id", "status", "usage", "raw", "at", "crc32"]
-    assert paid["usage"] == {"input": 10, "output": 20, "cache_write": 0, "cache_read": None}
+    assert paid["usage"] == {
+        "input": 10,
+        "output": 20,
+        "cache_write": 0,
+        "cache_read": None,
+        "cache_write_1h": None,
+        "reported_usd": None,
+    }
     assert list(json.loads(encode(ended_of()))) == ["t", "call_id", "fate", "reason", "at", "crc32"]
 
 
