@@ -16,7 +16,20 @@ from waves.backends.policy import RECENT, Decision, Seen, Try, decide, is_outage
 from waves.errors import ConfigurationError, CredentialsError, WaveError
 from waves.executors.events import Emitted, Event, Finished, Lost
 from waves.executors.processes import Processes
-from waves.models import Answer, Answered, Call, Discarded, Ending, Fatal, Item, Outcome, Part, Retryable, Snoozed
+from waves.models import (
+    Answer,
+    Answered,
+    Call,
+    Discarded,
+    Ending,
+    Fatal,
+    Item,
+    Meter,
+    Outcome,
+    Part,
+    Retryable,
+    Snoozed,
+)
 from waves.project import BackendConfig
 from waves.spool.journal import Journal
 from waves.steps.booking import Settled, parts_of, read
@@ -35,8 +48,8 @@ GLANCE = 0.25
 
 
 class Asking:
-    """Asks for items of one wave, pass by pass. `have` are the ids with a part; `settled` what ended since the caller
-    last took it; `unanswered` the items whose every try timed out or broke."""
+    """Asks for items of one wave, pass by pass. `have` are the ids with a part; `meters` those of the newest answer;
+    `settled` what ended since the caller last took it; `unanswered` the items whose every try timed out or broke."""
 
     def __init__(
         self, session: Session, wave: Opened, guard: Guard, backend: BackendConfig, workers: Processes, journal: Journal
@@ -58,6 +71,7 @@ class Asking:
         self._give_up_at = float("inf")
         self._jitter = random.Random()  # noqa: S311 - spreads requests, keeps no secret
         self.have: set[Identity] = set()
+        self.meters: Sequence[Meter] = ()
         self.settled: list[Settled] = []
         self.unanswered: list[Failure] = []
 
@@ -116,6 +130,7 @@ class Asking:
             match event:
                 case Emitted(value=Answer() as answer):
                     self._flights.paid(flying, answer)
+                    self.meters = answer.meters
                 case Finished(value=outcome):
                     self._ended(flying, outcome)  # type: ignore[arg-type] # the handler returns outcomes
                 case Lost(reason=reason):
@@ -165,7 +180,7 @@ class Asking:
         """Does this outcome say something about the provider rather than about the items?"""
         match outcome:
             case Snoozed(until=until, reason=reason):
-                self._stop(snooze(self._session, until, reason), self._backend.timeout)
+                self._stop(snooze(self._session, until, reason, outcome), self._backend.timeout)
                 return
             case Fatal():
                 self._fail(outcome)
@@ -216,7 +231,7 @@ class Asking:
             case Fatal():
                 self._fail(outcome)
             case Snoozed(until=until, reason=reason):
-                self._stop(snooze(self._session, until, reason), self._backend.timeout)
+                self._stop(snooze(self._session, until, reason, outcome), self._backend.timeout)
             case _:
                 self._stop(snooze(self._session, None, doubt), self._backend.timeout)
 
