@@ -56,16 +56,15 @@ class ClaudeCliBackend:
             self._space.close()
 
     async def _ask(self, ask: Ask, prompt: bytes, received: Callable[[Answer], None]) -> Outcome:
-        space = self._space = self._space or Workspace()
+        space = self._space = self._space or Workspace(self._rubric.system)
         start = await self._executable.flags(space)
         if isinstance(start, Fatal):
             return start
         heard = Transcript()
-        system = space.write("system", self._rubric.system)
         try:
             async with asyncio.timeout(self._config.timeout):
                 ran = await run(
-                    [*start, *arguments(self._rubric, ask.model, system)],
+                    [*start, *arguments(self._rubric, ask.model, space.system)],
                     environment(self._config, space, max_tokens(self._rubric, ask)),
                     space,
                     prompt,

@@ -33,20 +33,17 @@ class Ran:
 
 
 class Workspace:
-    """Folders for the children of this process, 0700: `home`, `temporary`, and `work`, an empty one to stand in. A
-    keeper removes them when this process ends without `close`."""
+    """Folders for the children of this process, 0700: `home`, `temporary`, and `work`, an empty one to stand in; and
+    the file `system` with their system prompt. A keeper removes them when this process ends without `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, system: str) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="waves-claude-"))
         self.home, self.work, self.temporary = (self.path / name for name in ("home", "work", "tmp"))
         self.keeper = Keeper(self.path)
         for folder in (self.home, self.work, self.temporary):
             folder.mkdir(0o700)
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.path / name
-        path.write_text(text, "utf-8")
-        return path
+        self.system = self.path / "system"  # written once: others read it while we go on
+        self.system.write_text(system, "utf-8")
 
     def close(self) -> None:
         self.keeper.close()
