@@ -14,12 +14,14 @@ import psutil
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import GONE_WITHIN, Place, Trap, until
-from tests.faults.real_claude import BACKEND, CLAUDE, needs_claude
+from tests.faults.place import GONE_WITHIN, MARK, Place, Trap, until
+from tests.real_claude import CLAUDE, needs_claude
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow, needs_claude]
 
 PARALLEL = 3
+BACKEND = f'kind: claude_cli, command: "{CLAUDE}", environment: [{MARK}]'
+"""Its processes bear the place's mark."""
 _JOURNAL = r"journal/RUN\.jsonl"
 _MOMENTS = [
     [Trap(f'^write .*{_JOURNAL} {{"t":"sent"', 1, "after")],

@@ -18,7 +18,7 @@ _TIME = re.compile(
     r"\bresets\s+(?:at\s+)?"
     r"(?:(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+(?P<day>\d{1,2}),?\s+(?:at\s+)?)?"
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?\s*(?P<half>am|pm)"
-    r"(?:\s*\((?P<zone>[A-Za-z0-9_+\-/]{1,60})\))?",
+    r"(?:\s*\((?P<zone>[^()]{1,60})\))?",
     re.IGNORECASE,
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -46,7 +46,7 @@ def reset_in(text: str, now: datetime) -> datetime | None:
 
 
 def _next(said: datetime, zone: tzinfo, now: datetime) -> datetime:
-    """That time of today, or of tomorrow. Where a clock is set back, the later of two; counted by days of the zone."""
+    """That time of today, or of tomorrow, counted by days of the zone."""
     today = _utc(said)
     if today >= now - JUST_PASSED:
         return today
@@ -66,7 +66,8 @@ def _on_date(said: datetime, found: re.Match[str], now: datetime) -> datetime:
 
 
 def _utc(local: datetime) -> datetime:
-    return local.replace(fold=1).astimezone(UTC)
+    """Where clocks are changed and a time exists twice, or not at all, the later of the two readings."""
+    return max(local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)).replace(fold=0)
 
 
 def _epoch(digits: str) -> datetime:
