@@ -211,7 +211,8 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The numbers that bound a theme: flag > environment > `theme_config` > theme.yaml > these defaults."""
+    """The numbers that bound a theme: flag > environment > `theme_config` > theme.yaml > these defaults. Caps are in US
+    dollars, for a wave, a day and a month in UTC; None means no cap."""
 
     keys: int = 700
     batch_size: int = 12
@@ -223,6 +224,9 @@ class Limits:
     max_orphan_rate: float = 0.05
     drift_rows: int = 50_000
     keep_days: int = 30
+    cap_usd_wave: float | None = None
+    cap_usd_day: float | None = None
+    cap_usd_month: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

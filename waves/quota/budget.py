@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-NANO = 1_000_000_000
+_NANO = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,12 @@ class Grant:
     reason: str = ""
 
 
-Draw = Callable[[float], Grant]
-"""What the caps grant to a purse that wants to have spent so many dollars in all; never less than it was granted."""
+Draw = Callable[[float, float], Grant]
+"""What the caps grant to a purse that has spent or reserved so much in all (first) and wants it to be so much (second);
+never less than the first."""
 
 
-def unbounded(_wanted: float) -> Grant:
+def unbounded(_held: float, _wanted: float) -> Grant:
     """The draw of a fire without caps."""
     return Grant()
 
@@ -48,7 +49,7 @@ class Purse:
     @property
     def usd(self) -> float:
         """What was spent or is reserved."""
-        return self._sum / NANO
+        return self._sum / _NANO
 
     def reserve(self, call_id: str, usd: float | None) -> str | None:
         """None: the request may be sent; else the reason why not. `usd` None means that its price is unknown, which
@@ -57,7 +58,7 @@ class Purse:
             return None
         wanted = self._sum + _nano(usd or 0.0)
         if not self._covers(wanted):
-            self._grant = self._draw(wanted / NANO)
+            self._grant = self._draw(self._sum / _NANO, wanted / _NANO)
         if self._grant is not None and self._grant.usd is not None:
             if usd is None:
                 return f"the price of a request is unknown, and there is a cap: {self._grant.reason}"
@@ -85,4 +86,4 @@ class Purse:
 
 
 def _nano(usd: float) -> int:
-    return round(usd * NANO)
+    return round(usd * _NANO)

@@ -17,6 +17,7 @@ from waves.steps.opened import Opened, dress, open_on_disk
 from waves.steps.quota import Reserved, reserve, would_reserve
 from waves.steps.session import Opening, Session, open_session
 from waves.steps.snooze import snoozed
+from waves.steps.spending import afford
 from waves.steps.tally import Tally
 from waves.store import gap, rubric_registry, waves
 
@@ -48,6 +49,8 @@ def plan(session: Session, keys: int, quota: Callable[[Session, int], Reserved])
     left = _rows_left(session)
     if left is not None and left <= 0:
         return Plan(0, _awaiting_approval(session))
+    if (broke := afford(session)) is not None:
+        return Plan(0, broke)
     granted = quota(session, keys if left is None else min(keys, left))
     return Plan(granted.keys, None if granted.keys else granted.ending)
 
