@@ -54,9 +54,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`turns` go into the record: those of requests that were taken in, and of those that have ended just now."""
+    """What is handed out, and when by the provider's clock. Into the record go the requests that were taken in, and
+    those that have `ended` just now."""
 
     pieces: tuple[bytes, ...]
+    at: float
     lost: bool = False
     taken_in: Sequence[Turn] = ()
     ended: Sequence[Turn] = ()
@@ -76,15 +78,18 @@ class Shelf:
     seed: int
     _held: list[Held] = field(default_factory=list)
     _creates: int = 0
+    _lists: int = 0
 
     def visit(self, method: str, path: str, query: Mapping[str, str], body: bytes, now: float) -> Reply:
         """Raises ProtocolError for what a provider would refuse."""
+        now += self.rules.clock + self.rules.clock_step * self._lists
         batch_id, _, action = path.removeprefix(BATCHES).strip("/").partition("/")
         match method, batch_id, action:
             case "POST", "", "":
                 return self._create(body, now)
             case "GET", "", "":
-                return self._list(query, now)
+                self._lists += 1
+                return self._list(query, now + self.rules.clock_step)
             case "GET", _, "":
                 return self._look(batch_id, now)
             case "GET", _, "results":
@@ -98,7 +103,7 @@ class Shelf:
         requests = _requests(body)
         self._creates += 1
         if self._creates <= self.rules.requests_lost:
-            return Reply((b"{}",), lost=True)
+            return Reply((b"{}",), now, lost=True)
         batch = Held(f"msgbatch_{self.run}{len(self._held) + 1:06d}", [], now)
         for custom_id, parameters in requests:
             turn, kind, result = self.process(parameters, batch.batch_id)
@@ -107,7 +112,7 @@ class Shelf:
         taken = [entry.turn for entry in batch.entries]
         lost = self._creates <= self.rules.requests_lost + self.rules.replies_lost
         ended = self._finish(batch, now) if self._is_due(batch, now) else []
-        return Reply((self._json(batch, now),), lost, taken, ended)
+        return Reply((self._json(batch, now),), now, lost, taken, ended)
 
     def _fate(self, batch: Held, entry: Entry) -> Entry:
         """By chance, some requests of a batch end without having been worked on."""
@@ -137,12 +142,12 @@ class Shelf:
             "first_id": page[0].batch_id if page else None,
             "last_id": page[-1].batch_id if page else None,
         }
-        return Reply((json.dumps(told).encode(),), ended=ended)
+        return Reply((json.dumps(told).encode(),), now, ended=ended)
 
     def _look(self, batch_id: str, now: float) -> Reply:
         batch = self._find(batch_id)
         ended = self._seen(batch, now)
-        return Reply((self._json(batch, now),), ended=ended)
+        return Reply((self._json(batch, now),), now, ended=ended)
 
     def _cancel(self, batch_id: str, now: float) -> Reply:
         """What was not finished is not worked on any more."""
@@ -151,7 +156,7 @@ class Shelf:
             batch.cancelled = now
             for entry in batch.entries:
                 entry.kind, entry.result = "canceled", {"type": "canceled"}
-        return Reply((self._json(batch, now),))
+        return Reply((self._json(batch, now),), now)
 
     def _results(self, batch_id: str, now: float) -> Reply:
         batch = self._find(batch_id)
@@ -160,7 +165,7 @@ class Shelf:
         if self._archived(batch, now):
             raise ProtocolError(404, "The results of this batch are not kept any more")
         batch.cuts += 1
-        return Reply(tuple(self._lines(batch)), lost=batch.cuts <= self.rules.results_cut)
+        return Reply(tuple(self._lines(batch)), now, lost=batch.cuts <= self.rules.results_cut)
 
     def _lines(self, batch: Held) -> Iterator[bytes]:
         """In no order that a client could rely on."""
@@ -221,19 +226,18 @@ class Shelf:
             "request_counts": {
                 kind: counts[kind] for kind in ("processing", "succeeded", "errored", "canceled", "expired")
             },
-            "created_at": self._moment(batch.created),
-            "expires_at": self._moment(batch.created, _EXPIRES),
-            "ended_at": self._moment(batch.ended),
-            "cancel_initiated_at": self._moment(batch.cancelled),
-            "archived_at": self._moment(batch.ended) if archived else None,
+            "created_at": _moment(batch.created),
+            "expires_at": _moment(batch.created, _EXPIRES),
+            "ended_at": _moment(batch.ended),
+            "cancel_initiated_at": _moment(batch.cancelled),
+            "archived_at": _moment(batch.ended) if archived else None,
             "results_url": None if batch.ended is None or archived else f"{BATCHES}/{batch.batch_id}/results",
         }
         return json.dumps(told).encode()
 
-    def _moment(self, at: float | None, later: timedelta = timedelta()) -> str | None:
-        if at is None:
-            return None
-        return (datetime.fromtimestamp(at + self.rules.clock, UTC) + later).isoformat()
+
+def _moment(at: float | None, later: timedelta = timedelta()) -> str | None:
+    return None if at is None else (datetime.fromtimestamp(at, UTC) + later).isoformat()
 
 
 def _requests(body: bytes) -> list[tuple[str, Mapping[str, Any]]]:

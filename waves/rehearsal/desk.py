@@ -154,9 +154,6 @@ class Desk:
         turn = visit.turn
         self._first_batch_call = self._first_batch_call or time.monotonic()
         self._batch_calls += 1
-        headers = {}
-        if self._scenario.batches.clock:
-            headers["date"] = formatdate(turn.started + self._scenario.batches.clock, usegmt=True)
         for down in self._scenario.down:
             if is_down(down, "", self._batch_calls, time.monotonic() - self._first_batch_call):
                 turn.fault, turn.cause = down.fault, "down"
@@ -167,7 +164,8 @@ class Desk:
         try:
             reply = self._shelf.visit(visit.method, turn.path, visit.query, visit.body, turn.started)
         except ProtocolError as error:
-            return self._refuse(turn, error, headers)
+            return self._refuse(turn, error, {})
+        headers = {"date": formatdate(reply.at, usegmt=True)}
         ending: Literal["answer", "reset"] = "reset" if reply.lost else "answer"
         return Plan(
             200, reply.pieces or (b"",), headers=headers, ending=ending, taken_in=reply.taken_in, ended=reply.ended

@@ -105,7 +105,8 @@ class BatchRules(_Strict):
     ones is not handed out. The first so many batches are made but the reply is lost (`replies_lost`), or do not even
     arrive (`requests_lost`); so many readings of the results of each break off (`results_cut`). `twice`: each result
     comes so; `foreign`: so many results that nobody asked for. `state`: what a running one says of itself. `clock`:
-    seconds by which the provider's clock is ahead; `page`: the longest page of a list."""
+    seconds by which the provider's clock is ahead, `clock_step`: those by which each listing puts it on. `page`: the
+    longest page of a list."""
 
     seconds: Seconds = 0.0
     looks: Annotated[int, Field(ge=0)] = 0
@@ -120,6 +121,7 @@ class BatchRules(_Strict):
     foreign: Annotated[int, Field(ge=0)] = 0
     state: str = "in_progress"
     clock: float = 0.0
+    clock_step: Seconds = 0.0
     page: Annotated[int, Field(ge=1)] = 1000
 
 

@@ -1,8 +1,9 @@
 """What the next submission asks, as the journals of the wave tell what was asked before.
 
-An item whose answer could not be used is asked for alone and strictly, with more room where the answer was cut off. In
-its last round each is asked for alone, because one item can spoil the answers for all that are asked with it. What was
-in as many submissions as the theme has passes is given back to the gap: it holds back nothing that is paid.
+The first round asks in batches, and `passes` more may follow. An item whose answer could not be used is asked for
+alone and strictly then, with more room where the answer was cut off. In its last round each is asked for alone, because
+one item can spoil the answers for all that are asked with it. What had no luck in any round is given back to the gap:
+it holds back nothing that is paid.
 """
 
 from __future__ import annotations
@@ -66,11 +67,11 @@ def plan(stands: Standing, before: Past, limits: Limits) -> Plan:
     some_use = bool(stands.parts) or len(stands.missing) <= limits.batch_size
     for item in stands.missing:
         rounds = before.rounds[item.identity]
-        if rounds >= limits.passes:
+        if rounds > limits.passes:
             exhausted.append(item)
         elif item.identity in before.last:
             strict.append(item)
-        elif rounds and rounds == limits.passes - 1 and some_use:
+        elif rounds == limits.passes and some_use:
             alone.append(item)
         else:
             together.append(item)

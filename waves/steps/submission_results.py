@@ -130,8 +130,8 @@ class Results:
         self._settled.clear()
 
     def _settle_refused(self) -> None:
-        """A request that the provider calls invalid is its items' fault, unless it took no request at all."""
-        fault = self._fault() if not self._counts["succeeded"] else None
+        """A request that the provider calls invalid is its items' fault, unless it never took one of this wave."""
+        fault = None if self._wave.parts.present() else self._fault()
         charged = [
             Settled(call, _decision(call, outcome) if isinstance(outcome, Discarded) and fault is None else None)
             for call, outcome in self._refused

@@ -101,7 +101,7 @@ class Visit:
             session.db,
             wave.wave_id,
             [item.identity for item in planned.exhausted],
-            reason=f"nothing to store after {session.limits.passes} submissions",
+            reason=f"nothing to store after {session.limits.passes + 1} submissions",
         )
         backend = session.backend
         asked = questions.requests(planned, before, wave, backend.name, backend.models[0])
