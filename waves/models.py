@@ -300,6 +300,26 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """Journal: these requests, in this order, are about to be handed over together. `intent` is 16 hex digits that each
+    of them carries to the provider; `at` is by the provider's clock, where it told it."""
+
+    intent: str
+    backend: str
+    calls: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Journal: the provider has them, under this id."""
+
+    intent: str
+    batch_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request as the journal tells it: `paid` or `ended`, or neither where the runner died with it in flight."""
 

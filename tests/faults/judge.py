@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.faults.place import GONE_WITHIN, THEME, Place, until
 from waves.models import Call
 from waves.rehearsal.record import input_hash
+from waves.spool.history import merge
 from waves.spool.journal import read_journal
 
 
@@ -27,11 +28,12 @@ class Overpaid:
 def calls(place: Place) -> dict[str, Call]:
     """Every request of the journals, by call id."""
     found: dict[str, Call] = {}
-    for path in sorted((place.folder / "waves").glob("*/journal/*.jsonl")):
-        reading = read_journal(path)
-        assert reading.bad_lines == 0, path
-        assert not found.keys() & reading.calls.keys(), "a call stands in two journals"
-        found |= reading.calls
+    for folder in sorted((place.folder / "waves").glob("*/journal")):
+        readings = [(path.stem, read_journal(path)) for path in sorted(folder.glob("*.jsonl"))]
+        assert not any(reading.bad_lines for _, reading in readings), folder
+        sent = [call_id for _, reading in readings for call_id in reading.calls]
+        assert len(set(sent) | found.keys()) == len(sent) + len(found), "a call stands in two journals"
+        found |= merge(readings).calls
     return found
 
 

@@ -25,7 +25,7 @@ from waves.project import BackendConfig
 from waves.rubric import Rubric
 
 DEFAULT_URL = "https://api.anthropic.com"
-_TLS = httpx2.create_ssl_context()  # here, so that the forkserver reads the certificates and no worker has to
+TLS = httpx2.create_ssl_context()  # here, so that the forkserver reads the certificates and no worker has to
 _CONNECTIONS = httpx2.Limits(max_connections=10_000, max_keepalive_connections=10_000, keepalive_expiry=30)
 
 
@@ -84,16 +84,16 @@ def _client(config: BackendConfig) -> anthropic.AsyncAnthropic:
         max_retries=0,
         open_telemetry=False,
         http_client=anthropic.DefaultAioHttpClient(
-            verify=_TLS,
+            verify=TLS,
             limits=_CONNECTIONS,
             timeout=config.timeout,
             follow_redirects=False,  # a redirect would take row text to another address
-            trust_env=not _is_loopback(url),  # a proxy of the environment is no way to this machine
+            trust_env=not is_loopback(url),  # a proxy of the environment is no way to this machine
         ),
     )
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import anthropic
+import httpx2
 
 from waves.backends.anthropic_limits import meters_of, reset_time, window_is_used_up
 from waves.models import Discarded, Fatal, Outcome, Retryable, Snoozed
@@ -27,6 +28,13 @@ def outcome_of(error: anthropic.AnthropicError, config: BackendConfig) -> Outcom
     if isinstance(error, anthropic.APIStatusError) and error.type in BY_TYPE:
         return BY_TYPE[error.type](error, config)
     return next(BY_CLASS[base] for base in type(error).__mro__ if base in BY_CLASS)(error, config)
+
+
+def error_of(kind: str) -> anthropic.APIStatusError:
+    """What the SDK would have raised for an error of this type, had it come as the answer to a request of its own."""
+    status, raised = _BY_NAME.get(kind, (500, anthropic.InternalServerError))
+    response = httpx2.Response(status, request=httpx2.Request("POST", "/v1/messages"))
+    return raised(kind, response=response, body={"error": {"type": kind}})
 
 
 def _outage(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
@@ -116,6 +124,17 @@ BY_CLASS: Mapping[type[BaseException], Rule] = {
 }
 
 BY_TYPE: Mapping[str | None, Rule] = {"billing_error": _billing, "authentication_error": _key}
+
+
+_BY_NAME: Mapping[str, tuple[int, type[anthropic.APIStatusError]]] = {
+    "invalid_request_error": (400, anthropic.BadRequestError),
+    "authentication_error": (401, anthropic.AuthenticationError),
+    "billing_error": (402, anthropic.PaymentRequiredError),
+    "permission_error": (403, anthropic.PermissionDeniedError),
+    "not_found_error": (404, anthropic.NotFoundError),
+    "request_too_large": (413, anthropic.ContentTooLargeError),
+    "rate_limit_error": (429, anthropic.RateLimitError),
+}
 
 
 def _never_connected(error: BaseException) -> bool:

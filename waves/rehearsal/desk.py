@@ -6,16 +6,19 @@ sockets, so what it does is a function of the scenario, the seed and the order o
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from hashlib import blake2b
-from typing import Literal
+from typing import Any, Literal
 
 from waves.rehearsal import replies, verdicts
-from waves.rehearsal.faults import ITEM_FAULTS, STATUS_FAULTS, Decision, Dice, decide
+from waves.rehearsal.batches import BATCHES, Kind, Shelf
+from waves.rehearsal.faults import ITEM_FAULTS, STATUS_FAULTS, Decision, Dice, decide, is_down
 from waves.rehearsal.limits import Limits
 from waves.rehearsal.protocol import LARGEST_REQUEST, Asked, ProtocolError, read_request
 from waves.rehearsal.record import Turn
@@ -36,7 +39,8 @@ _ONLY_IN_TEXT: frozenset[Fault] = frozenset(
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to send, and when: `latency` seconds after the arrival. One piece goes out with its length, several as a
-    stream. `ending`: hang = send nothing; reset = send half and reset; die = the process ends at once."""
+    stream. `ending`: hang = send nothing; reset = send half and reset; die = the process ends at once. `taken_in` and
+    `ended` are requests of batches, to be recorded beside this one."""
 
     status: int
     pieces: tuple[bytes, ...]
@@ -44,6 +48,8 @@ class Plan:
     headers: Mapping[str, str] = field(default_factory=dict)
     latency: float = 0.0
     ending: Literal["answer", "hang", "reset", "die"] = "answer"
+    taken_in: Sequence[Turn] = ()
+    ended: Sequence[Turn] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Visit:
     turn: Turn
     body: bytes
     asked: Asked | ProtocolError | None
+    method: str = "POST"
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 class Desk:
@@ -66,9 +74,20 @@ class Desk:
         self._messages = 0
         self._first = 0.0
         self._seen: Counter[bytes] = Counter()
+        self._batch_calls = 0
+        self._first_batch_call = 0.0
+        self._shelf = Shelf(scenario.batches, self._run, self._in_a_batch, seed)
         self._chancy = bool(scenario.faults or scenario.latency.kind != "fixed")
 
-    def arrive(self, method: str, path: str, headers: Mapping[str, str], body: bytes, in_flight: int) -> Visit:
+    def arrive(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        in_flight: int,
+        query: Mapping[str, str] | None = None,
+    ) -> Visit:
         self._arrivals += 1
         turn = Turn(f"req_{self._run}{self._arrivals:08d}", path, time.time(), in_flight)
         try:
@@ -77,13 +96,15 @@ class Desk:
             return Visit(turn, body, error)
         if asked is not None:
             turn.model, turn.stream, turn.system, turn.items = asked.model, asked.stream, asked.system, asked.items
-        return Visit(turn, body, asked)
+        return Visit(turn, body, asked, method, query or {})
 
     def plan(self, visit: Visit) -> Plan:
         turn = visit.turn
         match visit.asked:
             case ProtocolError() as error:
                 return self._refuse(turn, error, {})
+            case None if turn.path.startswith(BATCHES):
+                return self._plan_batches(visit)
             case None:
                 return self._reply(turn, replies.models_json(), {})
             case Asked() as asked if turn.path == COUNT:
@@ -92,14 +113,15 @@ class Desk:
                 return self._plan_message(turn, asked, visit.body)
 
     def _understand(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Asked | None:
-        if len(body) > LARGEST_REQUEST:
+        batches = path == BATCHES or path.startswith(f"{BATCHES}/")
+        if len(body) > LARGEST_REQUEST and not batches:
             raise ProtocolError(413, "Request exceeds the maximum size")
-        if _METHODS.get(path) != method:
+        if not batches and _METHODS.get(path) != method:
             raise ProtocolError(404, "Not found")
         key = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
         if not key or key in self._scenario.invalid_keys:
             raise ProtocolError(401, "invalid bearer token")
-        if path == MODELS:
+        if path == MODELS or batches:
             return None
         return read_request(body, headers.get("anthropic-version", ""), counting=path == COUNT)
 
@@ -127,6 +149,62 @@ class Desk:
         turn.fault, turn.cause = decision.fault, decision.cause
         turn.item_faults = dict(decision.items)
         return self._carry_out(turn, asked, decision)
+
+    def _plan_batches(self, visit: Visit) -> Plan:
+        """`down` is about these calls too, counted by themselves."""
+        turn = visit.turn
+        self._first_batch_call = self._first_batch_call or time.monotonic()
+        self._batch_calls += 1
+        for down in self._scenario.down:
+            if is_down(down, "", self._batch_calls, time.monotonic() - self._first_batch_call):
+                turn.fault, turn.cause = down.fault, "down"
+                if down.fault not in STATUS_FAULTS:
+                    return Plan(200, (b"{}",), ending="hang" if down.fault == "hang" else "reset")
+                error = ProtocolError(int(down.fault), f"The rehearsal was told to answer {down.fault}")
+                return self._refuse(turn, error, self._with_retry_after(turn, self._scenario.retry_after))
+        try:
+            reply = self._shelf.visit(visit.method, turn.path, visit.query, visit.body, turn.started)
+        except ProtocolError as error:
+            return self._refuse(turn, error, {})
+        headers = {"date": formatdate(reply.at, usegmt=True)}
+        ending: Literal["answer", "reset"] = "reset" if reply.lost else "answer"
+        return Plan(
+            200, reply.pieces or (b"",), headers=headers, ending=ending, taken_in=reply.taken_in, ended=reply.ended
+        )
+
+    def _in_a_batch(self, parameters: Mapping[str, Any], batch_id: str) -> tuple[Turn, Kind, Mapping[str, Any]]:
+        """One request of a batch: decided and answered as any other, but nothing of it goes over the wire now."""
+        self._arrivals += 1
+        self._messages += 1
+        turn = Turn(f"req_{self._run}{self._arrivals:08d}", MESSAGES, time.time(), 1, batch=batch_id)
+        body = json.dumps(parameters).encode()
+        try:
+            asked = read_request(body, "")
+        except ProtocolError as error:
+            return turn, "errored", self._error_in_a_batch(turn, error.status)
+        turn.model, turn.system, turn.items = asked.model, asked.system, asked.items
+        scenario = self._scenario.model_copy(update={"down": ()})
+        decision = decide(
+            scenario, self._dice(body), model=asked.model, items=asked.items, number=self._messages, elapsed=0.0
+        )
+        turn.fault, turn.cause, turn.item_faults = decision.fault, decision.cause, dict(decision.items)
+        if decision.fault == "hang":
+            return turn, "expired", {"type": "expired"}
+        if decision.fault in STATUS_FAULTS or decision.fault in {"reset", "html"}:
+            return (
+                turn,
+                "errored",
+                self._error_in_a_batch(turn, int(decision.fault) if decision.fault in STATUS_FAULTS else 500),
+            )
+        if decision.fault == "empty_object":
+            return turn, "succeeded", {"type": "succeeded", "message": {}}
+        message = json.loads(replies.message_json(self._message(turn, asked, decision)))
+        return turn, "succeeded", {"type": "succeeded", "message": message}
+
+    def _error_in_a_batch(self, turn: Turn, status: int) -> Mapping[str, Any]:
+        turn.status = status
+        error = replies.error_json(status, "The rehearsal was told to answer so", turn.request_id)
+        return {"type": "errored", "error": json.loads(error)}
 
     def _dice(self, body: bytes) -> Dice:
         if not self._chancy:

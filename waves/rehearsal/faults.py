@@ -70,7 +70,7 @@ def decide(
     the first one. The quota is not decided here: it depends on what others used up."""
     latency = _latency(scenario, dice)
     for down in scenario.down:
-        if _is_down(down, model, number, elapsed):
+        if is_down(down, model, number, elapsed):
             return Decision(latency, down.fault, "down")
     items = tuple(items)
     poisoned = tuple((item_id, fault) for item_id, given in items if (fault := _poison(scenario, given)))
@@ -86,7 +86,7 @@ def decide(
     return Decision(latency, fault, "share" if fault else None)
 
 
-def _is_down(down: Down, model: str, number: int, elapsed: float) -> bool:
+def is_down(down: Down, model: str, number: int, elapsed: float) -> bool:
     if down.models and model not in down.models:
         return False
     position = number if down.unit == "requests" else elapsed

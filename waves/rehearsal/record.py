@@ -23,7 +23,8 @@ from waves.errors import DiskError
 @dataclass(slots=True)
 class Turn:
     """One request as the record tells it. Moments are epoch seconds; `faults` maps item ids to what was done to their
-    verdicts. `in_flight` counts this request too; `cut` says that the connection was reset by the scenario."""
+    verdicts. `in_flight` counts this request too; `batch` is the one that it came in, if any; `cut` says that the
+    connection was reset by the scenario."""
 
     request_id: str
     path: str
@@ -45,6 +46,7 @@ class Turn:
     client_gone: bool = False
     cut: bool = False
     finished: float | None = None
+    batch: str | None = None
 
 
 class Record:
@@ -89,6 +91,7 @@ class Record:
             "path": turn.path,
             "model": turn.model,
             "stream": turn.stream,
+            "batch": turn.batch,
             "system_sha256": _text_hash(turn.system),
             "items": [
                 {"id": item_id, "sha256": input_hash(given), "fault": turn.item_faults.get(item_id)}

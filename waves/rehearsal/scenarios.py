@@ -101,6 +101,32 @@ class Poison(_Strict):
     fault: FaultName
 
 
+class BatchRules(_Strict):
+    """What becomes of batches. One has ended when so many `seconds` have passed since it was made and it was looked at
+    so many times. Shares are those of its requests: `expired` and `canceled` are not worked on, the result of `lacking`
+    ones is not handed out. The first so many batches are made but the reply is lost (`replies_lost`), or do not even
+    arrive (`requests_lost`); so many readings of the results of each break off (`results_cut`). `twice`: each result
+    comes so; `foreign`: so many results that nobody asked for. `state`: what a running one says of itself. `clock`:
+    seconds by which the provider's clock is ahead, `clock_step`: those by which each listing puts it on. `page`: the
+    longest page of a list."""
+
+    seconds: Seconds = 0.0
+    looks: Annotated[int, Field(ge=0)] = 0
+    expired: Share = 0.0
+    canceled: Share = 0.0
+    lacking: Share = 0.0
+    replies_lost: Annotated[int, Field(ge=0)] = 0
+    requests_lost: Annotated[int, Field(ge=0)] = 0
+    results_cut: Annotated[int, Field(ge=0)] = 0
+    results_kept: Seconds | None = None
+    twice: bool = False
+    foreign: Annotated[int, Field(ge=0)] = 0
+    state: str = "in_progress"
+    clock: float = 0.0
+    clock_step: Seconds = 0.0
+    page: Annotated[int, Field(ge=1)] = 1000
+
+
 class Scenario(_Strict):
     about: str = ""
     brain: bool = True
@@ -112,6 +138,7 @@ class Scenario(_Strict):
     dies_after: Annotated[int, Field(ge=0)] | None = None
     invalid_keys: tuple[str, ...] = ()
     poison: tuple[Poison, ...] = ()
+    batches: BatchRules = BatchRules()
     cache_minimum: Annotated[int, Field(ge=0)] = 512
     cache_ttl: Seconds | None = None
     requests_per_minute: Annotated[int, Field(ge=1)] = 4_000
@@ -181,5 +208,6 @@ def _validated(content: object, where: str) -> Scenario:
 
 def _known_keys(location: tuple[int | str, ...]) -> tuple[str, ...]:
     shapes: dict[int | str, type[BaseModel]] = {"latency": Latency, "quota": Quota, "down": Down, "poison": Poison}
+    shapes["batches"] = BatchRules
     shape = shapes.get(location[0], Scenario) if len(location) > 1 else Scenario
     return tuple(shape.model_fields)

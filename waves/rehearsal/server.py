@@ -76,15 +76,26 @@ class Rehearsal:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.content.read()
         arrived = time.monotonic()
-        visit = self._desk.arrive(request.method, request.path, request.headers, body, len(self._flying) + 1)
+        visit = self._desk.arrive(
+            request.method, request.path, request.headers, body, len(self._flying) + 1, request.query
+        )
         with self._recorded(visit.turn):
             plan = self._desk.plan(visit)
+            self._note_batches(plan)
             if plan.ending == "die":
                 os._exit(_ENDED_BY_SCENARIO)
             if plan.ending == "hang":
                 await asyncio.Future()
             await asyncio.sleep(max(0.0, arrived + plan.latency - time.monotonic()))
             return await self._deliver(request, plan, visit.turn)
+
+    def _note_batches(self, plan: Plan) -> None:
+        """Requests of batches come and end with other requests than their own."""
+        if self._record is not None:
+            for turn in plan.taken_in:
+                self._record.arrived(turn)
+            for turn in plan.ended:
+                self._record.ended(turn)
 
     @contextlib.contextmanager
     def _recorded(self, turn: Turn) -> Iterator[None]:

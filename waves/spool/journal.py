@@ -5,23 +5,26 @@ answer nor the ids by which it is resolved:
     {"t":"sent","call_id","version","model","backend","reserved_usd","items":[[short_id,entity_key,input_hash],…],
      "strict","at","crc32"}   {"t":"paid","call_id","status","usage":{…},"raw","at","crc32"}
     {"t":"ended","call_id","fate","reason","at","crc32"}
+What is handed over in one submission stands after an intent, and before the submission goes out; its answers come to a
+later run, and stand in that run's journal:
+    {"t":"intent","intent","backend","calls":[call_id,…],"at","crc32"}   {"t":"ticket","intent","batch_id","at","crc32"}
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 from zlib import crc32
 
 from waves.errors import BadDataError
-from waves.models import Call, Ended, Paid, Sent, Usage
+from waves.models import Call, Ended, Intent, Paid, Sent, Ticket, Usage
 from waves.spool.files import Appender, read_file, write_atomic
 from waves.spool.sealed import moment
 
-Entry = Sent | Paid | Ended
+Entry = Sent | Paid | Ended | Intent | Ticket
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 _MARK = b',"crc32":'
@@ -46,6 +49,14 @@ class Journal:
     def ended(self, ended: Ended) -> None:
         self._file.append(encode(ended))
 
+    def intent(self, intent: Intent) -> None:
+        """Before the `sent` lines of its requests, all of which go out together after `sync`."""
+        self._file.append(encode(intent))
+
+    def ticket(self, ticket: Ticket) -> None:
+        """As soon as the provider's id is known."""
+        self._file.append(encode(ticket))
+
     def sync(self) -> None:
         self._file.sync()
 
@@ -53,22 +64,38 @@ class Journal:
         self._file.close()
 
 
+@dataclass(slots=True)
+class Told:
+    """What the lines of one journal say. `late` is about requests that another run sent: whether that is so, only the
+    journals of the whole wave can tell. By call id: an answer and an end, at most one of each."""
+
+    calls: dict[str, Call] = field(default_factory=dict)
+    late: dict[str, tuple[Paid | None, Ended | None]] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A journal as it was read. `bad_lines` counts what was kept aside; `torn`: the last line was cut off."""
 
-    calls: dict[str, Call]
+    told: Told
     bad_lines: int
     torn: bool
+
+    @property
+    def calls(self) -> dict[str, Call]:
+        """The requests that this run sent."""
+        return self.told.calls
 
 
 def read_journal(path: Path) -> Reading:
     """Also while its run still writes. Bad lines are copied to `<run_id>.bad` beside it, once."""
-    calls, bad, torn = parse(read_file(path), path.stem)
+    told, bad, torn = parse(read_file(path), path.stem)
     aside = path.with_suffix(".bad")
     if bad and not aside.exists():
         write_atomic(aside, b"".join(line + b"\n" for line in bad))
-    return Reading(calls, len(bad), torn)
+    return Reading(told, len(bad), torn)
 
 
 def encode(entry: Entry) -> bytes:
@@ -82,31 +109,54 @@ def checked(fields: Mapping[str, Any]) -> bytes:
     return body + _MARK + b"%d}\n" % crc32(body)
 
 
-def parse(data: bytes, run_id: str) -> tuple[dict[str, Call], list[bytes], bool]:
-    """Calls by id, the bad lines, and whether the last line was torn. A line is bad, too, if it tells of a request
-    that was not sent in this journal, or tells the same twice."""
+def parse(data: bytes, run_id: str) -> tuple[Told, list[bytes], bool]:
+    """What is told, the bad lines, and whether the last line was torn. A line is bad, too, if it tells the same
+    twice."""
     *lines, last = data.split(b"\n")
     while lines and not lines[-1].strip():
         lines.pop()
-    calls: dict[str, Call] = {}
-    bad = [line for line in lines if not _enter(calls, line, run_id)]
-    torn = bool(last) and not _enter(calls, last, run_id)
-    return calls, bad, torn
+    told = Told()
+    bad = [line for line in lines if not _enter(told, line, run_id)]
+    torn = bool(last) and not _enter(told, last, run_id)
+    return told, bad, torn
 
 
-def _enter(calls: dict[str, Call], line: bytes, run_id: str) -> bool:
+def _enter(told: Told, line: bytes, run_id: str) -> bool:
     try:
         entry = _decode(line)
     except BadDataError:
         return False
-    call = calls.get(entry.call_id)
+    match entry:
+        case Intent():
+            return told.intents.setdefault(entry.intent, entry) is entry
+        case Ticket():
+            return told.tickets.setdefault(entry.intent, entry) is entry
+        case Sent():
+            return told.calls.setdefault(entry.call_id, call := Call(entry, run_id)) is call
+        case _ if entry.call_id in told.calls:
+            return _enter_here(told, entry)
+        case _:
+            return _enter_late(told, entry)
+
+
+def _enter_here(told: Told, entry: Paid | Ended) -> bool:
+    call = told.calls[entry.call_id]
     match entry, call:
-        case Sent(), None:
-            calls[entry.call_id] = Call(entry, run_id)
         case Paid(), Call(paid=None):
-            calls[entry.call_id] = replace(call, paid=entry)
+            told.calls[entry.call_id] = replace(call, paid=entry)
         case Ended(), Call(ended=None):
-            calls[entry.call_id] = replace(call, ended=entry)
+            told.calls[entry.call_id] = replace(call, ended=entry)
+        case _:
+            return False
+    return True
+
+
+def _enter_late(told: Told, entry: Paid | Ended) -> bool:
+    match entry, told.late.get(entry.call_id, (None, None)):
+        case Paid(), (None, ended):
+            told.late[entry.call_id] = (entry, ended)
+        case Ended(), (paid, None):
+            told.late[entry.call_id] = (paid, entry)
         case _:
             return False
     return True
@@ -131,8 +181,19 @@ def _entry(fields: dict[str, Any]) -> Entry:
         return Paid(**{**fields, "usage": Usage(**fields["usage"])})
     if kind == "ended" and fields["fate"] in _FATES:
         return Ended(**fields)
+    if kind == "intent":
+        return Intent(**{**fields, "calls": _texts(fields["calls"])})
+    if kind == "ticket":
+        return Ticket(**fields)
     raise ValueError(kind)
 
 
 def _triples(items: Iterable[Iterable[str]]) -> tuple[tuple[str, str, str], ...]:
     return tuple((short_id, entity_key, input_hash) for short_id, entity_key, input_hash in items)
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    found = tuple(values)
+    if not all(isinstance(value, str) for value in found):
+        raise ValueError("an id that is no text")
+    return found

@@ -18,6 +18,7 @@ from waves.errors import BadDataError, ConfigurationError
 from waves.models import Call, Item, Limits, Manifest
 from waves.spool.faults import reported
 from waves.spool.files import make_folder, new_folder, read_file, write_atomic
+from waves.spool.history import History, merge
 from waves.spool.journal import Journal, read_journal
 from waves.spool.parts import Check, Parts
 from waves.spool.sealed import canonical, moment, seal, unseal
@@ -99,12 +100,11 @@ class WaveDir:
 
     def calls(self) -> dict[str, Call]:
         """Every request of the wave, by its id, from all journals."""
-        calls: dict[str, Call] = {}
-        for path in self.journals():
-            for call_id, call in read_journal(path).calls.items():
-                if call.paid or call_id not in calls:
-                    calls[call_id] = call
-        return calls
+        return self.history().calls
+
+    def history(self) -> History:
+        """What all journals together say."""
+        return merge([(path.stem, read_journal(path)) for path in self.journals()])
 
     @property
     def closed(self) -> bool:

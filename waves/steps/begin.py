@@ -10,6 +10,7 @@ from waves.steps.locking import Guard, locked
 from waves.steps.record import recorded
 from waves.steps.rescue import rescue
 from waves.steps.session import Opening, Session, open_session
+from waves.steps.submission import KIND
 from waves.steps.tally import Tally
 from waves.worker import PRELOAD
 
@@ -23,6 +24,6 @@ def begun(opening: Opening, tally: Tally, *, asks: bool = False) -> Iterator[tup
         with locked(session) as guard, session.stop.on_signals():
             rescue(session)
             with recorded(session, opening.trigger, tally) as gap:
-                if asks and gap:
+                if asks and gap and session.backend.kind != KIND:
                     warm(PRELOAD)
                 yield session, guard

@@ -18,6 +18,7 @@ from waves.steps.prepare import batches_of, go_on, prepare
 from waves.steps.rescue import standing
 from waves.steps.run import run
 from waves.steps.session import Opening, Session, open_session
+from waves.steps.submission import cancel
 from waves.steps.tally import Tally
 from waves.store import waves
 
@@ -77,6 +78,7 @@ def abandon_wave(opening: Opening, by: str, reason: str) -> str:
         row = waves.current(session.db, session.theme.theme_id)
         if row is None:
             raise _nothing_open(session)
+        cancel(session, row.wave_id)
         waves.abandon(session.db, row.wave_id, actor=by, reason=reason)
         return row.wave_id
 

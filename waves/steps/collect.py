@@ -10,6 +10,7 @@ from waves.steps.convergence import stand
 from waves.steps.opened import Opened
 from waves.steps.rescue import take_stock
 from waves.steps.session import Session
+from waves.steps.submission import progress
 from waves.store import verdicts, versioned_upsert, waves
 
 
@@ -20,6 +21,9 @@ def collect(
     session.log.write("collecting", wave=wave.wave_id)
     stock = take_stock(session, wave)
     stands = stock.standing
+    away = progress(wave.folder.history().unfinished) if partial else None
+    if away is not None:
+        return Ending("submitted", f"{away}: what is away is paid for, and is fetched before anything is released")
     if stands.missing and partial:
         verdicts.release(
             session.db,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 from waves.backends.api_key import unusable
 from waves.backends.rehearsal import rehearse
@@ -14,6 +15,7 @@ from waves.models import Ending, Item, Limits
 from waves.project import BackendConfig
 from waves.spool import files
 from waves.spool.locks import WORKERS_LOCK
+from waves.steps import submission
 from waves.steps.asking import Asking
 from waves.steps.booking import book
 from waves.steps.convergence import Identity, stand
@@ -37,19 +39,24 @@ def run(session: Session, wave: Opened, guard: Guard) -> Ending | None:
     """Ask for what is missing, in at most `passes` tries; an item that failed in all of them is released. The last try
     asks for each item alone, because one item can spoil the answers for all that are asked with it.
 
-    None once the wave has converged, else why the fire cannot go on now.
+    None once the wave has converged, else why the fire cannot go on now. A wave that goes by submissions takes one step
+    of its way.
     """
     stands = standing(session, wave)
     session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(stands.parts))
-    if stands.converged:
+    if (carrier := submission.carrier(session, wave, converged=stands.converged)) is not None:
+        session = replace(session, backend=carrier)
+    elif stands.converged:
         return None
     if (asleep := snoozed(session)) is not None:
         return asleep
+    files.require_room(wave.folder.path, len(stands.missing) * ROOM)
+    if carrier is not None:
+        return submission.carry(session, wave, guard)
     granted = reserve(session, len(stands.missing))
     if granted.ending is not None and not granted.keys:
         return granted.ending
     withheld = frozenset(item.identity for item in stands.missing[granted.keys :])
-    files.require_room(wave.folder.path, granted.keys * ROOM)
     ending: Ending | None = None
     never_asked = not wave.folder.journals()
     with asker(session, wave, guard) as asking:

@@ -14,6 +14,7 @@ from waves.spool.wave_dir import WaveDir
 from waves.steps.convergence import stand
 from waves.steps.opened import dress
 from waves.steps.session import choose_backend
+from waves.steps.submission import progress
 from waves.store import backend_state, catalog, config, gap, ledger, rubric_registry, run_metrics, verdicts, waves
 from waves.store.connect import Database
 from waves.store.gap import Census
@@ -24,7 +25,8 @@ from waves.theme import Theme
 
 @dataclass(frozen=True, slots=True)
 class OpenWave:
-    """The open wave; `counts` is None where its folder is not on this host."""
+    """The open wave; `counts` is None where its folder is not on this host. `reason` says of a submitted one how
+    much is away, and for how long."""
 
     wave_id: str
     state: str
@@ -92,10 +94,12 @@ def _open_wave(project: Project, db: Database, theme: Theme) -> OpenWave | None:
     row = waves.current(db, theme.theme_id)
     if row is None:
         return None
-    counts, corrupt = None, 0
+    counts, corrupt, reason = None, 0, row.reason
     if row.wave_id in wave_dir.wave_ids(project.data, theme.theme_id):
         wave = dress(WaveDir.open(project.data, theme.theme_id, row.wave_id, db.installation))
         valid, bad = wave.parts.read()
         counts = stand(wave.manifest, valid, verdicts.settled(db, row.wave_id)).counts()
         corrupt = len(bad)
-    return OpenWave(row.wave_id, row.state, row.kind, row.host, row.reason, counts, corrupt)
+        if row.state == "submitted":
+            reason = progress(wave.folder.history().unfinished) or reason
+    return OpenWave(row.wave_id, row.state, row.kind, row.host, reason, counts, corrupt)

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves.errors import DiskError
-from waves.models import Call, Ended, Paid, Sent, Usage
-from waves.spool.journal import Journal, Reading, checked, encode, parse, read_journal
+from waves.models import Call, Ended, Intent, Paid, Sent, Ticket, Usage
+from waves.spool.journal import Journal, Reading, Told, checked, encode, parse, read_journal
 
-Entry = Sent | Paid | Ended
+Entry = Sent | Paid | Ended | Intent | Ticket
 
 AT = datetime(2026, 11, 20, 23, 0, 3, tzinfo=UTC)
 HASH = "0" * 64
@@ -46,6 +46,15 @@ def ended_of(call_id: str = "c1") -> Ended:
     return Ended(call_id, "maybe_paid", "time-out after 60 s", AT)
 
 
+def ticket_of(batch_id: str) -> Ticket:
+    return Ticket("i", batch_id, AT)
+
+
+def _call_id(lines: list[Entry]) -> str:
+    assert isinstance(lines[0], Sent)
+    return lines[0].call_id
+
+
 @st.composite
 def calls(draw: st.DrawFn) -> list[Entry]:
     """The lines of one request: sent, then perhaps paid, then perhaps ended."""
@@ -70,7 +79,7 @@ def calls(draw: st.DrawFn) -> list[Entry]:
     return [draw(sent), *draw(st.lists(paid, max_size=1)), *draw(st.lists(ended, max_size=1))]
 
 
-JOURNALS = st.lists(calls(), max_size=4, unique_by=lambda lines: lines[0].call_id)
+JOURNALS = st.lists(calls(), max_size=4, unique_by=_call_id)
 
 
 def as_calls(entries: Sequence[Sequence[Entry]]) -> dict[str, Call]:
@@ -89,7 +98,7 @@ def bytes_of(entries: Sequence[Sequence[Entry]]) -> bytes:
 
 @given(JOURNALS)
 def test_a_journal_comes_back_as_it_was(entries: list[list[Entry]]) -> None:
-    assert parse(bytes_of(entries), "j") == (as_calls(entries), [], False)
+    assert parse(bytes_of(entries), "j") == (Told(as_calls(entries)), [], False)
 
 
 def test_what_a_journal_writes_is_read_back(tmp_path: Path) -> None:
@@ -102,7 +111,7 @@ def test_what_a_journal_writes_is_read_back(tmp_path: Path) -> None:
         "c1": Call(sent_of("c1"), "run-1", ended=ended_of("c1")),
         "c2": Call(sent_of("c2", strict=True, reserved_usd=None), "run-1", paid_of("c2")),
     }
-    assert read_journal(tmp_path / "run-1.jsonl") == Reading(told, 0, torn=False)
+    assert read_journal(tmp_path / "run-1.jsonl") == Reading(Told(told), 0, torn=False)
     journal.sync()
     journal.close()
     assert list(tmp_path.iterdir()) == [tmp_path / "run-1.jsonl"]
@@ -115,7 +124,7 @@ def test_a_journal_cut_anywhere_loses_at_most_its_last_line(entries: list[list[E
     kept = cut.count(b"\n")
     flat = [entry for lines in entries for entry in lines]
     found, bad, torn = parse(cut, "j")
-    told = [entry for call in found.values() for entry in (call.sent, call.paid, call.ended) if entry]
+    told = [entry for call in found.calls.values() for entry in (call.sent, call.paid, call.ended) if entry]
     assert told in (flat[:kept], flat[: kept + 1])
     assert (bad, torn) in (([], False), ([], True))
     assert torn == bool(cut.rpartition(b"\n")[2] and told == flat[:kept])
@@ -131,7 +140,7 @@ def test_any_change_of_a_single_byte_changes_nothing_that_is_believed(
     found, bad, torn = parse(whole[:at] + bytes([other]) + whole[at + 1 :], "j")
     true = as_calls(entries)
     assert bad or torn
-    for call_id, call in found.items():
+    for call_id, call in found.calls.items():
         assert call.sent == true[call_id].sent
         assert call.paid in (None, true[call_id].paid)
         assert call.ended in (None, true[call_id].ended)
@@ -140,7 +149,7 @@ def test_any_change_of_a_single_byte_changes_nothing_that_is_believed(
 @given(st.binary(max_size=300))
 def test_foreign_bytes_are_bad_lines_and_nothing_more(data: bytes) -> None:
     found, bad, _ = parse(data, "j")
-    assert found == {}
+    assert found == Told()
     assert all(line in data for line in bad)
 
 
@@ -185,9 +194,8 @@ def test_bad_lines_are_kept_aside_once_and_counted(tmp_path: Path) -> None:
     flipped[30] ^= 1
     bad = [bytes(flipped), b'{"t":"sent","call_id":"x"}\n', b"\n", b"\xff\x00\n"]
     path.write_bytes(encode(sent_of("c1")) + b"".join(bad) + encode(sent_of("c2")) + encode(ended_of("c2")))
-    expected = Reading(
-        {"c1": Call(sent_of("c1"), "run-1"), "c2": Call(sent_of("c2"), "run-1", ended=ended_of("c2"))}, 4, torn=False
-    )
+    told = {"c1": Call(sent_of("c1"), "run-1"), "c2": Call(sent_of("c2"), "run-1", ended=ended_of("c2"))}
+    expected = Reading(Told(told), 4, torn=False)
     assert read_journal(path) == expected
     aside = tmp_path / "run-1.bad"
     assert aside.read_bytes() == b"".join(bad)
@@ -202,29 +210,41 @@ def test_a_blank_or_torn_end_is_no_bad_line(tmp_path: Path, tail: bytes) -> None
     path = tmp_path / "run-1.jsonl"
     path.write_bytes(encode(sent_of()) + tail)
     reading = read_journal(path)
-    assert reading == Reading({"c1": Call(sent_of(), "run-1")}, 0, torn=bool(tail.strip(b"\n ")))
+    assert reading == Reading(Told({"c1": Call(sent_of(), "run-1")}), 0, torn=bool(tail.strip(b"\n ")))
     assert not path.with_suffix(".bad").exists()
 
 
 def test_a_complete_last_line_counts_even_without_its_line_feed() -> None:
     data = encode(sent_of()) + encode(paid_of())[:-1]
-    assert parse(data, "j") == ({"c1": Call(sent_of(), "j", paid_of())}, [], False)
+    assert parse(data, "j") == (Told({"c1": Call(sent_of(), "j", paid_of())}), [], False)
 
 
 @pytest.mark.parametrize(
     "entry",
-    [paid_of("unsent"), ended_of("unsent"), sent_of("c1"), paid_of("c1", raw="other")],
-    ids=["paid, unsent", "ended, unsent", "sent twice", "paid twice"],
+    [sent_of("c1"), paid_of("c1", raw="other"), paid_of("late", raw="other"), Intent("i", "b", (), AT), ticket_of("u")],
+    ids=["sent twice", "paid twice", "late and twice", "intended twice", "two tickets"],
 )
-def test_what_was_not_sent_here_or_is_told_twice_is_a_bad_line(entry: Entry) -> None:
+def test_what_is_told_twice_is_a_bad_line(entry: Entry) -> None:
     line = encode(entry)
-    told = {"c1": Call(sent_of(), "j", paid_of())}
-    assert parse(encode(sent_of()) + encode(paid_of()) + line, "j") == (told, [line[:-1]], False)
+    intent, ticket = Intent("i", "b", ("c1", "c2"), AT), ticket_of("t")
+    calls = {"c1": Call(sent_of(), "j", paid_of())}
+    told = Told(calls, {"late": (paid_of("late"), None)}, {"i": intent}, {"i": ticket})
+    before: list[Entry] = [sent_of(), paid_of(), paid_of("late"), intent, ticket]
+    assert parse(b"".join(encode(one) for one in before) + line, "j") == (told, [line[:-1]], False)
+
+
+def test_what_another_run_sent_is_told_apart() -> None:
+    data = encode(paid_of("c1")) + encode(ended_of("c2")) + encode(ended_of("c1"))
+    late: dict[str, tuple[Paid | None, Ended | None]] = {
+        "c1": (paid_of("c1"), ended_of("c1")),
+        "c2": (None, ended_of("c2")),
+    }
+    assert parse(data, "j") == (Told(late=late), [], False)
 
 
 def test_an_answer_that_comes_after_the_end_still_counts() -> None:
     data = encode(sent_of()) + encode(ended_of()) + encode(paid_of())
-    assert parse(data, "j") == ({"c1": Call(sent_of(), "j", paid_of(), ended_of())}, [], False)
+    assert parse(data, "j") == (Told({"c1": Call(sent_of(), "j", paid_of(), ended_of())}), [], False)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +261,7 @@ def test_an_answer_that_comes_after_the_end_still_counts() -> None:
 )
 def test_a_line_with_a_good_checksum_and_other_fields_is_bad(fields: dict[str, Any]) -> None:
     line = checked(fields)
-    assert parse(line, "j") == ({}, [line[:-1]], False)
+    assert parse(line, "j") == (Told(), [line[:-1]], False)
 
 
 def test_a_journal_is_never_reopened(tmp_path: Path) -> None:

@@ -1,0 +1,263 @@
+"""The stand-in's batches: taken in, worked on for as long as the scenario says, listed, and handed out.
+
+Knows no sockets and no clock but the one that is handed in. What a single request of a batch is answered with is
+decided by the desk, as for any other request; here stands what becomes of a batch as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from waves.rehearsal.faults import Dice
+from waves.rehearsal.protocol import ProtocolError, parse_json
+from waves.rehearsal.record import Turn
+from waves.rehearsal.scenarios import BatchRules
+
+BATCHES = "/v1/messages/batches"
+_CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_MOST_REQUESTS = 100_000
+_MOST_BYTES = 256 * 1024 * 1024
+_DEFAULT_PAGE, _LARGEST_PAGE = 20, 1000
+_EXPIRES = timedelta(hours=24)
+
+Kind = Literal["succeeded", "errored", "canceled", "expired"]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request of a batch: as it is recorded, and how it ends."""
+
+    custom_id: str
+    turn: Turn
+    kind: Kind
+    result: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Held:
+    """A batch. `looks` counts those at it while it ran."""
+
+    batch_id: str
+    entries: list[Entry]
+    created: float
+    looks: int = 0
+    ended: float | None = None
+    cancelled: float | None = None
+    cuts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is handed out, and when by the provider's clock. Into the record go the requests that were taken in, and
+    those that have `ended` just now."""
+
+    pieces: tuple[bytes, ...]
+    at: float
+    lost: bool = False
+    taken_in: Sequence[Turn] = ()
+    ended: Sequence[Turn] = ()
+
+
+Process = Callable[[Mapping[str, Any], str], tuple[Turn, Kind, Mapping[str, Any]]]
+"""The parameters of a request and its batch's id → how it is recorded, and how it ends."""
+
+
+@dataclass(slots=True)
+class Shelf:
+    """All batches of one provider. `run` tells the ids of two providers apart."""
+
+    rules: BatchRules
+    run: str
+    process: Process
+    seed: int
+    _held: list[Held] = field(default_factory=list)
+    _creates: int = 0
+    _lists: int = 0
+
+    def visit(self, method: str, path: str, query: Mapping[str, str], body: bytes, now: float) -> Reply:
+        """Raises ProtocolError for what a provider would refuse."""
+        now += self.rules.clock + self.rules.clock_step * self._lists
+        batch_id, _, action = path.removeprefix(BATCHES).strip("/").partition("/")
+        match method, batch_id, action:
+            case "POST", "", "":
+                return self._create(body, now)
+            case "GET", "", "":
+                self._lists += 1
+                return self._list(query, now + self.rules.clock_step)
+            case "GET", _, "":
+                return self._look(batch_id, now)
+            case "GET", _, "results":
+                return self._results(batch_id, now)
+            case "POST", _, "cancel":
+                return self._cancel(batch_id, now)
+            case _:
+                raise ProtocolError(404, "Not found")
+
+    def _create(self, body: bytes, now: float) -> Reply:
+        requests = _requests(body)
+        self._creates += 1
+        if self._creates <= self.rules.requests_lost:
+            return Reply((b"{}",), now, lost=True)
+        batch = Held(f"msgbatch_{self.run}{len(self._held) + 1:06d}", [], now)
+        for custom_id, parameters in requests:
+            turn, kind, result = self.process(parameters, batch.batch_id)
+            batch.entries.append(self._fate(batch, Entry(custom_id, turn, kind, result)))
+        self._held.append(batch)
+        taken = [entry.turn for entry in batch.entries]
+        lost = self._creates <= self.rules.requests_lost + self.rules.replies_lost
+        ended = self._finish(batch, now) if self._is_due(batch, now) else []
+        return Reply((self._json(batch, now),), now, lost, taken, ended)
+
+    def _fate(self, batch: Held, entry: Entry) -> Entry:
+        """By chance, some requests of a batch end without having been worked on."""
+        roll = Dice(self.seed, entry.custom_id.encode(), len(self._held)).roll("batch")
+        if roll < self.rules.expired:
+            return Entry(entry.custom_id, entry.turn, "expired", {"type": "expired"})
+        if roll < self.rules.expired + self.rules.canceled:
+            batch.cancelled = batch.created
+            return Entry(entry.custom_id, entry.turn, "canceled", {"type": "canceled"})
+        return entry
+
+    def _list(self, query: Mapping[str, str], now: float) -> Reply:
+        ended = [turn for batch in self._held for turn in self._seen(batch, now)]
+        size = int(limit) if (limit := query.get("limit", "")).isdigit() else _DEFAULT_PAGE
+        if not 1 <= size <= _LARGEST_PAGE:
+            raise ProtocolError(400, f"limit: must be from 1 to {_LARGEST_PAGE}")
+        newest = list(reversed(self._held))
+        ids = [batch.batch_id for batch in newest]
+        if (after := query.get("after_id")) in ids:
+            newest = newest[ids.index(after) + 1 :]
+        elif (before := query.get("before_id")) in ids:
+            newest = newest[: ids.index(before)][-size:]
+        page = newest[: min(size, self.rules.page)]
+        told = {
+            "data": [json.loads(self._json(batch, now)) for batch in page],
+            "has_more": len(page) < len(newest),
+            "first_id": page[0].batch_id if page else None,
+            "last_id": page[-1].batch_id if page else None,
+        }
+        return Reply((json.dumps(told).encode(),), now, ended=ended)
+
+    def _look(self, batch_id: str, now: float) -> Reply:
+        batch = self._find(batch_id)
+        ended = self._seen(batch, now)
+        return Reply((self._json(batch, now),), now, ended=ended)
+
+    def _cancel(self, batch_id: str, now: float) -> Reply:
+        """What was not finished is not worked on any more."""
+        batch = self._find(batch_id)
+        if batch.ended is None and batch.cancelled is None:
+            batch.cancelled = now
+            for entry in batch.entries:
+                entry.kind, entry.result = "canceled", {"type": "canceled"}
+        return Reply((self._json(batch, now),), now)
+
+    def _results(self, batch_id: str, now: float) -> Reply:
+        batch = self._find(batch_id)
+        if batch.ended is None:
+            raise ProtocolError(404, "The batch has not ended yet")
+        if self._archived(batch, now):
+            raise ProtocolError(404, "The results of this batch are not kept any more")
+        batch.cuts += 1
+        return Reply(tuple(self._lines(batch)), now, lost=batch.cuts <= self.rules.results_cut)
+
+    def _lines(self, batch: Held) -> Iterator[bytes]:
+        """In no order that a client could rely on."""
+        dice = Dice(self.seed, batch.batch_id.encode(), 0)
+        for number in range(self.rules.foreign):
+            yield _line(f"somebody-elses-{number}", {"type": "canceled"})
+        for entry in sorted(batch.entries, key=lambda entry: dice.roll(entry.custom_id)):
+            if dice.roll(f"lacking {entry.custom_id}") < self.rules.lacking:
+                continue
+            for _ in range(2 if self.rules.twice else 1):
+                yield _line(entry.custom_id, entry.result)
+
+    # --- time passes ------------------------------------------------------------------------------------------------
+
+    def _seen(self, batch: Held, now: float) -> list[Turn]:
+        """Somebody looks at it: the turns that ended by it."""
+        if batch.ended is not None:
+            return []
+        batch.looks += 1
+        return self._finish(batch, now) if self._is_due(batch, now) else []
+
+    def _is_due(self, batch: Held, now: float) -> bool:
+        worked = now - batch.created >= self.rules.seconds and batch.looks >= self.rules.looks
+        return batch.ended is None and (worked or (batch.cancelled or now) < now)
+
+    def _finish(self, batch: Held, now: float) -> list[Turn]:
+        batch.ended = now
+        for entry in batch.entries:
+            entry.turn.finished = now
+            entry.turn.answered = entry.kind == "succeeded"
+            entry.turn.status = 200 if entry.kind == "succeeded" else entry.turn.status
+            if entry.kind in {"canceled", "expired"}:
+                entry.turn.status, entry.turn.cause = None, entry.kind
+        return [entry.turn for entry in batch.entries]
+
+    def _archived(self, batch: Held, now: float) -> bool:
+        kept = self.rules.results_kept
+        return kept is not None and batch.ended is not None and now - batch.ended >= kept
+
+    def _find(self, batch_id: str) -> Held:
+        found = next((batch for batch in self._held if batch.batch_id == batch_id), None)
+        if found is None:
+            raise ProtocolError(404, f"There is no batch {batch_id}")
+        return found
+
+    def _json(self, batch: Held, now: float) -> bytes:
+        counts: Counter[str] = Counter()
+        if batch.ended is None:
+            counts["processing"] = len(batch.entries)
+        else:
+            counts.update(entry.kind for entry in batch.entries)
+        archived = self._archived(batch, now)
+        running = "canceling" if batch.cancelled is not None else self.rules.state
+        told = {
+            "id": batch.batch_id,
+            "type": "message_batch",
+            "processing_status": running if batch.ended is None else "ended",
+            "request_counts": {
+                kind: counts[kind] for kind in ("processing", "succeeded", "errored", "canceled", "expired")
+            },
+            "created_at": _moment(batch.created),
+            "expires_at": _moment(batch.created, _EXPIRES),
+            "ended_at": _moment(batch.ended),
+            "cancel_initiated_at": _moment(batch.cancelled),
+            "archived_at": _moment(batch.ended) if archived else None,
+            "results_url": None if batch.ended is None or archived else f"{BATCHES}/{batch.batch_id}/results",
+        }
+        return json.dumps(told).encode()
+
+
+def _moment(at: float | None, later: timedelta = timedelta()) -> str | None:
+    return None if at is None else (datetime.fromtimestamp(at, UTC) + later).isoformat()
+
+
+def _requests(body: bytes) -> list[tuple[str, Mapping[str, Any]]]:
+    if len(body) > _MOST_BYTES:
+        raise ProtocolError(413, "The batch exceeds the maximum size")
+    requests = parse_json(body).get("requests")
+    if not isinstance(requests, list) or not 1 <= len(requests) <= _MOST_REQUESTS:
+        raise ProtocolError(400, f"requests: must be a list of 1 to {_MOST_REQUESTS}")
+    found = []
+    for request in requests:
+        custom_id = request.get("custom_id") if isinstance(request, dict) else None
+        if not isinstance(custom_id, str) or not _CUSTOM_ID.fullmatch(custom_id):
+            raise ProtocolError(400, "requests.custom_id: must be 1 to 64 letters, digits, dashes or underscores")
+        if not isinstance(request.get("params"), dict):
+            raise ProtocolError(400, "requests.params: Field required")
+        found.append((custom_id, request["params"]))
+    if len({custom_id for custom_id, _ in found}) < len(found):
+        raise ProtocolError(400, "requests.custom_id: must be unique")
+    return found
+
+
+def _line(custom_id: str, result: Mapping[str, Any]) -> bytes:
+    return json.dumps({"custom_id": custom_id, "result": result}).encode() + b"\n"

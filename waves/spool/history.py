@@ -1,0 +1,86 @@
+"""The journals of a wave put together: its requests, and the submissions in which some of them were handed over.
+
+An answer may stand in another journal than its request: then its request must be known from one of them, and the first
+answer stands. What no journal of the wave has sent is nobody's, and is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from waves.models import Call, Ended, Intent, Paid
+from waves.spool.journal import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Requests that go to a provider together, to be answered later. `calls` are those of its intent that are known, by
+    their number in it. `whole`: they all were on the disk, so that it may have been handed over; before that it
+    cannot."""
+
+    intent: Intent
+    batch_id: str | None
+    calls: Mapping[int, Call] = field(hash=False)
+    whole: bool
+
+    @property
+    def open(self) -> Mapping[int, Call]:
+        """The requests whose end is not known yet."""
+        return {number: call for number, call in self.calls.items() if call.paid is None and call.ended is None}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """`calls` by their ids; `submissions` in the order of their journals."""
+
+    calls: dict[str, Call] = field(hash=False)
+    submissions: tuple[Submission, ...] = ()
+
+    @property
+    def unfinished(self) -> tuple[Submission, ...]:
+        return tuple(submission for submission in self.submissions if submission.open)
+
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """The requests that a provider may still be at work on, or that nobody has fetched yet: no crash lost them."""
+        return frozenset(call.sent.call_id for one in self.submissions for call in one.open.values())
+
+
+def merge(readings: Sequence[tuple[str, Reading]]) -> History:
+    """`readings` are (run id, its journal), the oldest first."""
+    calls: dict[str, Call] = {}
+    for _, reading in readings:
+        for call_id, call in reading.told.calls.items():
+            if call.paid or call_id not in calls:
+                calls[call_id] = call
+    for run_id, reading in readings:
+        for call_id, (paid, ended) in reading.told.late.items():
+            if call_id in calls:
+                calls[call_id] = _told_late(calls[call_id], run_id, paid, ended)
+    tickets: dict[str, str] = {}
+    for _, reading in readings:
+        for ticket in reading.told.tickets.values():
+            tickets.setdefault(ticket.intent, ticket.batch_id)
+    submissions = {
+        name: _submission(intent, reading, calls, tickets.get(name))
+        for _, reading in readings
+        for name, intent in reading.told.intents.items()
+    }
+    return History(calls, tuple(submissions.values()))
+
+
+def _told_late(call: Call, run_id: str, paid: Paid | None, ended: Ended | None) -> Call:
+    """The request with what a later run learned of it; the run that got the answer is the one that spent."""
+    if paid is not None and call.paid is None:
+        call = replace(call, paid=paid, run_id=run_id)
+    if ended is not None and call.paid is None and call.ended is None:
+        call = replace(call, ended=ended, run_id=run_id)
+    return call
+
+
+def _submission(intent: Intent, reading: Reading, calls: Mapping[str, Call], batch_id: str | None) -> Submission:
+    """A line of its requests that cannot be read any more is no proof that it never went out."""
+    known = {number: calls[call_id] for number, call_id in enumerate(intent.calls) if call_id in calls}
+    whole = batch_id is not None or reading.bad_lines > 0 or len(known) == len(intent.calls)
+    return Submission(intent, batch_id, known, whole)

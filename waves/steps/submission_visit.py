@@ -1,0 +1,214 @@
+"""One visit to the provider of a wave's submissions: look, fetch, then hand over what is missing.
+
+Nothing is written, not even a journal made, while there is nothing to do but to wait.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+
+from waves.backends.message_batches import MOST_BYTES, MOST_REQUESTS, MessageBatches, size_of
+from waves.backends.message_batches_wire import Batch, Problem
+from waves.backends.prompt import Prompt
+from waves.errors import ConfigurationError, CredentialsError
+from waves.ids import now
+from waves.models import Call, Discarded, Ended, Ending, Fatal, Intent, Retryable, Snoozed, Ticket
+from waves.spool.history import Submission
+from waves.spool.journal import Journal
+from waves.steps import submission_questions as questions
+from waves.steps.booking import Settled, book
+from waves.steps.convergence import Standing
+from waves.steps.locking import Guard
+from waves.steps.opened import Opened
+from waves.steps.rescue import standing
+from waves.steps.session import Session
+from waves.steps.snooze import snooze
+from waves.steps.submission import progress
+from waves.steps.submission_findings import Finding, Over, Ready, Running, custom_id, find
+from waves.steps.submission_questions import Request
+from waves.steps.submission_results import Results
+from waves.store import verdicts, waves
+
+Sized = tuple[Request, bytes]
+
+
+class Visit:
+    def __init__(self, session: Session, wave: Opened, guard: Guard, provider: MessageBatches) -> None:
+        self._session = session
+        self._wave = wave
+        self._guard = guard
+        self._provider = provider
+
+    def pay(self) -> Ending | None:
+        """None once the wave has converged and nothing of it is in flight."""
+        findings = self._look()
+        waiting = [finding for _, finding in findings if isinstance(finding, Running)]
+        if findings and len(waiting) == len(findings):
+            return self._leave(self._submitted(waiting[0].reason))
+        with closing(self._wave.folder.new_journal(self._session.run_id)) as journal:
+            ending = self._fetch(findings, journal)
+            stands = standing(self._session, self._wave)
+            self._session.watcher.advanced(len(stands.parts))
+            if ending is None and not waiting:
+                ending = self._ask_further(stands, journal)
+        self._wave.parts.sync()
+        return self._leave(self._submitted(waiting[0].reason) if ending is None and waiting else ending)
+
+    # --- looking and fetching ---------------------------------------------------------------------------------------
+
+    def _look(self) -> list[tuple[Submission, Finding]]:
+        history = self._wave.folder.history()
+        ticketed = {one.batch_id for one in history.submissions if one.batch_id is not None}
+        findings = []
+        for submission in history.unfinished:
+            found = find(self._provider, submission, ticketed)
+            if isinstance(found, Ready):
+                ticketed.add(found.batch_id)
+            self._session.log.write("looked", wave=self._wave.wave_id, batch=submission.batch_id, found=_word(found))
+            findings.append((submission, found))
+        return findings
+
+    def _fetch(self, findings: Iterable[tuple[Submission, Finding]], journal: Journal) -> Ending | None:
+        """All that is ready, also where something else is wrong: it is paid for."""
+        problem: Problem | None = None
+        for submission, finding in findings:
+            self._guard.look()
+            results = Results(self._session, self._wave, journal, submission)
+            match finding:
+                case Ready():
+                    results.take(self._provider, finding)
+                    problem = problem or results.problem
+                case Over(fate=fate, reason=reason):
+                    results.end(fate, reason)
+                case Problem():
+                    problem = problem or finding
+                case Running():
+                    pass
+            if self._session.stop.reason is not None:
+                return Ending("interrupted", self._session.stop.reason)
+        return self._troubled(problem) if problem is not None else None
+
+    # --- handing over -----------------------------------------------------------------------------------------------
+
+    def _ask_further(self, stands: Standing, journal: Journal) -> Ending | None:
+        """Hand over what is missing; None where nothing is, or only what was asked for often enough."""
+        session, wave = self._session, self._wave
+        before = questions.past(wave.folder.history(), wave.rubric, stands.missing)
+        planned = questions.plan(stands, before, session.limits)
+        verdicts.release(
+            session.db,
+            wave.wave_id,
+            [item.identity for item in planned.exhausted],
+            reason=f"nothing to store after {session.limits.passes + 1} submissions",
+        )
+        backend = session.backend
+        asked = questions.requests(planned, before, wave, backend.name, backend.models[0])
+        prompt = Prompt(wave.rubric)
+        for group in _groups((request, prompt.body(request.ask)) for request in asked):
+            if (ending := self._submit(group, journal)) is not None:
+                return ending
+        return self._submitted() if planned.batches or planned.strict else None
+
+    def _submit(self, group: list[Sized], journal: Journal) -> Ending | None:
+        """The provider is asked for the time first, which also tells whether it takes our key at all."""
+        self._guard.look()
+        if self._session.stop.reason is not None:
+            return Ending("interrupted", self._session.stop.reason)
+        at = self._provider.clock()
+        if isinstance(at, Problem):
+            return self._troubled(at)
+        intent = Intent(
+            secrets.token_hex(8), self._session.backend.name, tuple(request.sent.call_id for request, _ in group), at
+        )
+        journal.intent(intent)
+        for request, _ in group:
+            journal.sent(request.sent)
+        journal.sync()
+        told = self._provider.submit([(custom_id(intent, number), body) for number, (_, body) in enumerate(group)])
+        match told:
+            case Batch(batch_id=batch_id):
+                journal.ticket(Ticket(intent.intent, batch_id, now()))
+                journal.sync()
+                self._session.log.write(
+                    "submitted", wave=self._wave.wave_id, batch=batch_id, intent=intent.intent, requests=len(group)
+                )
+                return None
+            case Problem(arrived=True):
+                self._session.log.write("reply_lost", wave=self._wave.wave_id, intent=intent.intent)
+                return self._submitted()
+            case Problem():
+                self._refused(group, journal)
+                return self._troubled(told)
+
+    def _refused(self, group: list[Sized], journal: Journal) -> None:
+        """A clear no: nothing of it can be paid."""
+        ended = [Ended(request.sent.call_id, "unpaid", "the submission was refused", now()) for request, _ in group]
+        for one in ended:
+            journal.ended(one)
+        journal.sync()
+        calls = [
+            Call(request.sent, self._session.run_id, ended=one) for (request, _), one in zip(group, ended, strict=True)
+        ]
+        book(self._session, self._wave.manifest, [Settled(call) for call in calls])
+
+    # --- how it ends ------------------------------------------------------------------------------------------------
+
+    def _submitted(self, reason: str | None = None) -> Ending:
+        told = progress(self._wave.folder.history().unfinished)
+        return Ending("submitted", f"{told}; {reason}" if reason else told)
+
+    def _leave(self, ending: Ending | None) -> Ending | None:
+        """The wave's row says whether anything of it is in flight."""
+        session, wave = self._session, self._wave
+        in_flight = bool(self._wave.folder.history().unfinished)
+        counts = standing(session, wave).counts()
+        if in_flight:
+            waves.set_state(session.db, wave.wave_id, "submitted", progress(wave.folder.history().unfinished), counts)
+        elif waves.state(session.db, wave.wave_id) == "submitted":
+            waves.set_state(session.db, wave.wave_id, "open", None, counts)
+        return ending
+
+    def _troubled(self, problem: Problem) -> Ending:
+        """A snooze, or the fault that only a person can mend."""
+        match problem.outcome:
+            case Snoozed(until=until, reason=reason):
+                return snooze(self._session, until, reason)
+            case Retryable(reason=reason):
+                return snooze(self._session, None, reason)
+            case Fatal(kind="credentials", message=message, hint=hint):
+                raise CredentialsError(message, hint)
+            case Fatal(message=message, hint=hint):
+                raise ConfigurationError(message, hint)
+            case Discarded(reason=reason):
+                raise ConfigurationError(
+                    f"backend {self._session.backend.name}: the provider takes no batch of ours: {reason}",
+                    "Check base_url and models of this backend in waves.yaml.",
+                )
+            case outcome:
+                raise AssertionError(outcome)
+
+
+def _groups(sized: Iterable[Sized]) -> Iterator[list[Sized]]:
+    """As many as one batch may hold."""
+    group: list[Sized] = []
+    size = 0
+    for request, body in sized:
+        if group and (len(group) == MOST_REQUESTS or size + size_of(body) > MOST_BYTES):
+            yield group
+            group, size = [], 0
+        group.append((request, body))
+        size += size_of(body)
+    if group:
+        yield group
+
+
+def _word(finding: Finding) -> str:
+    match finding:
+        case Running(reason=reason) | Over(reason=reason):
+            return reason
+        case Ready():
+            return "ready"
+        case Problem(outcome=outcome):
+            return type(outcome).__name__
