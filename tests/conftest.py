@@ -46,19 +46,19 @@ def server_url() -> Iterator[str]:
     folder = Path(os.environ[_FOLDER])
     folder.mkdir(exist_ok=True, mode=0o711)
     url = embedded.ensure_server(folder)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
-    _make_template(url)
+    _make_template(url, fsync=False)
     yield url
     embedded.leave_server(folder)
 
 
-def _make_template(url: str) -> None:
+def _make_template(url: str, *, fsync: bool = True) -> None:
     """Made by the first worker that comes."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(1)")
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone() is None:
+            if not fsync:
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
             connection.execute("CREATE DATABASE waves_template_new")
             with psycopg.connect(make_conninfo(url, dbname="waves_template_new"), autocommit=True) as fresh:
                 migrations.migrate(fresh)
