@@ -16,6 +16,7 @@ from waves.errors import EXIT_CODES, WaveError
 COMMANDS: dict[str, str] = {
     "status": "Every theme at a glance: progress, open wave, quarantine, spend.",
     "fire": "The whole cycle, what cron calls: rescue, prepare, run, collect.",
+    "spend": "Requests, tokens and US dollars: by day, theme, model or backend.",
     "prepare": "Open a wave from the gap, and write its batch files.",
     "run": "Classify what is missing of the open wave.",
     "collect": "Merge the open wave into the database, if it converged.",
