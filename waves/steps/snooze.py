@@ -6,7 +6,7 @@ import zlib
 from datetime import datetime, timedelta
 
 from waves.ids import now
-from waves.models import Ending
+from waves.models import Ending, Snoozed
 from waves.steps.session import Session
 from waves.store import backend_state
 
@@ -28,7 +28,7 @@ def snoozed(session: Session) -> Ending | None:
     return _ending(session, until, reason)
 
 
-def snooze(session: Session, until: datetime | None, reason: str) -> Ending:
+def snooze(session: Session, until: datetime | None, reason: str, told: Snoozed | None = None) -> Ending:  # noqa: ARG001
     """Put the backend to sleep until the provider's moment and a little, bounded."""
     if snoozed(session) is None:
         backend_state.wake(session.db, session.backend.name)  # or the moment of a wrong clock, being later, would stay
@@ -36,6 +36,16 @@ def snooze(session: Session, until: datetime | None, reason: str) -> Ending:
     backend_state.snooze(session.db, session.backend.name, wake, reason)
     session.log.write("snoozed", backend=session.backend.name, until=wake.isoformat(), reason=reason)
     return _ending(session, wake, reason)
+
+
+def needs_probe(session: Session) -> bool:
+    """Whether a snooze has ended and nobody knows yet that the backend works again."""
+    return backend_state.unwoken(session.db, session.backend.name) and snoozed(session) is None
+
+
+def awake(session: Session) -> None:
+    """The backend has answered."""
+    backend_state.wake(session.db, session.backend.name)
 
 
 def _ending(session: Session, until: datetime, reason: str) -> Ending:

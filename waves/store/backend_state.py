@@ -29,3 +29,8 @@ def snooze(db: Database, backend: str, until: datetime, reason: str) -> None:
 def wake(db: Database, backend: str) -> None:
     """The backend may be used again; nothing happens if it may already."""
     db.execute(queries.load(_SQL)["wake"], {"backend": backend})
+
+
+def unwoken(db: Database, backend: str) -> bool:
+    """Whether the backend was put to sleep, and nobody woke it since."""
+    return db.execute(queries.load(_SQL)["unwoken"], {"backend": backend}).fetchone() is not None

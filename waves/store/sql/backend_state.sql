@@ -11,3 +11,6 @@ WHERE known.snoozed_until IS NULL OR known.snoozed_until < excluded.snoozed_unti
 -- wake --
 UPDATE waves.backend_state SET snoozed_until = NULL, reason = NULL, updated_at = now()
 WHERE backend = %(backend)s AND snoozed_until IS NOT NULL
+
+-- unwoken --
+SELECT 1 FROM waves.backend_state WHERE backend = %(backend)s AND snoozed_until IS NOT NULL
