@@ -16,7 +16,6 @@ from waves.store import spend
 
 ENOUGH = 20
 """Items whose cost is known; fewer say little about the next ones."""
-_SAMPLE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def _from_tokens(session: Session, asks: Sequence[Ask]) -> Forecast | None:
         return None
     from waves.backends.token_count import count
 
-    sample = list(dict.fromkeys((0, len(asks) // 2, len(asks) - 1)))[:_SAMPLE]
+    sample = list(dict.fromkeys((0, len(asks) // 2, len(asks) - 1)))
     counted = count(session.backend, session.rubric, [asks[number] for number in sample])
     if counted is None:
         return None
