@@ -87,7 +87,7 @@ def current(length: timedelta, resets_at: time | None, reported_end: datetime | 
     is the truth; once it has passed, nothing before it counts. One further off than the window is long was named by
     another limit, or read by a clock that was ahead."""
     if reported_end is not None and now < reported_end <= now + length + margin(length):
-        return Window("reported", reported_end - length, reported_end)
+        return Window("reported", start_of(reported_end, length), reported_end)
     if resets_at is not None:
         return _fixed(length, resets_at, now)
     start = now - length
@@ -101,9 +101,15 @@ def margin(length: timedelta | None) -> timedelta:
 
 
 def slack(length: timedelta) -> timedelta:
-    """By how much a window may have begun before the moment that follows from its end: `retry-after` is rounded up to
-    whole seconds."""
+    """By how much a window may have begun before the moment that follows from its end: clocks differ, and `retry-after`
+    is rounded up to whole seconds."""
     return margin(length) + timedelta(seconds=1)
+
+
+def start_of(end: datetime, length: timedelta) -> datetime:
+    """Where to begin counting for a window whose end the provider has named: rather too early than too late, or the
+    requests that opened it would be missing."""
+    return end - length - slack(length)
 
 
 def free_at(window: Window, length: timedelta, use: Use, now: datetime) -> datetime:

@@ -42,4 +42,5 @@ def quota_of(db: Database, config: BackendConfig) -> BackendQuota:
         keys, why = 0, "it sleeps"
     elif backend_state.unwoken(db, config.name):
         why = f"after one probe, because its snooze is over; {why}"
-    return BackendQuota(config.name, config.kind, *(asleep or (None, None)), quota, keys, why)
+    until, reason = asleep or (None, None)
+    return BackendQuota(config.name, config.kind, until, reason, quota, keys, why)

@@ -1,4 +1,4 @@
-"""Keys of a backend's window: counted from the ledger across themes, reserved by runs, each under the backend's lock."""
+"""Keys of a backend's window: counted from the ledger across themes, and reserved by runs under its lock."""
 
 from __future__ import annotations
 

@@ -88,10 +88,10 @@ def test_a_used_window_ends_the_fire_until_its_last_request_drops_out(windowed: 
     assert granted.ending is not None
     assert granted.ending.snoozed_until is not None
     assert abs(granted.ending.snoozed_until - datetime.now(UTC) - 4 * HOUR) < timedelta(minutes=2)
-    sent(session, 10)
-    assert "it is used to its share: 80 of 75 keys, 75% of 100 keys (configured)" in (
-        reserve(session, 700).ending.reason or ""  # type: ignore[union-attr] # it is used up
+    assert (granted.ending.reason or "").startswith(
+        "the window of backend provider: 70 of 75 keys (75% of 100 configured) are used; it resets at "
     )
+    sent(session, 10, run_id="another")
     assert reserve(session, 3).keys == 0
 
 
@@ -106,7 +106,9 @@ def test_two_themes_do_not_both_take_the_share(windowed: Windowed, site: Site) -
     with other_fire(site, session.backend) as other:
         granted = reserve(other, 700)
         assert granted.keys == 0
-        assert "75 are reserved by running fires" in (granted.ending.reason or "")  # type: ignore[union-attr]
+        assert granted.ending is not None
+        reason = granted.ending.reason or ""
+        assert "0 of 75 keys (75% of 100 configured) are used and 75 reserved by running fires" in reason
         assert reserve(session, 20).keys == 20, "its own reservation does not stand in its way"
         assert reserve(other, 700).keys == 55
         run_metrics.finish_run(session.db, session.run_id, state="collected")
@@ -162,8 +164,8 @@ def test_utilisation_is_obeyed_and_taught_by(windowed: Windowed) -> None:
     observe(session, [Meter("five_hour", 0.8, resets_at=end)])
     granted = reserve(session, 700)
     assert granted.keys == 0
-    assert "the provider says that 80% of it are used" in (granted.ending.reason or "")  # type: ignore[union-attr]
     assert granted.ending is not None
+    assert "the provider says that 80% of it are used" in (granted.ending.reason or "")
     assert granted.ending.snoozed_until is not None
     assert timedelta() < granted.ending.snoozed_until - end <= timedelta(minutes=1)
 

@@ -87,12 +87,13 @@ def _lines(one: BackendQuota) -> list[str]:
         start, end = quota.window.start, quota.window.end
         until = f"to {end:%Y-%m-%d %H:%M:%SZ}" if end else "on"
         lines.append(f"  window of {quota.length}, {quota.window.kind}: from {start:%Y-%m-%d %H:%M:%SZ} {until}")
-        lines += [f"  {_saying(judged)}" for judged in quota.evidence]
+        lines += [f"  {saying(judged)}" for judged in quota.evidence]
     taken = "as many keys as --keys allows" if one.keys is None else f"{one.keys} keys"
     return [*lines, f"  the next fire may take {taken}: {one.why}"]
 
 
-def _saying(judged: Judged) -> str:
+def saying(judged: Judged) -> str:
+    """One piece of evidence, in words."""
     evidence = judged.evidence
     seen = "used up" if evidence.how == "exhausted" else f"used to {evidence.used:.0%}"
     worth = f"capacity {judged.capacity}" if judged.doubt is None else f"passed over: {judged.doubt}"
