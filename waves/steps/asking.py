@@ -24,6 +24,7 @@ from waves.spool.journal import Journal
 from waves.steps.booking import Settled, parts_of, read
 from waves.steps.convergence import Identity
 from waves.steps.doubt import Doubt, reason_of
+from waves.steps.evidence import is_exhaustion
 from waves.steps.flights import Denied, Flights, Flying, Question, question_of
 from waves.steps.halt import Halt
 from waves.steps.locking import Guard
@@ -187,8 +188,10 @@ class Asking:
     # --- what follows -----------------------------------------------------------------------------------------------
 
     def _refused(self, question: Question, refused: Snoozed) -> None:
-        """Too many requests: the pace waits, or the backend sleeps. Neither is the items' fault."""
-        if not worth_waiting(question.this, refused, now=now(), timeout=self._backend.timeout):
+        """Too many requests: the pace waits, or the backend sleeps, as it does to the end of its window however soon
+        that is. Neither is the items' fault."""
+        worth = worth_waiting(question.this, refused, now=now(), timeout=self._backend.timeout)
+        if not worth or is_exhaustion(self._session.backend, refused, now()):
             self.doubt.sleep(refused.until, refused.reason, refused)
             return
         self._pace.heard(refused, refused.meters, time.monotonic(), now())
