@@ -24,7 +24,8 @@ MEMORY = timedelta(days=14)
 MEMORY_WINDOWS = 8
 KEPT = 20
 FEWEST_REQUESTS = 3
-"""A window that refuses before it has answered so many is taken for a false alarm: it teaches nothing."""
+"""A window that refuses before it has answered so many is taken for a false alarm, until another one does the same."""
+CONFIRMED = 2
 PLAUSIBLE = 0.2
 """So is one that refuses after less than this share of what another window held."""
 READABLE = 0.05
@@ -124,7 +125,8 @@ def judge(found: Sequence[tuple[Evidence, Use]], length: timedelta, now: datetim
     reported while the window is fresh is a false alarm: it must not teach that hardly anything fits."""
     kept = [(one, use) for one, use in found if now - memory(length) <= one.at <= now + length]
     most = max((_capacity(one, use.paid) for one, use in kept), default=0)
-    return [_judged(one, use, most) for one, use in kept]
+    fresh = sum(0 < use.requests < FEWEST_REQUESTS for one, use in kept if one.how == "exhausted")
+    return [_judged(one, use, most, alone=fresh < CONFIRMED) for one, use in kept]
 
 
 def learned(judged: Sequence[Judged]) -> int | None:
@@ -169,12 +171,12 @@ def _capacity(one: Evidence, paid: int) -> int:
     return int(paid / one.used) if one.used >= READABLE else 0
 
 
-def _judged(one: Evidence, use: Use, most: int) -> Judged:
+def _judged(one: Evidence, use: Use, most: int, *, alone: bool) -> Judged:
     capacity = _capacity(one, use.paid)
     doubt = None
     if one.how == "utilisation" and (one.used < READABLE or not use.paid):
         doubt = "too little of the window was used to tell"
-    elif one.how == "exhausted" and use.requests < FEWEST_REQUESTS:
+    elif one.how == "exhausted" and (not use.paid or (alone and use.requests < FEWEST_REQUESTS)):
         doubt = "a false alarm: the window was fresh"
     elif one.how == "exhausted" and capacity < PLAUSIBLE * most:
         doubt = f"a false alarm: another window held {most} keys"

@@ -180,6 +180,9 @@ def utilised(hours_ago: float, keys: int, used: float) -> tuple[Evidence, Use]:
         # false alarms: a fresh window, or one that had been seen to hold far more
         ([exhausted(10, 0, requests=0)], None),
         ([exhausted(10, 24, requests=2)], None),
+        ([exhausted(20, 24, requests=2), exhausted(10, 26, requests=2)], 24),  # it happens again: so it is true
+        ([exhausted(20, 24, requests=2), exhausted(10, 0, requests=0)], None),
+        ([exhausted(30, 950), exhausted(20, 24, requests=2), exhausted(10, 26, requests=2)], 950),
         ([exhausted(20, 950), exhausted(10, 24, requests=4)], 950),
         ([utilised(20, 400, 0.5), exhausted(10, 24, requests=4)], 800),
         ([exhausted(20, 950), exhausted(10, 400)], 400),
