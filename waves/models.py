@@ -140,10 +140,10 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class Retryable:
     """No usable answer this time. `outage` failures say something about the provider, the others about the request:
-    `timeout`, `truncated` (`max_tokens`: worth one larger try). `maybe_paid`: the request may have worked for us all
-    the same (a time-out, a connection that broke after it was open)."""
+    `timeout`, `truncated` (`max_tokens`: worth one larger try); or our worker died with it: `lost`. `maybe_paid`: the
+    request may have worked for us all the same (a time-out, a connection that broke after it was open)."""
 
-    kind: Literal["outage", "timeout", "truncated"]
+    kind: Literal["outage", "timeout", "truncated", "lost"]
     reason: str
     maybe_paid: bool = False
 

@@ -42,7 +42,7 @@ class AnthropicBackend:
         self._rubric = rubric
         self._prompt = Prompt(rubric)
         self._fault = unusable(config)
-        self._client = _client(config)
+        self._client = new_client(config)
 
     async def ask(self, ask: Ask, received: Callable[[Answer], None]) -> Outcome:
         if self._fault is not None:
@@ -75,7 +75,7 @@ class _Client(anthropic.AsyncAnthropic):
         return super().default_headers
 
 
-def _client(config: BackendConfig) -> anthropic.AsyncAnthropic:
+def new_client(config: BackendConfig) -> anthropic.AsyncAnthropic:
     url = config.base_url or DEFAULT_URL
     return _Client(
         api_key=config.api_key or "none",  # never None: the SDK would look for one in the environment

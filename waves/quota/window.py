@@ -24,7 +24,8 @@ MEMORY = timedelta(days=14)
 MEMORY_WINDOWS = 8
 KEPT = 20
 FEWEST_REQUESTS = 3
-"""A window that refuses before it has answered so many is taken for a false alarm: it teaches nothing."""
+"""A window that refuses before it has answered so many is taken for a false alarm, until another one does the same."""
+CONFIRMED = 2
 PLAUSIBLE = 0.2
 """So is one that refuses after less than this share of what another window held."""
 READABLE = 0.05
@@ -87,7 +88,7 @@ def current(length: timedelta, resets_at: time | None, reported_end: datetime | 
     is the truth; once it has passed, nothing before it counts. One further off than the window is long was named by
     another limit, or read by a clock that was ahead."""
     if reported_end is not None and now < reported_end <= now + length + margin(length):
-        return Window("reported", reported_end - length, reported_end)
+        return Window("reported", start_of(reported_end, length), reported_end)
     if resets_at is not None:
         return _fixed(length, resets_at, now)
     start = now - length
@@ -101,9 +102,15 @@ def margin(length: timedelta | None) -> timedelta:
 
 
 def slack(length: timedelta) -> timedelta:
-    """By how much a window may have begun before the moment that follows from its end: `retry-after` is rounded up to
-    whole seconds."""
+    """By how much a window may have begun before the moment that follows from its end: clocks differ, and `retry-after`
+    is rounded up to whole seconds."""
     return margin(length) + timedelta(seconds=1)
+
+
+def start_of(end: datetime, length: timedelta) -> datetime:
+    """Where to begin counting for a window whose end the provider has named: rather too early than too late, or the
+    requests that opened it would be missing."""
+    return end - length - slack(length)
 
 
 def free_at(window: Window, length: timedelta, use: Use, now: datetime) -> datetime:
@@ -118,7 +125,8 @@ def judge(found: Sequence[tuple[Evidence, Use]], length: timedelta, now: datetim
     reported while the window is fresh is a false alarm: it must not teach that hardly anything fits."""
     kept = [(one, use) for one, use in found if now - memory(length) <= one.at <= now + length]
     most = max((_capacity(one, use.paid) for one, use in kept), default=0)
-    return [_judged(one, use, most) for one, use in kept]
+    fresh = sum(0 < use.requests < FEWEST_REQUESTS for one, use in kept if one.how == "exhausted")
+    return [_judged(one, use, most, alone=fresh < CONFIRMED) for one, use in kept]
 
 
 def learned(judged: Sequence[Judged]) -> int | None:
@@ -163,12 +171,12 @@ def _capacity(one: Evidence, paid: int) -> int:
     return int(paid / one.used) if one.used >= READABLE else 0
 
 
-def _judged(one: Evidence, use: Use, most: int) -> Judged:
+def _judged(one: Evidence, use: Use, most: int, *, alone: bool) -> Judged:
     capacity = _capacity(one, use.paid)
     doubt = None
     if one.how == "utilisation" and (one.used < READABLE or not use.paid):
         doubt = "too little of the window was used to tell"
-    elif one.how == "exhausted" and use.requests < FEWEST_REQUESTS:
+    elif one.how == "exhausted" and (not use.paid or (alone and use.requests < FEWEST_REQUESTS)):
         doubt = "a false alarm: the window was fresh"
     elif one.how == "exhausted" and capacity < PLAUSIBLE * most:
         doubt = f"a false alarm: another window held {most} keys"

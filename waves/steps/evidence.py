@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from waves.ids import now
 from waves.models import Meter, Snoozed
 from waves.project import BackendConfig
-from waves.quota.window import READABLE, current, remember, slack
+from waves.quota.window import READABLE, current, remember, slack, start_of
 from waves.steps.session import Session
 from waves.store import windows
 from waves.store.windows import Evidence
@@ -43,9 +43,7 @@ def refused(session: Session, told: Snoozed) -> datetime | None:
     with windows.locked(session.db, name):
         reported, known = windows.known(session.db, name)
         window = current(length, config.resets_at, told.until or reported, at)
-        start = window.start - slack(length) if window.kind == "reported" else window.start
-        if reported is not None and start < reported <= at:
-            start = reported
+        start = reported if reported is not None and window.start < reported <= at else window.start
         windows.learn(session.db, name, told.until, remember(known, Evidence(start, at, "exhausted"), length))
     session.log.write("exhausted", backend=name, window_start=start.isoformat(), window=window.kind)
     return told.until or window.end
@@ -63,7 +61,7 @@ def observe(session: Session, meters: Sequence[Meter]) -> None:
         with windows.locked(session.db, name):
             _, known = windows.known(session.db, name)
             if meter.used is not None and meter.used >= READABLE:
-                known = remember(known, Evidence(end - length, at, "utilisation", meter.used), length)
+                known = remember(known, Evidence(start_of(end, length), at, "utilisation", meter.used), length)
             windows.learn(session.db, name, end, known)
 
 

@@ -13,6 +13,7 @@ from waves.ids import new_wave_id, now
 from waves.models import Counts, Ending, Item, Manifest
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
+from waves.steps.forecast import forecast
 from waves.steps.opened import Opened, dress, open_on_disk
 from waves.steps.quota import Reserved, reserve, would_reserve
 from waves.steps.session import Opening, Session, open_session
@@ -141,12 +142,15 @@ def _foresee(session: Session, tally: Tally) -> None:
     taken = gap.take(
         session.db, session.shape, session.rubric.version, planned.keys, session.limits.drift_rows, dry_run=True
     )
-    requests = len(list(batches_of(taken.items, session.limits.batch_size)))
+    batches = list(batches_of(taken.items, session.limits.batch_size))
+    costs = forecast(session, batches)
+    tally.note(cost_usd=costs.usd)
     tally.add(Counts(emitted=len(taken.items), missing=len(taken.items)))
     tally.end(
         Ending(
             "dry_run",
             f"would ask {session.backend.models[0]} on backend {session.backend.name} for {len(taken.items)} items in "
-            f"{requests} requests by rubric {session.rubric.version}, and restore {taken.restored} rows without asking",
+            f"{len(batches)} requests by rubric {session.rubric.version}, and restore {taken.restored} rows without "
+            f"asking; {costs.text}",
         )
     )

@@ -39,13 +39,9 @@ class Quota:
             return f"the provider says that {holding.seen:.0%} of it are used; it resets at {ends}"
         if holding.capacity is None:
             return "nothing is known of its capacity yet: the next wave runs until the provider refuses, or to --keys"
-        share = f"{holding.use_at_most:.0%} of {holding.capacity} keys ({self.source})"
-        held = f", {holding.reserved} are reserved by running fires" if holding.reserved else ""
-        if not holding.left:
-            return (
-                f"it is used to its share: {holding.used} of {holding.share} keys, {share}{held}; it resets at {ends}"
-            )
-        return f"{holding.used} of {holding.share} keys are used, {share}{held}"
+        share = f"{holding.use_at_most:.0%} of {holding.capacity} {self.source}"
+        held = f" and {holding.reserved} reserved by running fires" if holding.reserved else ""
+        return f"{holding.used} of {holding.share} keys ({share}) are used{held}; it resets at {ends}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from waves.steps.quota import reserve, would_reserve
 from waves.steps.rescue import standing
 from waves.steps.session import Session
 from waves.steps.snooze import snoozed
+from waves.steps.spending import purse_of
 from waves.store import verdicts
 from waves.worker import PRELOAD, Classifier
 
@@ -103,9 +104,9 @@ def _one_pass(
     try:
         ending = asking.ask(batches)
     finally:
-        book(session, wave.manifest, asking.settled, asking.unanswered if ending is None else ())
+        book(session, wave.manifest, asking.settled, asking.doubt.unanswered if ending is None else ())
         asking.settled.clear()
-        asking.unanswered.clear()
+        asking.doubt.unanswered.clear()
         observe(session, asking.meters)
     return ending
 
@@ -117,7 +118,7 @@ def asker(session: Session, wave: Opened, guard: Guard) -> Iterator[Asking]:
         if (fatal := unusable(backend)) is not None:
             raise CredentialsError(fatal.message, fatal.hint)
         with workers(session, wave, backend) as processes, closing(wave.folder.new_journal(session.run_id)) as journal:
-            yield Asking(session, wave, guard, backend, processes, journal)
+            yield Asking(session, wave, guard, backend, processes, journal, purse_of(session, wave))
 
 
 @contextmanager
