@@ -16,7 +16,7 @@ from waves.backends.policy import Decision, decide, speaks_for_outage, worth_wai
 from waves.executors.events import Emitted, Event, Finished, Lost
 from waves.executors.processes import Processes
 from waves.ids import now
-from waves.models import Answer, Call, Ending, Item, Outcome, Part, Retryable, Snoozed
+from waves.models import Answer, Call, Ending, Item, Meter, Outcome, Part, Retryable, Snoozed
 from waves.project import BackendConfig
 from waves.quota.budget import Purse
 from waves.quota.pacing import Pace
@@ -24,6 +24,7 @@ from waves.spool.journal import Journal
 from waves.steps.booking import Settled, parts_of, read
 from waves.steps.convergence import Identity
 from waves.steps.doubt import Doubt, reason_of
+from waves.steps.evidence import is_exhaustion
 from waves.steps.flights import Denied, Flights, Flying, Question, question_of
 from waves.steps.halt import Halt
 from waves.steps.locking import Guard
@@ -37,7 +38,7 @@ GLANCE = 0.25
 
 class Asking:
     """Asks for items of one wave, pass by pass. `have` are the ids with a part; `settled` what ended since the caller
-    last took it; `doubt.unanswered` the items that are to blame for it that no answer came."""
+    last took it; `meters` those of the newest answer."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Asking:
         self._jitter = random.Random()  # noqa: S311 - spreads requests, keeps no secret
         self.have: set[Identity] = set()
         self.settled: list[Settled] = []
+        self.meters: Sequence[Meter] = ()
 
     def ask(self, batches: Iterable[Sequence[Item]]) -> Ending | None:
         """One pass over the batches: ask each, and once more what yielded nothing to store. An ending where the fire
@@ -87,7 +89,7 @@ class Asking:
     def _send(self) -> None:
         """Fill the free places; nothing leaves before its `sent` line, and what was paid, is on disk."""
         asks, at = [], time.monotonic()
-        places = 0 if self._halt.ending else self._pace.places(at)
+        places = self._places(at)
         while self._flights.awaited < places and (question := self._next(at)) is not None:
             ask = self._flights.depart(question, self.doubt.answers)
             if isinstance(ask, Denied):
@@ -103,6 +105,13 @@ class Asking:
         """What is in flight has reserved more than it will cost: only after its answers is the money really used up."""
         if not len(self._flights):
             self._halt.stop(Ending("over_budget", denied.reason))
+
+    def _places(self, at: float) -> int:
+        """How many requests may be in flight. Where meters alone would hold us back for longer than an answer may take,
+        one goes out all the same: what the provider says to it decides whether the backend sleeps."""
+        if self._halt.ending is not None:
+            return 0
+        return self._pace.places(at) or (1 if self._pace.places(at + self._backend.timeout) == 0 else 0)
 
     def _next(self, at: float) -> Question | None:
         if self.doubt.open:
@@ -126,6 +135,7 @@ class Asking:
             match event:
                 case Emitted(value=Answer() as answer):
                     self._flights.paid(flying, answer)
+                    self.meters = answer.meters
                 case Finished(value=outcome):
                     self._ended(flying, outcome)  # type: ignore[arg-type] # the handler returns outcomes
                 case Lost(reason=reason):
@@ -178,8 +188,10 @@ class Asking:
     # --- what follows -----------------------------------------------------------------------------------------------
 
     def _refused(self, question: Question, refused: Snoozed) -> None:
-        """Too many requests: the pace waits, or the backend sleeps. Neither is the items' fault."""
-        if not worth_waiting(question.this, refused, now=now(), timeout=self._backend.timeout):
+        """Too many requests: the pace waits, or the backend sleeps, as it does to the end of its window however soon
+        that is. Neither is the items' fault."""
+        worth = worth_waiting(question.this, refused, now=now(), timeout=self._backend.timeout)
+        if not worth or is_exhaustion(self._session.backend, refused, now()):
             self.doubt.sleep(refused.until, refused.reason, refused)
             return
         self._pace.heard(refused, refused.meters, time.monotonic(), now())

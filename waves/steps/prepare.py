@@ -5,7 +5,7 @@ The folder comes first and the row second: what a crash leaves between the two, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from waves.errors import BadDataError
@@ -15,6 +15,7 @@ from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps.forecast import forecast
 from waves.steps.opened import Opened, dress, open_on_disk
+from waves.steps.quota import Reserved, reserve, would_reserve
 from waves.steps.session import Opening, Session, open_session
 from waves.steps.snooze import snoozed
 from waves.steps.spending import afford
@@ -43,16 +44,16 @@ def go_on(session: Session) -> Opened | None:
     return open_on_disk(session, row.wave_id)
 
 
-def plan(session: Session, keys: int) -> Plan:
-    """How many keys a wave may take now: the gate and the snooze come before the gap."""
-    if (asleep := snoozed(session)) is not None:
-        return Plan(0, asleep)
+def plan(session: Session, keys: int, quota: Callable[[Session, int], Reserved]) -> Plan:
+    """How many keys a wave may take now: the gate and the window come before the gap. `quota` reserves them, or only
+    foresees what it would give."""
     left = _rows_left(session)
     if left is not None and left <= 0:
         return Plan(0, _awaiting_approval(session))
     if (broke := afford(session)) is not None:
         return Plan(0, broke)
-    return Plan(keys if left is None else min(keys, left), None)
+    granted = quota(session, keys if left is None else min(keys, left))
+    return Plan(granted.keys, None if granted.keys else granted.ending)
 
 
 def _rows_left(session: Session) -> int | None:
@@ -65,9 +66,9 @@ def _rows_left(session: Session) -> int | None:
 
 def prepare(session: Session, keys: int) -> Opened | Ending:
     """Open a wave of at most `keys` items; the ending `complete` where the gap is empty."""
-    planned = plan(session, keys)
-    if planned.ending is not None and planned.ending.state == "snoozed":
-        return planned.ending
+    if (asleep := snoozed(session)) is not None:
+        return asleep
+    planned = plan(session, keys, reserve)
     taken = gap.take(
         session.db,
         session.shape,
@@ -133,7 +134,8 @@ def _foresee(session: Session, tally: Tally) -> None:
         tally.note(wave_id=row.wave_id)
         tally.end(Ending("dry_run", f"would go on with wave {row.wave_id} ({row.state}, opened on {row.host})"))
         return
-    planned = plan(session, session.limits.keys)
+    asleep = snoozed(session)
+    planned = Plan(0, asleep) if asleep else plan(session, session.limits.keys, would_reserve)
     if planned.ending is not None:
         tally.end(Ending("dry_run", f"would do nothing: {planned.ending.reason}"))
         return
