@@ -85,6 +85,11 @@ def of_run(db: Database, run_id: str) -> RunSpend:
     return RunSpend(calls, Usage(*tokens), cost)
 
 
+def unpriced(db: Database, run_id: str) -> list[str]:
+    """The models that answered a run at a cost which nobody knows."""
+    return [model for (model,) in db.execute(queries.load(_SQL)["unpriced"], {"run_id": run_id})]
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a cap bounds: None means any. Days and months are those of UTC."""

@@ -51,7 +51,7 @@ def sent(session: Session, keys: int, ago: timedelta = HOUR, run_id: str = "earl
         call_id = f"{run_id}-{ago}-{first}"
         request = Sent(call_id, "v1-0", "m", session.backend.name, items, False, None, at)
         calls.append(Call(request, run_id, paid=Paid(call_id, 200, Usage(), "{}", at)))
-    ledger.settle(session.db, session.theme.theme_id, "w0", calls)
+    ledger.settle(session.db, session.theme.theme_id, "w0", map(ledger.Entry, calls))
 
 
 def test_a_backend_without_a_window_has_no_bound(session: Session) -> None:

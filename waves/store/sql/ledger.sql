@@ -42,6 +42,9 @@ SELECT count(*),
             ELSE coalesce(sum(cache_read_tokens), 0)::bigint END
 FROM waves.ledger WHERE run_id = %(run_id)s
 
+-- unpriced --
+SELECT DISTINCT model FROM waves.ledger WHERE run_id = %(run_id)s AND fate = 'paid' AND cost_usd IS NULL ORDER BY model
+
 -- spend --
 SELECT CASE WHEN bool_and(known) FILTER (WHERE today) IS FALSE THEN NULL
             ELSE coalesce(sum(cost_usd) FILTER (WHERE today), 0) END AS today_usd,
