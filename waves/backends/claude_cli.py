@@ -7,6 +7,7 @@ Nothing comes from our environment: its own is closed, its home and its working 
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -49,6 +50,9 @@ class ClaudeCliBackend:
         try:
             return await self._ask(ask, prompt, received)
         except OSError as error:
+            if error.errno == errno.E2BIG:
+                message = f"backend {self._config.name}: the schema of the answer is longer than a command line may be"
+                return Fatal("configuration", message, "shorten the rubric's schema, or use another backend")
             return Retryable("outage", f"the CLI cannot be started ({type(error).__name__})")
 
     async def close(self) -> None:

@@ -190,7 +190,7 @@ def read_meters(info: Mapping[str, Any]) -> list[Meter]:
         if isinstance(window, dict)
     ]
     rejected = info.get("status") == "rejected"
-    name = _text(info.get("rateLimitType")) or ("unified" if rejected else None)
+    name = _text(info.get("rateLimitType")) or ("unified" if rejected and _moment(info) else None)
     if name is not None:
         used = next((meter.used for meter in found if meter.limit == name), None)
         said = _share(info.get("utilization"))

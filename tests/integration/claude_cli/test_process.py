@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,25 @@ def test_it_is_probed_once_and_again_when_it_was_replaced(claude: Any, good: Mak
 
     asyncio.run(work())
     assert len(claude.answers) == 4
+
+
+def test_a_schema_that_no_command_line_takes_is_a_fault_of_the_configuration(
+    claude: Any, good: Make, rubric: Rubric
+) -> None:
+    claude.acts(good("1", "2"))
+    large = replace(rubric, wire_schema={**rubric.wire_schema, "description": "x" * 3_000_000}, system="y" * 3_000_000)
+
+    async def work() -> Outcome:
+        backend = open_backend(claude.config, large)
+        try:
+            return await backend.ask(ASK, claude.answers.append)
+        finally:
+            await backend.close()
+
+    outcome = asyncio.run(work())
+    assert isinstance(outcome, Fatal)
+    assert outcome.kind == "configuration"
+    assert not claude.was_asked
 
 
 # --- how it ends ----------------------------------------------------------------------------------------------------
