@@ -110,13 +110,14 @@ def test_what_was_not_whole_on_the_disk_never_went_out() -> None:
         (batch(), Ready("b1", adopted=False)),
         (batch(status="in_progress"), Running("in progress")),
         (batch(status="pondering"), Running("pondering")),
+        (batch(status="row\ntext"), Running("in a state of its own")),
         (batch(gone=True), Over("maybe_paid", "the provider does not keep its results any more")),
         (
             batch(status="in_progress", seen_at=AT + timedelta(days=30)),
             Over("maybe_paid", "the provider does not keep its results any more"),
         ),
     ],
-    ids=["ended", "running", "unknown state", "archived", "never ended"],
+    ids=["ended", "running", "unknown state", "no word", "archived", "never ended"],
 )
 def test_one_with_a_ticket_is_looked_at(shown: Batch, expected: object) -> None:
     assert finding(Told(shown), "b1") == expected
