@@ -156,10 +156,10 @@ def _client(config: BackendConfig) -> anthropic.Anthropic:
         timeout=config.timeout,
         max_retries=0,
         open_telemetry=False,
-        http_client=anthropic.DefaultHttpxClient(
+        http_client=httpx2.Client(
             verify=TLS,
             timeout=config.timeout,
             follow_redirects=False,  # a redirect would take row text to another address
-            trust_env=not is_loopback(url),
+            trust_env=not is_loopback(url),  # the SDK's own client would take a proxy from the environment all the same
         ),
     )

@@ -7,26 +7,21 @@ decided by the desk, as for any other request; here stands what becomes of a bat
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
+from waves.rehearsal.batch_requests import Kind, read_batch
 from waves.rehearsal.faults import Dice
-from waves.rehearsal.protocol import ProtocolError, parse_json
+from waves.rehearsal.protocol import ProtocolError
 from waves.rehearsal.record import Turn
 from waves.rehearsal.scenarios import BatchRules
 
 BATCHES = "/v1/messages/batches"
-_CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_MOST_REQUESTS = 100_000
-_MOST_BYTES = 256 * 1024 * 1024
 _DEFAULT_PAGE, _LARGEST_PAGE = 20, 1000
 _EXPIRES = timedelta(hours=24)
-
-Kind = Literal["succeeded", "errored", "canceled", "expired"]
 
 
 @dataclass(slots=True)
@@ -100,7 +95,7 @@ class Shelf:
                 raise ProtocolError(404, "Not found")
 
     def _create(self, body: bytes, now: float) -> Reply:
-        requests = _requests(body)
+        requests = read_batch(body)
         self._creates += 1
         if self._creates <= self.rules.requests_lost:
             return Reply((b"{}",), now, lost=True)
@@ -238,25 +233,6 @@ class Shelf:
 
 def _moment(at: float | None, later: timedelta = timedelta()) -> str | None:
     return None if at is None else (datetime.fromtimestamp(at, UTC) + later).isoformat()
-
-
-def _requests(body: bytes) -> list[tuple[str, Mapping[str, Any]]]:
-    if len(body) > _MOST_BYTES:
-        raise ProtocolError(413, "The batch exceeds the maximum size")
-    requests = parse_json(body).get("requests")
-    if not isinstance(requests, list) or not 1 <= len(requests) <= _MOST_REQUESTS:
-        raise ProtocolError(400, f"requests: must be a list of 1 to {_MOST_REQUESTS}")
-    found = []
-    for request in requests:
-        custom_id = request.get("custom_id") if isinstance(request, dict) else None
-        if not isinstance(custom_id, str) or not _CUSTOM_ID.fullmatch(custom_id):
-            raise ProtocolError(400, "requests.custom_id: must be 1 to 64 letters, digits, dashes or underscores")
-        if not isinstance(request.get("params"), dict):
-            raise ProtocolError(400, "requests.params: Field required")
-        found.append((custom_id, request["params"]))
-    if len({custom_id for custom_id, _ in found}) < len(found):
-        raise ProtocolError(400, "requests.custom_id: must be unique")
-    return found
 
 
 def _line(custom_id: str, result: Mapping[str, Any]) -> bytes:

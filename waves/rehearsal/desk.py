@@ -6,7 +6,6 @@ sockets, so what it does is a function of the scenario, the seed and the order o
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections import Counter
@@ -17,7 +16,8 @@ from hashlib import blake2b
 from typing import Any, Literal
 
 from waves.rehearsal import replies, verdicts
-from waves.rehearsal.batches import BATCHES, Kind, Shelf
+from waves.rehearsal.batch_requests import Kind, work
+from waves.rehearsal.batches import BATCHES, Shelf
 from waves.rehearsal.faults import ITEM_FAULTS, STATUS_FAULTS, Decision, Dice, decide, is_down
 from waves.rehearsal.limits import Limits
 from waves.rehearsal.protocol import LARGEST_REQUEST, Asked, ProtocolError, read_request
@@ -75,7 +75,7 @@ class Desk:
         self._first = 0.0
         self._seen: Counter[bytes] = Counter()
         self._batch_calls = 0
-        self._first_batch_call = 0.0
+        self._began = time.monotonic()
         self._shelf = Shelf(scenario.batches, self._run, self._in_a_batch, seed)
         self._chancy = bool(scenario.faults or scenario.latency.kind != "fixed")
 
@@ -153,10 +153,9 @@ class Desk:
     def _plan_batches(self, visit: Visit) -> Plan:
         """`down` is about these calls too, counted by themselves."""
         turn = visit.turn
-        self._first_batch_call = self._first_batch_call or time.monotonic()
         self._batch_calls += 1
         for down in self._scenario.down:
-            if is_down(down, "", self._batch_calls, time.monotonic() - self._first_batch_call):
+            if is_down(down, "", self._batch_calls, time.monotonic() - self._began):
                 turn.fault, turn.cause = down.fault, "down"
                 if down.fault not in STATUS_FAULTS:
                     return Plan(200, (b"{}",), ending="hang" if down.fault == "hang" else "reset")
@@ -175,36 +174,9 @@ class Desk:
     def _in_a_batch(self, parameters: Mapping[str, Any], batch_id: str) -> tuple[Turn, Kind, Mapping[str, Any]]:
         """One request of a batch: decided and answered as any other, but nothing of it goes over the wire now."""
         self._arrivals += 1
-        self._messages += 1
         turn = Turn(f"req_{self._run}{self._arrivals:08d}", MESSAGES, time.time(), 1, batch=batch_id)
-        body = json.dumps(parameters).encode()
-        try:
-            asked = read_request(body, "")
-        except ProtocolError as error:
-            return turn, "errored", self._error_in_a_batch(turn, error.status)
-        turn.model, turn.system, turn.items = asked.model, asked.system, asked.items
-        scenario = self._scenario.model_copy(update={"down": ()})
-        decision = decide(
-            scenario, self._dice(body), model=asked.model, items=asked.items, number=self._messages, elapsed=0.0
-        )
-        turn.fault, turn.cause, turn.item_faults = decision.fault, decision.cause, dict(decision.items)
-        if decision.fault == "hang":
-            return turn, "expired", {"type": "expired"}
-        if decision.fault in STATUS_FAULTS or decision.fault in {"reset", "html"}:
-            return (
-                turn,
-                "errored",
-                self._error_in_a_batch(turn, int(decision.fault) if decision.fault in STATUS_FAULTS else 500),
-            )
-        if decision.fault == "empty_object":
-            return turn, "succeeded", {"type": "succeeded", "message": {}}
-        message = json.loads(replies.message_json(self._message(turn, asked, decision)))
-        return turn, "succeeded", {"type": "succeeded", "message": message}
-
-    def _error_in_a_batch(self, turn: Turn, status: int) -> Mapping[str, Any]:
-        turn.status = status
-        error = replies.error_json(status, "The rehearsal was told to answer so", turn.request_id)
-        return {"type": "errored", "error": json.loads(error)}
+        kind, result = work(self._scenario, parameters, turn, self._dice, self._message)
+        return turn, kind, result
 
     def _dice(self, body: bytes) -> Dice:
         if not self._chancy:

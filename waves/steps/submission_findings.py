@@ -8,6 +8,7 @@ that it never arrived is believed after half an hour without one. All of this is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ LATER = timedelta(minutes=30)
 """A batch that was made so long before or after an intent may be its."""
 KEPT = timedelta(days=29)
 """For so long a provider keeps results."""
+_PLAIN = re.compile(r"[a-z_]{1,40}")  # the provider's own word is passed on only where it is one
 LONGEST_NAME = 64
 """Characters of a custom id."""
 
@@ -142,7 +144,7 @@ def _ticketed(told: Batch | Problem, intent: Intent, batch_id: str) -> Finding:
         case Batch() if told.ended:
             return Ready(batch_id, adopted=False)
         case Batch():
-            return Running(f"{told.status.replace('_', ' ')[:40]}")
+            return Running(told.status.replace("_", " ") if _PLAIN.fullmatch(told.status) else "in a state of its own")
 
 
 def _unknown(batch_id: str) -> Fatal:

@@ -131,7 +131,8 @@ class Results:
 
     def _settle_refused(self) -> None:
         """A request that the provider calls invalid is its items' fault, unless it never took one of this wave."""
-        fault = None if self._wave.parts.present() else self._fault()
+        heard = self._counts["succeeded"] or self._wave.parts.present()
+        fault = None if heard else self._fault()
         charged = [
             Settled(call, _decision(call, outcome) if isinstance(outcome, Discarded) and fault is None else None)
             for call, outcome in self._refused

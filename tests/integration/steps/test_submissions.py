@@ -1,0 +1,108 @@
+"""Waves that go by several submissions, and backends that change while something is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.provider import Provider
+from waves.errors import ConfigurationError, CredentialsError
+from waves.fire import Order, fire
+from waves.models import FireReport
+from waves.project import BackendConfig, Project
+from waves.steps import submission_visit
+from waves.store import backend_state
+from waves.store.connect import Database
+
+Fire = Callable[..., FireReport]
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[Provider]:
+    found = Provider(tmp_path / "record.jsonl")
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def fire_at(project: Project, provider: Provider) -> Callable[..., Fire]:
+    """`fire_at(scenario)` gives `fire(**changes of the backend)`: 5 requests for the wave of 20."""
+
+    def served(**scenario: Any) -> Fire:
+        backend = BackendConfig("rehearsal", "message_batches", ("m",), provider.start(scenario), api_key="any")
+
+        def one_fire(**changes: Any) -> FireReport:
+            here = replace(project, backends={"rehearsal": replace(backend, **changes)})
+            return fire(here, "notes", Order())
+
+        return one_fire
+
+    return served
+
+
+def fates(db: Database) -> dict[str, int]:
+    return dict(db.execute("SELECT fate, count(*) FROM waves.ledger GROUP BY fate").fetchall())
+
+
+def test_what_is_too_large_for_one_batch_goes_in_several_and_comes_back_from_all_of_them(
+    fire_at: Callable[..., Fire], provider: Provider, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission_visit, "MOST_REQUESTS", 2)
+    one_fire = fire_at(batches={"looks": 1})
+    first = one_fire()
+    assert first.ending.state == "submitted"
+    assert "5 requests" in str(first.ending.reason)
+    assert len({line["batch"] for line in provider.lines("arrived")}) == 3
+    assert one_fire().counts.matched == 20
+    assert fates(db) == {"paid": 5}
+
+
+def test_a_refusal_after_the_first_of_several_leaves_that_one_away_and_the_rest_is_sent_later(
+    fire_at: Callable[..., Fire], provider: Provider, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission_visit, "MOST_REQUESTS", 2)
+    one_fire = fire_at(down=[{"fault": "429", "start": 4, "end": 5}])
+    assert one_fire().ending.state == "snoozed"
+    assert db.execute("SELECT state FROM waves.wave").fetchall() == [("submitted",)]
+    assert fates(db) == {"unpaid": 2}
+    for _ in range(3):
+        backend_state.wake(db, "rehearsal")
+        report = one_fire()
+        if report.counts.matched:
+            break
+    assert report.counts.matched == 20
+    assert fates(db) == {"unpaid": 2, "paid": 5}
+    items = [item["sha256"] for line in provider.answers() for item in line["items"]]
+    assert len(set(items)) == len(items)
+
+
+def test_a_wave_that_is_away_needs_its_backend_as_it_was(fire_at: Callable[..., Fire]) -> None:
+    one_fire = fire_at(batches={"looks": 1})
+    assert one_fire().ending.state == "submitted"
+    changed = one_fire(kind="anthropic")
+    assert isinstance(changed.fault, ConfigurationError)
+    assert "rehearsal" in changed.fault.message
+    assert one_fire().counts.matched == 20
+
+
+@pytest.mark.parametrize("key", [None, "sk-ant-oat01-of-a-subscription"])
+def test_without_a_key_that_batches_take_nothing_is_sent(
+    key: str | None, fire_at: Callable[..., Fire], db: Database
+) -> None:
+    report = fire_at()(api_key=key)
+    assert isinstance(report.fault, CredentialsError)
+    assert report.fault.hint
+    assert fates(db) == {}
+
+
+def test_a_batch_that_was_deleted_is_for_a_person(fire_at: Callable[..., Fire], provider: Provider) -> None:
+    one_fire = fire_at(batches={"looks": 1})
+    assert one_fire().ending.state == "submitted"
+    provider.restart()  # whose batches are gone
+    report = one_fire()
+    assert isinstance(report.fault, ConfigurationError)
+    assert "workspace" in report.fault.hint

@@ -1,0 +1,103 @@
+"""What a provider of batches says is read with care, whatever it is."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waves.backends.message_batches_wire import Batch, batch_of, lines_of, result_of
+from waves.models import Discarded, Fatal, Retryable, Snoozed, Usage
+from waves.project import BackendConfig
+
+CONFIG = BackendConfig("mine", "message_batches", ("model-1",))
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["id", "request_counts"]), inner),
+)
+
+
+def line(custom_id: str = "i-0", **result: Any) -> bytes:
+    return json.dumps({"custom_id": custom_id, "result": result}).encode()
+
+
+def error(kind: object) -> dict[str, Any]:
+    return {"type": "errored", "error": {"type": "error", "error": {"type": kind, "message": "row text"}}}
+
+
+def test_an_answer_keeps_its_message_and_its_tokens() -> None:
+    message = {"content": [{"type": "text", "text": "a\u2028b \ud800"}], "usage": {"input_tokens": 3}}
+    found = result_of(line(type="succeeded", message=message), CONFIG)
+    assert found.raw is not None
+    assert json.loads(found.raw) == message
+    assert (found.custom_id, found.kind, found.usage) == ("i-0", "succeeded", Usage(input=3))
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        ("invalid_request_error", Discarded),
+        ("request_too_large", Discarded),
+        ("authentication_error", Fatal),
+        ("permission_error", Fatal),
+        ("billing_error", Fatal),
+        ("not_found_error", Fatal),
+        ("rate_limit_error", Snoozed),
+        ("overloaded_error", Retryable),
+        ("api_error", Retryable),
+        ("timeout_error", Retryable),
+        ("something_new", Retryable),
+        (None, Retryable),
+    ],
+)
+def test_an_error_has_the_outcome_that_the_one_table_gives_it(kind: object, outcome: type) -> None:
+    found = result_of(line(**error(kind)), CONFIG)
+    assert isinstance(found.outcome, outcome)
+    assert "row text" not in str(found.outcome)
+
+
+@pytest.mark.parametrize("kind", ["canceled", "expired", "something_new"])
+def test_what_has_neither_answer_nor_error_says_how_it_ended(kind: str) -> None:
+    found = result_of(line(type=kind), CONFIG)
+    assert (found.custom_id, found.kind, found.raw, found.outcome) == ("i-0", kind, None, None)
+
+
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_a_line_that_is_none_has_no_custom_id(data: bytes) -> None:
+    assert result_of(data, CONFIG).custom_id == ""
+
+
+@given(st.lists(st.binary(max_size=8).filter(lambda data: b"\n" not in data)), st.data())
+def test_lines_come_whole_however_they_are_cut(lines: list[bytes], data: st.DataObject) -> None:
+    whole = b"\n".join(lines)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
+    pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert list(lines_of(iter(pieces))) == (lines or [b""])
+
+
+@given(JSON)
+def test_a_batch_is_whatever_has_an_id(fields: Any) -> None:
+    found = batch_of(fields, NOW)
+    assert (found is not None) == (
+        isinstance(fields, dict) and isinstance(fields.get("id"), str) and fields["id"] != ""
+    )
+
+
+def test_the_fields_of_a_batch() -> None:
+    fields = {
+        "id": "msgbatch_1",
+        "processing_status": "canceling",
+        "request_counts": {"processing": 2, "succeeded": 3, "errored": 0, "canceled": 1, "expired": 0},
+        "created_at": "2026-11-19T12:00:00Z",
+        "archived_at": None,
+    }
+    created = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    assert batch_of(fields, NOW) == Batch("msgbatch_1", "canceling", 6, created, NOW)
+    assert batch_of({"id": "b", "archived_at": "2026-11-19T12:00:00Z"}, NOW) == Batch(
+        "b", "None", 0, NOW, NOW, gone=True
+    )
