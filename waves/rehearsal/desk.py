@@ -160,7 +160,7 @@ class Desk:
                 if down.fault not in STATUS_FAULTS:
                     return Plan(200, (b"{}",), ending="hang" if down.fault == "hang" else "reset")
                 error = ProtocolError(int(down.fault), f"The rehearsal was told to answer {down.fault}")
-                return self._refuse(turn, error, self._with_retry_after(turn, self._scenario.retry_after))
+                return self._refuse(turn, error, _retry_after({}, self._scenario.retry_after))
         try:
             reply = self._shelf.visit(visit.method, turn.path, visit.query, visit.body, turn.started)
         except ProtocolError as error:
