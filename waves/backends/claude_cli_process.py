@@ -7,7 +7,7 @@ this process dies. Its output is read as it comes and not kept beyond a bound, s
 from __future__ import annotations
 
 import asyncio
-import shutil
+import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,9 +37,10 @@ class Workspace:
     the file `system` with their system prompt. A keeper removes them when this process ends without `close`."""
 
     def __init__(self, system: str) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="waves-claude-"))
-        self.home, self.work, self.temporary = (self.path / name for name in ("home", "work", "tmp"))
+        self.path = Path(tempfile.gettempdir()) / f"waves-claude-{secrets.token_hex(8)}"
         self.keeper = Keeper(self.path)
+        self.path.mkdir(0o700)
+        self.home, self.work, self.temporary = (self.path / name for name in ("home", "work", "tmp"))
         for folder in (self.home, self.work, self.temporary):
             folder.mkdir(0o700)
         self.system = self.path / "system"  # written once: others read it while we go on
@@ -47,7 +48,6 @@ class Workspace:
 
     def close(self) -> None:
         self.keeper.close()
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 async def run(
