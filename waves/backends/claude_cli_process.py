@@ -20,6 +20,9 @@ MOST_OUTPUT = 32 * 1024 * 1024
 """Bytes on stdout; an answer of 64,000 tokens with every delta of it stays below."""
 _MOST_COMPLAINTS = 4096
 
+_ONCE_IT_IS_KEPT = ("/bin/sh", "-c", 'read -r _ && exec "$@"', "sh")
+"""Before the command: it begins with the first line on stdin, so that nothing runs which our death would not end."""
+
 Hear = Callable[[bytes], bool]
 """Takes one line of stdout; True: that is enough, end it."""
 
@@ -56,6 +59,7 @@ async def run(
     """Run it to its end. Cancelled, it is killed first. Raises OSError where it cannot be started."""
     transport, talk = await asyncio.get_running_loop().subprocess_exec(
         lambda: _Talk(hear),
+        *_ONCE_IT_IS_KEPT,
         *command,
         cwd=space.work,
         env=dict(environment),
@@ -64,9 +68,9 @@ async def run(
     )
     group = transport.get_pid()
     try:
-        space.keeper.keep(group)  # before it knows what is asked: without a prompt it asks nobody
+        space.keeper.keep(group)
         stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
-        stdin.write(prompt)
+        stdin.write(b"\n" + prompt)
         stdin.write_eof()
         await talk.gone.wait()
     finally:
