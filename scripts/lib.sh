@@ -27,9 +27,12 @@ ensure_claude() { # the command line tool that tests talk through; without npm t
     [ "$(cat "$folder/.version" 2>/dev/null)" != "$version" ] || return 0
     command -v npm >/dev/null || return 0
     echo "installing claude $version into $folder ..." >&2
-    if npm install --silent --no-audit --no-fund --prefix "$folder" "@anthropic-ai/claude-code@$version" >&2; then
+    rm -rf "$folder"
+    if npm install --silent --no-audit --no-fund --prefix "$folder" "@anthropic-ai/claude-code@$version" >&2 &&
+        "$folder/node_modules/.bin/claude" --version >/dev/null; then
         echo "$version" >"$folder/.version"
     else
         echo "npm cannot install claude here" >&2
+        rm -rf "$folder"
     fi
 }

@@ -45,30 +45,23 @@ def kill_group(group: int) -> None:
 
 
 class Keeper:
-    """Ends the groups that it keeps as soon as this process has ended, then removes the folder that they worked in.
-    Raises OSError where no process can be started; one that was killed itself is replaced with the next group."""
+    """Ends the groups that it keeps as soon as this process has ended, then removes the folder that they worked in:
+    make the keeper first, the folder second. Raises OSError where no process can be started; a shell that was killed
+    itself is replaced with the next group."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._shell: subprocess.Popen[bytes] | None = None
         self._groups: set[int] = set()
+        self._shell = self._start()
 
     def keep(self, group: int) -> None:
         self._groups.add(group)
-        if self._shell is None or self._shell.poll() is not None:
-            self.close()
-            self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", _WATCH, "keeper", str(self._folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={"PATH": os.defpath},
-                process_group=0,
-                bufsize=0,
-            )
-            self._say("".join(f"+ {one}\n" for one in self._groups))
-        else:
+        if self._shell.poll() is None:
             self._say(f"+ {group}\n")
+            return
+        self.close()
+        self._shell = self._start()
+        self._say("".join(f"+ {one}\n" for one in self._groups))
 
     def let_go(self, group: int) -> None:
         self._groups.discard(group)
@@ -77,11 +70,21 @@ class Keeper:
 
     def close(self) -> None:
         """End the groups and remove the folder now."""
-        if self._shell is not None and self._shell.stdin is not None:
-            self._shell.stdin.close()
-            self._shell.wait()
-        self._shell = None
+        assert self._shell.stdin is not None  # noqa: S101 - it was asked for
+        self._shell.stdin.close()
+        self._shell.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _WATCH, "keeper", str(self._folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.defpath},
+            process_group=0,
+            bufsize=0,
+        )
 
     def _say(self, lines: str) -> None:
-        if self._shell is not None and self._shell.stdin is not None:
-            self._shell.stdin.write(lines.encode())
+        assert self._shell.stdin is not None  # noqa: S101 - it was asked for
+        self._shell.stdin.write(lines.encode())

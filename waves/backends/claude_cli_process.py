@@ -7,7 +7,7 @@ this process dies. Its output is read as it comes and not kept beyond a bound, s
 from __future__ import annotations
 
 import asyncio
-import shutil
+import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +19,9 @@ from waves.children import Keeper, handed_down, kill_group
 MOST_OUTPUT = 32 * 1024 * 1024
 """Bytes on stdout; an answer of 64,000 tokens with every delta of it stays below."""
 _MOST_COMPLAINTS = 4096
+
+_ONCE_IT_IS_KEPT = ("/bin/sh", "-c", 'read -r _ && exec "$@"', "sh")
+"""Before the command: it begins with the first line on stdin, so that nothing runs which our death would not end."""
 
 Hear = Callable[[bytes], bool]
 """Takes one line of stdout; True: that is enough, end it."""
@@ -37,9 +40,10 @@ class Workspace:
     the file `system` with their system prompt. A keeper removes them when this process ends without `close`."""
 
     def __init__(self, system: str) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="waves-claude-"))
-        self.home, self.work, self.temporary = (self.path / name for name in ("home", "work", "tmp"))
+        self.path = Path(tempfile.gettempdir()) / f"waves-claude-{secrets.token_hex(8)}"
         self.keeper = Keeper(self.path)
+        self.path.mkdir(0o700)
+        self.home, self.work, self.temporary = (self.path / name for name in ("home", "work", "tmp"))
         for folder in (self.home, self.work, self.temporary):
             folder.mkdir(0o700)
         self.system = self.path / "system"  # written once: others read it while we go on
@@ -47,7 +51,6 @@ class Workspace:
 
     def close(self) -> None:
         self.keeper.close()
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 async def run(
@@ -56,6 +59,7 @@ async def run(
     """Run it to its end. Cancelled, it is killed first. Raises OSError where it cannot be started."""
     transport, talk = await asyncio.get_running_loop().subprocess_exec(
         lambda: _Talk(hear),
+        *_ONCE_IT_IS_KEPT,
         *command,
         cwd=space.work,
         env=dict(environment),
@@ -64,9 +68,9 @@ async def run(
     )
     group = transport.get_pid()
     try:
-        space.keeper.keep(group)  # before it knows what is asked: without a prompt it asks nobody
+        space.keeper.keep(group)
         stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
-        stdin.write(prompt)
+        stdin.write(b"\n" + prompt)
         stdin.write_eof()
         await talk.gone.wait()
     finally:
