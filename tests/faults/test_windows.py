@@ -6,8 +6,9 @@ The figures are those of a subscription, scaled down: 95 keys in four seconds, 2
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,9 @@ WINDOW = {"capacity": 95, "unit": "items", "window": 4}
 Make = Callable[..., Place]
 
 
-def windowed(make: Make) -> Place:
-    place = make({"quota": WINDOW}, n_items=240, batch_size=6)
+def windowed(make: Make, scenario: Mapping[str, Any], n_items: int) -> Place:
+    """A place whose backend has a window of four seconds."""
+    place = make(scenario, n_items=n_items, batch_size=6)
     project = place.root / "waves.yaml"
     project.write_text(project.read_text().replace("timeout: 20", "timeout: 20, window: 4s"))
     return place
@@ -48,14 +50,30 @@ def drained(place: Place, most: int = 8) -> list[Fired]:
 
 
 def test_a_corpus_is_drained_window_by_window_and_refused_in_the_first_alone(make: Make) -> None:
-    place = windowed(make)
+    place = windowed(make, {"quota": WINDOW}, 240)
     first = place.fire("--keys", "240")
     assert first.state == "snoozed", "the first window is learned by filling it"
     refused = [line for line in place.provider.lines("ended") if line["status"] == 429]
     assert 1 <= len(refused) <= place.parallel
     assert first.report is not None
+    arrived = len(place.provider.lines("arrived"))
+    assert place.fire().state == "snoozed", "the next fires leave at once"
+    assert len(place.provider.lines("arrived")) == arrived
     wait_until(first.report["snoozed_until"])
     drained(place, most=7)
     assert [line for line in place.provider.lines("ended") if line["status"] == 429] == refused
     assert place.sql("SELECT count(*) FROM note WHERE labels IS NULL") == [(0,)]
     judge.after_all(place)
+
+
+def test_a_limit_reported_while_the_window_is_fresh_costs_one_snooze_and_teaches_nothing(make: Make) -> None:
+    """The provider refuses the first requests although nothing was used, and says that this lasts for a second."""
+    place = windowed(make, {"down": [{"start": 1, "end": 5, "fault": "429"}], "retry_after": 1}, 60)
+    drained(place)
+    lines = place.provider.lines("ended")
+    assert {line["status"] for line in lines[:4]} == {429}
+    assert [line["status"] for line in lines[4:]] == [200] * (1 + 60 // place.batch_size), "the probe, then full speed"
+    assert len(lines[4]["items"]) == 1
+    judge.after_all(place)
+    (found,) = place.sql("SELECT jsonb_array_length(evidence), snoozed_until FROM waves.backend_state")
+    assert found == (1, None)
