@@ -29,7 +29,7 @@ def enter(db: Database, run_id: str, keys: int, fate: str = "paid", sent: dateti
         call = Call(call.sent, run_id, paid=Paid(call_id, 200, Usage(), "{}", sent))
     elif fate == "unpaid":
         call = Call(call.sent, run_id, ended=Ended(call_id, "unpaid", "429", sent))
-    ledger.settle(db, "letters", "w1", [call])
+    ledger.settle(db, "letters", "w1", [ledger.Entry(call)])
 
 
 @pytest.fixture(autouse=True)
