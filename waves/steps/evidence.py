@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from waves.ids import now
-from waves.models import Meter, Snoozed
+from waves.models import Ending, Meter, Snoozed
 from waves.project import BackendConfig
 from waves.quota.window import READABLE, current, remember, slack, start_of
 from waves.steps.session import Session
@@ -49,6 +49,18 @@ def refused(session: Session, told: Snoozed) -> datetime | None:
     return told.until or window.end
 
 
+def share_is_used(config: BackendConfig, meters: Sequence[Meter], at: datetime) -> Ending | None:
+    """The ending once a meter says that our share of the configured window is used, whoever used it."""
+    if config.window is None:
+        return None
+    for meter in meters:
+        if _speaks_of(meter, config.window, at) and (meter.rejected or (meter.used or 0) >= config.use_at_most):
+            used = "all" if meter.used is None else f"{meter.used:.0%}"
+            reason = f"the provider says that {used} of the window of backend {config.name} is used"
+            return Ending("snoozed", f"{reason}; {config.use_at_most:.0%} are for us", meter.resets_at)
+    return None
+
+
 def observe(session: Session, meters: Sequence[Meter]) -> None:
     """Keep what the newest meters say about the configured window: when it ends, and how far it is used."""
     length, at, name = session.backend.window, now(), session.backend.name
@@ -56,13 +68,19 @@ def observe(session: Session, meters: Sequence[Meter]) -> None:
         return
     for meter in meters:
         end = meter.resets_at
-        if _length(meter) != length or end is None or not at < end <= at + slack(length) + length:
+        if end is None or not _speaks_of(meter, length, at):
             continue
         with windows.locked(session.db, name):
             _, known = windows.known(session.db, name)
             if meter.used is not None and meter.used >= READABLE:
                 known = remember(known, Evidence(start_of(end, length), at, "utilisation", meter.used), length)
             windows.learn(session.db, name, end, known)
+
+
+def _speaks_of(meter: Meter, length: timedelta, at: datetime) -> bool:
+    """Of the window of this length that `at` is in."""
+    end = meter.resets_at
+    return _length(meter) == length and end is not None and at < end <= at + length + slack(length)
 
 
 def _length(meter: Meter) -> timedelta | None:

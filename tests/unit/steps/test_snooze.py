@@ -70,6 +70,11 @@ def test_pauses_grow_until_something_succeeds(session: Session) -> None:
     assert lasts(snooze(session, None, "529").snoozed_until) <= FIRST_PAUSE
 
 
+def test_a_longer_snooze_of_another_fire_stays(session: Session) -> None:
+    longer = snooze(session, hours(5), "weekly limit")
+    assert snooze(session, hours(1), "429") == longer
+
+
 def test_nobody_sleeps_for_ever(session: Session) -> None:
     assert lasts(snooze(session, hours(24 * 400), "429").snoozed_until) <= LONGEST
     assert snoozed(session) is not None
