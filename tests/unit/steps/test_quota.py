@@ -15,6 +15,7 @@ from waves.models import Call, Meter, Paid, Sent, Snoozed, Usage
 from waves.project import BackendConfig
 from waves.steps.evidence import is_exhaustion, observe, refused
 from waves.steps.prepare import prepare
+from waves.steps.pricing import priced
 from waves.steps.quota import look, reserve, would_reserve
 from waves.steps.session import Opening, Session, open_session
 from waves.store import ledger, run_metrics, windows
@@ -51,7 +52,7 @@ def sent(session: Session, keys: int, ago: timedelta = HOUR, run_id: str = "earl
         call_id = f"{run_id}-{ago}-{first}"
         request = Sent(call_id, "v1-0", "m", session.backend.name, items, False, None, at)
         calls.append(Call(request, run_id, paid=Paid(call_id, 200, Usage(), "{}", at)))
-    ledger.settle(session.db, session.theme.theme_id, "w0", map(ledger.Entry, calls))
+    ledger.settle(session.db, session.theme.theme_id, "w0", priced(session, calls))
 
 
 def test_a_backend_without_a_window_has_no_bound(session: Session) -> None:
