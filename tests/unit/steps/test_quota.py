@@ -15,7 +15,6 @@ from waves.models import Call, Meter, Paid, Sent, Snoozed, Usage
 from waves.project import BackendConfig
 from waves.steps.evidence import is_exhaustion, observe, refused, share_is_used
 from waves.steps.prepare import prepare
-from waves.steps.pricing import priced
 from waves.steps.quota import look, reserve, would_reserve
 from waves.steps.session import Opening, Session, open_session
 from waves.store import ledger, run_metrics, windows
