@@ -174,6 +174,7 @@ def _notes(one: ThemeStatus) -> list[str]:
         if wave.corrupt_parts:
             notes.append(f"{one.theme_id}: {wave.corrupt_parts} corrupt parts; the next fire sets them aside")
     notes += [f"{one.theme_id}: {line}" for line in _window_notes(one.quota)]
+    notes += _spend_notes(one)
     if one.newest_version != one.rubric_version:
         notes.append(
             f"{one.theme_id}: rubric file {one.newest_version} is not active; "
@@ -184,3 +185,15 @@ def _notes(one: ThemeStatus) -> list[str]:
             f"{one.theme_id}: rubric {one.rubric_version} is not approved; `wave approve {one.theme_id} --by NAME`"
         )
     return notes
+
+
+def _spend_notes(one: ThemeStatus) -> list[str]:
+    spend = one.spend
+    if spend.total_usd is None:
+        models = ", ".join(spend.unknown_models)
+        return [
+            f"{one.theme_id}: what was spent is unknown: {models} answered at a cost that nobody knows; `wave spend`"
+        ]
+    if spend.total_usd == 0 and spend.today_usd == 0:
+        return []
+    return [f"{one.theme_id}: spent ${spend.today_usd:,.4f} today (UTC), ${spend.total_usd:,.4f} in all"]
