@@ -88,6 +88,12 @@ class HeldError(NeedsPersonError):
     code = "held"
 
 
+class OverBudgetError(NeedsPersonError):
+    """A cap in money is used up."""
+
+    code = "over_budget"
+
+
 class CredentialsError(WaveError):
     """No key, a wrong key, or one without the right."""
 

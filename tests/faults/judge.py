@@ -5,6 +5,7 @@ Reads the record, the journals and the database; asks the product for nothing bu
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,25 @@ def ledger_agrees(place: Place, sent: dict[str, Call]) -> None:
     fates = Counter(rows.values())
     answered = len(place.provider.answers())
     assert fates["paid"] <= answered <= fates["paid"] + fates["maybe_paid"]
+    ours, theirs = booked_tokens(place), counted_tokens(place)
+    assert ours == theirs if answered == fates["paid"] else all(map(operator.le, ours, theirs)), (ours, theirs)
     assert len(place.provider.lines("arrived")) <= len(rows)
+
+
+def booked_tokens(place: Place) -> tuple[int, ...]:
+    """What the ledger says that was paid for: input, output, written to the cache, read from it."""
+    (row,) = place.sql(
+        """SELECT coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint,
+                  coalesce(sum(cache_write_tokens), 0)::bigint, coalesce(sum(cache_read_tokens), 0)::bigint
+             FROM waves.ledger WHERE fate = 'paid'"""
+    )
+    return row
+
+
+def counted_tokens(place: Place) -> tuple[int, ...]:
+    """What the provider says of the same, whoever was there to hear it."""
+    names = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    return tuple(sum(line[name] for line in place.provider.answers()) for name in names)
 
 
 def overpaid(place: Place, sent: dict[str, Call]) -> Overpaid:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.judge import after_all, calls, ledger_agrees
-from tests.faults.place import THEME, Fired, Place, Trap
+from tests.faults.judge import after_all, booked_tokens, calls, counted_tokens, ledger_agrees
+from tests.faults.place import THEME, Fired, Place, Trap, until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -37,23 +37,9 @@ def cap(place: Place, key: str, usd: float) -> None:
     )
 
 
-def tokens(place: Place) -> tuple[int, ...]:
-    """What the provider says that it counted, by class."""
-    names = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    return tuple(sum(line[name] for line in place.provider.answers()) for name in names)
-
-
-def booked(place: Place) -> tuple[int, ...]:
-    (row,) = place.sql(
-        "SELECT sum(input_tokens)::bigint, sum(output_tokens)::bigint, sum(cache_write_tokens)::bigint,"
-        " sum(cache_read_tokens)::bigint FROM waves.ledger WHERE fate = 'paid'"
-    )
-    return row
-
-
 def charged(place: Place) -> float:
     """What the provider would bill: its own count at the price of its tokens."""
-    prompt, _, written, read = tokens(place)
+    prompt, _, written, read = counted_tokens(place)
     return (prompt + written + read) / 1_000_000
 
 
@@ -93,7 +79,7 @@ def test_a_cap_reached_with_many_requests_in_flight_is_not_exceeded(make: Make, 
 
     assert usd - 2 * reserve(place) < charged(place) <= usd
     assert max(line["in_flight"] for line in place.provider.lines("arrived")) > 40
-    assert booked(place) == tokens(place)
+    assert booked_tokens(place) == counted_tokens(place)
     assert spent(place)["cost_usd"] == pytest.approx(charged(place))
     assert spent(place)["maybe_paid_usd"] == 0
     ledger_agrees(place, calls(place))
@@ -108,14 +94,27 @@ def test_a_cap_reached_with_many_requests_in_flight_is_not_exceeded(make: Make, 
         configure(place, day=100 * usd)
     assert place.fire("--until-complete").state == "complete"
     after_all(place)
-    assert booked(place) == tokens(place)
+    assert booked_tokens(place) == counted_tokens(place)
 
 
-def test_a_crash_forgets_no_spending(make: Make) -> None:
+@pytest.mark.parametrize(
+    "trap",
+    [
+        Trap("^fsync .*/journal/", nth=10, when="before"),
+        Trap("^fsync .*/journal/", nth=10),
+        Trap("^write .*/parts/", nth=15, when="before"),
+        Trap("^execute INSERT INTO waves.ledger", when="before"),
+        Trap("^end of transaction after .*waves.ledger"),
+        Trap("^fsync .*/journal/", nth=10, who="both"),
+    ],
+    ids=lambda trap: f"{trap.when} {trap.match}, {trap.who}",
+)
+def test_a_crash_forgets_no_spending(make: Make, trap: Trap) -> None:
     place = make({"latency": {"a": 0.05}}, n_items=80, batch_size=1, parallel=8)
-    configure(place)
-    killed = place.fire(traps=[Trap("^fsync .*/journal/", nth=20)])
-    assert killed.code == -9
+    configure(place, day=100.0)
+    killed = place.fire("--keys", "40", traps=[trap])
+    assert (killed.code, len(place.hits())) == (-9, 1)
+    until(lambda: not place.processes(), "all processes gone")
     at_kill = charged(place)
     assert at_kill > 0
     configure(place, day=at_kill)
@@ -154,7 +153,7 @@ def test_what_a_model_without_a_price_costs_is_unknown_and_said_so(make: Make) -
     fired = place.fire()
     assert fired.report is not None
     assert (fired.code, fired.report["cost_usd"]) == (0, None)
-    assert fired.report["tokens"]["input"] == tokens(place)[0]
+    assert fired.report["tokens"]["input"] == counted_tokens(place)[0]
     total = spent(place)
     assert (total["cost_usd"], total["price_tables"]) == (None, [])
     assert total["unpriced_requests"] == len(place.provider.answers())

@@ -43,6 +43,7 @@ def test_the_exit_codes_are_those_of_the_contract() -> None:
         "locked": 75,
         "needs_person": 76,
         "awaiting_approval": 76,
+        "over_budget": 76,
         "held": 76,
         "credentials": 77,
         "configuration": 78,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from waves.executors.processes import warm
+from waves.steps.interruption import Stop
 from waves.steps.locking import Guard, locked
 from waves.steps.record import recorded
 from waves.steps.rescue import rescue
@@ -19,9 +20,10 @@ from waves.worker import PRELOAD
 def begun(opening: Opening, tally: Tally, *, asks: bool = False) -> Iterator[tuple[Session, Guard]]:
     """A session under all locks, with everything put right that a killed fire left, and a run row of its own. Where it
     `asks` a model, the workers' imports, the longest part of the way there, begin once there is something to ask."""
-    with open_session(opening, tally.report.run_id) as session:
+    stop = Stop()
+    with stop.on_signals(), open_session(opening, tally.report.run_id, stop=stop) as session:
         tally.note(rubric_version=session.rubric.version)
-        with locked(session) as guard, session.stop.on_signals():
+        with locked(session) as guard:
             rescue(session)
             with recorded(session, opening.trigger, tally) as gap:
                 if asks and gap and session.backend.kind != KIND:

@@ -14,8 +14,8 @@ from waves.backends.policy import Decision
 from waves.ids import now
 from waves.models import Answered, Call, Manifest, Outcome, Part, Rejected, Sent
 from waves.rubric import Rubric
+from waves.steps.pricing import priced
 from waves.steps.session import Session
-from waves.steps.spending import priced
 from waves.store import ledger, verdicts
 from waves.store.verdicts import Failure
 

@@ -12,7 +12,7 @@ from waves import theme as themes
 from waves.errors import WaveError
 from waves.project import BackendConfig, Project
 from waves.spool import files, locks
-from waves.steps.session import check_fit, choose_backend
+from waves.steps.session import backend_chain, check_fit
 from waves.store import catalog, connect, migrate, rubric_registry
 from waves.store.connect import Database
 
@@ -90,7 +90,7 @@ def _database(db: Database) -> Iterator[Finding]:
 
 def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Finding]:
     theme = themes.load(project.prompts, theme_id)
-    choose_backend(project, theme, None)
+    backend_chain(project, theme, None)
     newest = rubrics.newest(theme.folder)
     check_fit(theme, newest)
     shape = catalog.describe(db, theme)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from waves.backends import open_backend
 from waves.backends.rehearsal import rehearse
-from waves.errors import BadDataError, ConfigurationError, CredentialsError, TryLaterError, WaveError
+from waves.errors import BadDataError, ConfigurationError, CredentialsError, OverBudgetError, TryLaterError, WaveError
 from waves.ids import new_call_id, new_run_id, now
 from waves.models import (
     Answer,
@@ -28,8 +28,9 @@ from waves.models import (
 )
 from waves.project import BackendConfig
 from waves.rubric import Rubric
+from waves.steps.pricing import priced
 from waves.steps.session import Opening, Session, open_session
-from waves.steps.spending import priced
+from waves.steps.spending import afford, reserve_price
 from waves.store import ledger
 
 OUTSIDE = "outside-any-wave"
@@ -62,6 +63,8 @@ def judge(opening: Opening, given: Mapping[str, str | None]) -> Judgement:
         foreign = sorted(set(given) - set(columns))
         if foreign:
             raise ConfigurationError(f"unknown input {foreign[0]!r}", f"Inputs of this theme: {', '.join(columns)}.")
+        if (broke := afford(session)) is not None:
+            raise OverBudgetError(broke.reason or "", "Nothing was asked.")
         with rehearse(session.backend) as backend:
             ask = Ask(new_call_id(), backend.models[0], (("1", {name: given.get(name) for name in columns}),))
             outcome, answer = asyncio.run(_ask(backend, session.rubric, ask))
@@ -91,7 +94,7 @@ def _book(session: Session, ask: Ask, outcome: Outcome, answer: Answer | None) -
         backend=session.backend.name,
         items=(),
         strict=False,
-        reserved_usd=None,
+        reserved_usd=reserve_price(session.backend, ask, session.rubric),
         at=now(),
     )
     paid = Paid(ask.call_id, answer.status, answer.usage, "", now()) if answer else None

@@ -14,6 +14,7 @@ from waves.spool import files, wave_dir
 from waves.steps.booking import Settled, book, parts_of, read
 from waves.steps.convergence import Identity, Standing, stand
 from waves.steps.opened import Opened, open_on_disk
+from waves.steps.pricing import reprice
 from waves.steps.session import Session
 from waves.store import run_metrics, verdicts, versioned_upsert, waves
 
@@ -24,6 +25,7 @@ def rescue(session: Session) -> None:
     for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id):
         if not wave_dir.closed_on_disk(session.data, session.theme.theme_id, wave_id):
             _rescue_wave(session, wave_id)
+    reprice(session)
     # last: until its journals are in the ledger, a dead run's row says what it may have spent
     run_metrics.close_dead_runs(session.db, session.theme.theme_id, session.host)
 

@@ -6,9 +6,10 @@ A session is opened once at the top of a command and passed down; it holds value
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +21,7 @@ from waves.project import BackendConfig, Project
 from waves.rubric import Rubric
 from waves.spool.fire_log import FireLog
 from waves.steps.interruption import Stop
-from waves.store import catalog, config, connect, rubric_registry, views
+from waves.store import backend_state, catalog, config, connect, rubric_registry, views
 from waves.theme import Theme
 
 if TYPE_CHECKING:
@@ -86,14 +87,17 @@ class Opening:
 
 
 @contextmanager
-def open_session(opening: Opening, run_id: str, *, read_only: bool = False) -> Iterator[Session]:
+def open_session(
+    opening: Opening, run_id: str, *, read_only: bool = False, stop: Stop | None = None
+) -> Iterator[Session]:
     """Everything checked before a request is paid: files, database, the shape of source and target, the rubric.
 
-    `read_only` leaves the database as it is: nothing is migrated, nothing registered.
+    `read_only` leaves the database as it is: nothing is migrated, nothing registered. `stop` is the wish that signals
+    set, where somebody listens to them already.
     """
     project, theme_id = opening.project, opening.theme_id
     theme = themes.load(project.prompts, theme_id)
-    chosen = choose_backend(project, theme, opening.backend)
+    chain = backend_chain(project, theme, opening.backend)
     newest = rubrics.newest(theme.folder)
     with connect.open_database(project.database, project.data, migrate=not read_only) as db:
         given = {name: value for name, value in opening.flags.items() if value is not None}
@@ -107,32 +111,41 @@ def open_session(opening: Opening, run_id: str, *, read_only: bool = False) -> I
                 project=project,
                 theme=theme,
                 limits=limits,
-                backend=chosen,
+                backend=first_awake(db, chain),
                 db=db,
                 shape=shape,
                 rubric=active,
                 run_id=run_id,
                 host=socket.gethostname(),
                 log=log,
-                stop=Stop(),
+                stop=stop or Stop(),
                 watcher=opening.watcher or Unwatched(),
             )
         finally:
             log.close()
 
 
-def choose_backend(project: Project, theme: Theme, name: str | None) -> BackendConfig:
-    """The named backend, or the first of the theme's chain; with the models that the theme or environment wants."""
-    wanted = name or theme.backends[0]
-    for candidate in (wanted, *theme.backends):
+def backend_chain(project: Project, theme: Theme, name: str | None) -> tuple[BackendConfig, ...]:
+    """The named backend alone, or the theme's chain; with the models that the theme or environment wants."""
+    for candidate in (*((name,) if name else ()), *theme.backends):
         if candidate not in project.backends:
             known = ", ".join(sorted(project.backends))
             raise ConfigurationError(f"unknown backend {candidate!r}", f"Known: {known}. Backends stand in waves.yaml.")
-    found = project.backends[wanted]
     models = project.models or theme.models
-    if models is None or found.kind == "rehearsal":
-        return found
-    return replace(found, models=models)
+    found = [project.backends[wanted] for wanted in ((name,) if name else theme.backends)]
+    return tuple(one if models is None or one.kind == "rehearsal" else replace(one, models=models) for one in found)
+
+
+def first_awake(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig:
+    """The first of the chain that does not sleep; where all do, the one that wakes first. One that lacks its key is not
+    passed over: its fire says so."""
+    asleep: list[tuple[datetime, int]] = []
+    for backend in chain:
+        state = backend_state.snoozed(db, backend.name)
+        if state is None:
+            return backend
+        asleep.append((state[0], len(asleep)))
+    return chain[min(asleep)[1]]
 
 
 def _active_rubric(db: Database, theme: Theme, newest: Rubric, *, read_only: bool) -> Rubric:

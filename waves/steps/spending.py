@@ -24,7 +24,7 @@ from waves.rubric import Rubric
 from waves.steps.opened import Opened
 from waves.steps.session import Session
 from waves.store import ledger
-from waves.store.ledger import Entry, Scope
+from waves.store.ledger import Scope
 
 _TURNS, _OVERHEAD = 2, 4096
 """A `claude` process may ask twice for one answer, and adds so many tokens of its own at most to each prompt."""
@@ -42,16 +42,6 @@ def cost(call: Call, backend: BackendConfig) -> Cost:
     if call.paid is None:
         return Cost(None, None)
     return prices.price(backend, call.sent.model, call.paid.usage, call.sent.at)
-
-
-def priced(session: Session, calls: Iterable[Call]) -> list[Entry]:
-    """The calls as the ledger takes them, each at the prices of the backend that it was sent through."""
-    entries = []
-    for call in calls:
-        backend = _backend(session, call.sent.backend, call.sent.model)
-        found = cost(call, backend)
-        entries.append(Entry(call, found.usd, found.table, prices.is_batch(backend)))
-    return entries
 
 
 def reserve_price(backend: BackendConfig, ask: Ask, rubric: Rubric) -> float | None:
@@ -167,10 +157,3 @@ def _of_others(session: Session, cap: Cap) -> float:
 
 def _reached(cap: Cap, spent: float) -> str:
     return f"{cap.name} is reached: ${spent:.4g} of ${cap.usd:g} are spent or reserved; {cap.remedy}"
-
-
-def _backend(session: Session, name: str, model: str) -> BackendConfig:
-    """The backend that a call went through; one that waves.yaml no longer names has the prices of the table."""
-    if name == session.backend.name:
-        return session.backend
-    return session.project.backends.get(name) or BackendConfig(name, "anthropic", (model,))

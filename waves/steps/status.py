@@ -13,7 +13,7 @@ from waves.spool.wave_dir import WaveDir
 from waves.steps.convergence import stand
 from waves.steps.opened import dress
 from waves.steps.quota_report import BackendQuota, quota_of
-from waves.steps.session import choose_backend
+from waves.steps.session import backend_chain, first_awake
 from waves.steps.submission import progress
 from waves.store import catalog, config, gap, ledger, rubric_registry, run_metrics, verdicts, waves
 from waves.store.connect import Database
@@ -70,7 +70,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
     newest = rubrics.newest(theme.folder).version
     active = rubric_registry.active(db, theme_id)
     version = active.version if active else newest
-    backend = choose_backend(project, theme, None)
+    backend = first_awake(db, backend_chain(project, theme, None))
     limits = themes.settle(theme.limits, config.overrides(db, theme_id), project.limits)
     return ThemeStatus(
         theme_id=theme_id,

@@ -17,6 +17,7 @@ from waves.store.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from waves.models import Call
     from waves.store.connect import Database
@@ -85,9 +86,35 @@ def of_run(db: Database, run_id: str) -> RunSpend:
     return RunSpend(calls, Usage(*tokens), cost)
 
 
-def unpriced(db: Database, run_id: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """A paid answer whose tokens are known and whose price is not."""
+
+    call_id: str
+    sent_at: datetime
+    usage: Usage
+
+
+def unpriced(db: Database, theme_id: str) -> list[tuple[str, str]]:
+    """The backends and models of such answers."""
+    return [(backend, model) for backend, model in db.execute(queries.load(_SQL)["unpriced"], {"theme_id": theme_id})]
+
+
+def unpriced_answers(db: Database, theme_id: str, backend: str, model: str) -> list[Unpriced]:
+    values = {"theme_id": theme_id, "backend": backend, "model": model}
+    rows = db.execute(queries.load(_SQL)["unpriced_answers"], values)
+    return [Unpriced(call_id, sent_at, Usage(*tokens)) for call_id, sent_at, *tokens in rows]
+
+
+def price(db: Database, costs: Iterable[tuple[str, float, str | None]]) -> None:
+    """Enters (call id, US dollars, price table) where the cost is still unknown."""
+    rows = [{"call_id": call_id, "cost_usd": usd, "price_table": table} for call_id, usd, table in costs]
+    db.execute(queries.load(_SQL)["price"], {"costs": Jsonb(rows)})
+
+
+def unknown_models(db: Database, run_id: str) -> list[str]:
     """The models that answered a run at a cost which nobody knows."""
-    return [model for (model,) in db.execute(queries.load(_SQL)["unpriced"], {"run_id": run_id})]
+    return [model for (model,) in db.execute(queries.load(_SQL)["unknown_models"], {"run_id": run_id})]
 
 
 @dataclass(frozen=True, slots=True)

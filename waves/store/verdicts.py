@@ -1,7 +1,8 @@
 """What is known about items that were not accepted: failed, refused or quarantined. Accepted ones are collect's.
 
-A failure never replaces `accepted`. A failed row has no wave until its item is released in one: as long as it has
-none, the item may be asked again in the wave that is open. Refused and quarantined are settled at once.
+A failure never replaces `accepted`, but for a row whose target was cleared: the open wave that asks it again counts
+its attempts, and settles it once they are used up. A failed row has no wave until its item is released in one: as long
+as it has none, the item may be asked again in the wave that is open. Refused and quarantined are settled at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from waves.store import queries
 from waves.store.text import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from waves.models import VerdictState
     from waves.store.connect import Database
@@ -37,6 +38,17 @@ class Failure:
     raw: str | None
     call_id: str
     attempts_to_add: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An item that was not accepted, and why."""
+
+    entity_key: str
+    input_hash: str
+    state: VerdictState
+    attempts: int
+    reason: str | None
 
 
 def charge(
@@ -81,6 +93,21 @@ def settled(db: Database, wave_id: str) -> dict[Identity, VerdictState]:
     what they say."""
     rows = db.execute(queries.load(_SQL)["settled"], {"wave_id": wave_id})
     return {(key, digest): state for key, digest, state in rows}
+
+
+def given_up(db: Database, theme_id: str, version: str, keys: Sequence[str] | None) -> list[GivenUp]:
+    """Items of this version that are failed, refused or quarantined: those with these keys, or all."""
+    values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
+    return db.records(GivenUp, queries.load(_SQL)["given_up"], values)
+
+
+def retry(
+    db: Database, theme_id: str, version: str, keys: Sequence[str] | None, *, by: str, reason: str
+) -> list[GivenUp]:
+    """Puts those items back into the gap with no attempt used up, audited; what they were before."""
+    values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
+    texts = {"by": storable(by), "reason": storable(reason) or None}
+    return db.records(GivenUp, queries.load(_SQL)["retry"], {**values, **texts})
 
 
 def _enter(

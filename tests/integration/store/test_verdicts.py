@@ -154,3 +154,59 @@ def test_any_text_can_be_the_reason_or_the_raw_answer(
             assert verdicts.charge(db, "letters", "w1", VERSION, [failure], 1) == {ITEM: ("quarantined", 1)}
 
         check()
+
+
+def _clear_and_reopen(db: Database, theme: str) -> None:
+    """An accepted row with two attempts behind it, whose target was cleared, and the wave that asks it again."""
+    _accept(db, theme)
+    db.execute("UPDATE waves.verdict SET attempts = 2, wave_id = 'w0', applied_at = now() - interval '1 hour'")
+    _open(db, "w1")
+
+
+def test_a_cleared_row_that_keeps_failing_stays_accepted_until_its_own_attempts_are_used_up(
+    db: Database, theme: str
+) -> None:
+    _clear_and_reopen(db, theme)
+    for attempt in (1, 2):
+        assert verdicts.charge(db, theme, "w1", VERSION, [_failure()], 3) == {ITEM: ("accepted", attempt)}
+        assert verdicts.settled(db, "w1") == {}
+    assert db.execute("SELECT wave_id, output IS NOT NULL FROM waves.verdict").fetchone() == ("w0", True)
+    assert verdicts.charge(db, theme, "w1", VERSION, [_failure(raw="{}")], 3) == {ITEM: ("quarantined", 3)}
+    assert verdicts.settled(db, "w1") == {ITEM: "quarantined"}
+    assert db.execute("SELECT before_json->>'state', reason FROM waves.audit_log").fetchall() == [
+        ("accepted", "no label")
+    ]
+
+
+def test_a_cleared_row_that_is_refused_is_settled(db: Database, theme: str) -> None:
+    _clear_and_reopen(db, theme)
+    assert verdicts.refuse(db, theme, "w1", VERSION, [_failure()])[ITEM][0] == "refused"
+
+
+def test_a_failure_of_a_wave_that_is_over_does_not_touch_an_accepted_row(db: Database, theme: str) -> None:
+    _clear_and_reopen(db, theme)
+    waves.abandon(db, "w1", "ana", None)
+    assert verdicts.charge(db, theme, "w1", VERSION, [_failure()], 1) == {ITEM: ("accepted", 2)}
+
+
+def test_a_retry_puts_what_was_given_up_back_with_no_attempt_used_up(db: Database, theme: str) -> None:
+    verdicts.charge(db, theme, "w1", VERSION, [_failure(attempts=3, reason="no label")], 3)
+    verdicts.charge(db, theme, "w1", VERSION, [_failure("k2")], 3)
+    verdicts.refuse(db, theme, "w1", VERSION, [_failure("k3")])
+    verdicts.charge(db, theme, "w1", "v1-1", [_failure("k4", attempts=3)], 3)
+    before = [("k2", "failed", 1), ("k1", "quarantined", 3), ("k3", "refused", 1)]
+
+    found = verdicts.given_up(db, theme, VERSION, None)
+    assert [(one.entity_key, one.state, one.attempts) for one in found] == before
+    assert verdicts.retry(db, theme, VERSION, ["k1", "nosuch"], by="ana", reason="") == [found[1]]
+    assert len(verdicts.retry(db, theme, VERSION, None, by="ana", reason="it was broken")) == 3
+
+    rows = db.execute("SELECT entity_key, state, attempts FROM waves.verdict ORDER BY 1").fetchall()
+    assert rows == [("k1", "failed", 0), ("k2", "failed", 0), ("k3", "failed", 0), ("k4", "quarantined", 3)]
+    audited = db.execute(
+        "SELECT entity_id, before_json->>'state', after_json->>'state', reason FROM waves.audit_log WHERE actor = 'ana'"
+        " ORDER BY id"
+    ).fetchall()
+    assert audited[0] == ("k1", "quarantined", "failed", None)
+    assert {row[3] for row in audited[1:]} == {"it was broken"}
+    assert verdicts.charge(db, theme, "w2", VERSION, [_failure()], 3) == {ITEM: ("failed", 1)}

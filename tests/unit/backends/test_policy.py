@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waves.backends.policy import MOST_TOKENS, RECENT, Decision, Seen, Try, decide, is_outage, speaks_for_outage
+from waves.backends.policy import (
+    MOST_TOKENS,
+    MOST_WAITS,
+    RECENT,
+    Decision,
+    Seen,
+    Try,
+    decide,
+    is_outage,
+    speaks_for_outage,
+    worth_waiting,
+)
 from waves.models import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -20,6 +31,7 @@ NO = Rejected("2", "left out")
 OUTAGE = Retryable("outage", "HTTP 529")
 TIMEOUT = Retryable("timeout", "60 s", maybe_paid=True)
 TRUNCATED = Retryable("truncated", "max_tokens")
+LOST = Retryable("lost", "killed by SIGKILL", maybe_paid=True)
 REFUSED = Discarded("refused", "no")
 INVALID = Discarded("invalid", "HTTP 413")
 LATER = Snoozed(datetime(2026, 11, 20, tzinfo=UTC), "429")
@@ -78,6 +90,11 @@ def _singles(this: Try) -> tuple[Try, ...]:
         pytest.param(ONE, REFUSED, Decision(refused=(Rejected("1", "no"),)), id="a refusal is final"),
         pytest.param(TWO, INVALID, Decision(again=_singles(TWO)), id="nor an invalid one"),
         pytest.param(ONE, INVALID, Decision(failed=(Rejected("1", "HTTP 413"),)), id="an invalid item has failed"),
+        pytest.param(TWO, LOST, Decision(again=(replace(TWO, alone=True),)), id="a worker died: by itself"),
+        pytest.param(
+            replace(TWO, alone=True), LOST, Decision(again=_singles(replace(TWO, alone=True))), id="then item by item"
+        ),
+        pytest.param(replace(ONE, alone=True), LOST, Decision(left=("1",)), id="the item that kills is left"),
         pytest.param(TWO, LATER, Decision(left=("1", "2")), id="a snooze costs nothing"),
         pytest.param(TWO, FATAL, Decision(left=("1", "2")), id="nor does a fault of the configuration"),
     ],
@@ -94,7 +111,7 @@ def test_the_larger_try_stays_below_what_models_take() -> None:
     assert larger(MOST_TOKENS).failed
 
 
-_outcomes = st.sampled_from([OUTAGE, TIMEOUT, TRUNCATED, REFUSED, INVALID, LATER, FATAL]) | st.sets(
+_outcomes = st.sampled_from([OUTAGE, TIMEOUT, LOST, TRUNCATED, REFUSED, INVALID, LATER, FATAL]) | st.sets(
     st.sampled_from("123")
 ).map(
     lambda good: Answered(
@@ -156,7 +173,10 @@ def test_when_failures_mean_that_the_provider_is_down(seen: list[Seen], down: bo
 
 
 def test_time_outs_speak_for_an_outage_and_answers_do_not() -> None:
-    assert [speaks_for_outage(outcome) for outcome in (OUTAGE, TIMEOUT, TRUNCATED, REFUSED, Answered(), LATER)] == [
+    assert [
+        speaks_for_outage(outcome) for outcome in (OUTAGE, TIMEOUT, LOST, TRUNCATED, REFUSED, Answered(), LATER)
+    ] == [
+        True,
         True,
         True,
         False,
@@ -164,3 +184,23 @@ def test_time_outs_speak_for_an_outage_and_answers_do_not() -> None:
         False,
         False,
     ]
+
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("this", "refused", "worth"),
+    [
+        pytest.param(ONE, Snoozed(NOW + timedelta(seconds=60), "429"), True, id="no later than an answer might come"),
+        pytest.param(ONE, Snoozed(NOW + timedelta(seconds=61), "429"), False, id="too long"),
+        pytest.param(ONE, Snoozed(NOW - timedelta(seconds=1), "429"), True, id="over by now"),
+        pytest.param(ONE, Snoozed(None, "429"), False, id="nobody knows how long"),
+        pytest.param(ONE, Snoozed(NOW, "used up", "quota"), False, id="a window that is used up"),
+        pytest.param(ONE, Snoozed(NOW, "spent", "spend"), False, id="a limit in money"),
+        pytest.param(replace(ONE, waits=MOST_WAITS), Snoozed(NOW, "429"), False, id="waited in vain too often"),
+        pytest.param(replace(ONE, waits=MOST_WAITS - 1), Snoozed(NOW, "429"), True, id="and once more"),
+    ],
+)
+def test_what_is_waited_for(this: Try, refused: Snoozed, worth: bool) -> None:
+    assert worth_waiting(this, refused, now=NOW, timeout=60) is worth

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from waves import rubric
 from waves.errors import ConfigurationError
 from waves.models import Limits
 from waves.project import REHEARSAL, BackendConfig, Project
-from waves.steps.session import check_fit, choose_backend
+from waves.steps.session import backend_chain, check_fit, first_awake
+from waves.store import backend_state
+from waves.store.connect import Database
 from waves.theme import Source, Target, Theme
 
 ONE = BackendConfig("one", "anthropic", ("big", "small"))
@@ -23,23 +26,36 @@ EXTRACT = "---\nkind: extract\nschema: {type: object, properties: {tone: {type: 
 EXAMPLE = '\n### Example\n\n```json\n{"%s": "x"}\n```\n\n```json\n{"labels": ["a"], "confidence": 1}\n```\n'
 
 
-def test_the_first_of_the_chain_is_asked_unless_another_is_named() -> None:
-    assert choose_backend(PROJECT, THEME, None) == ONE
-    assert choose_backend(PROJECT, THEME, "two") == TWO
-    assert choose_backend(PROJECT, THEME, "rehearsal") == REHEARSAL
+def test_the_chain_is_the_theme_s_unless_one_backend_is_named() -> None:
+    assert backend_chain(PROJECT, THEME, None) == (ONE, TWO)
+    assert backend_chain(PROJECT, THEME, "two") == (TWO,)
+    assert backend_chain(PROJECT, THEME, "rehearsal") == (REHEARSAL,)
+
+
+@pytest.mark.postgres
+def test_the_first_of_the_chain_that_does_not_sleep_is_asked_and_else_the_one_that_wakes_first(db: Database) -> None:
+    def sleeps(name: str, hours: int) -> None:
+        backend_state.snooze(db, name, datetime.now(UTC) + timedelta(hours=hours), "429")
+
+    assert first_awake(db, (ONE, TWO)) == ONE
+    sleeps("one", 1)
+    assert first_awake(db, (ONE, TWO)) == TWO
+    assert first_awake(db, (ONE,)) == ONE
+    sleeps("two", 2)
+    assert first_awake(db, (TWO, ONE)) == ONE
 
 
 def test_models_of_the_theme_win_over_the_backend_s_and_the_environment_s_over_both() -> None:
     themed = replace(THEME, models=("mine",))
-    assert choose_backend(PROJECT, themed, None).models == ("mine",)
-    assert choose_backend(replace(PROJECT, models=("env",)), themed, None).models == ("env",)
-    assert choose_backend(replace(PROJECT, models=("env",)), themed, "rehearsal").models == ("rehearsal",)
+    assert backend_chain(PROJECT, themed, None)[0].models == ("mine",)
+    assert backend_chain(replace(PROJECT, models=("env",)), themed, None)[0].models == ("env",)
+    assert backend_chain(replace(PROJECT, models=("env",)), themed, "rehearsal")[0].models == ("rehearsal",)
 
 
 @pytest.mark.parametrize(("theme", "name"), [(THEME, "three"), (replace(THEME, backends=("one", "three")), None)])
 def test_an_unknown_backend_is_named_with_the_known_ones(theme: Theme, name: str | None) -> None:
     with pytest.raises(ConfigurationError, match="unknown backend 'three'") as raised:
-        choose_backend(PROJECT, theme, name)
+        backend_chain(PROJECT, theme, name)
     assert "Known: one, rehearsal, two." in raised.value.hint
 
 

@@ -13,8 +13,9 @@ from waves.models import Ask, Call, Ended, Item, Limits, Manifest, Paid, Sent, U
 from waves.project import BackendConfig, BackendKind, Caps, Price
 from waves.spool.wave_dir import WaveDir
 from waves.steps.opened import Opened, dress
+from waves.steps.pricing import priced, reprice
 from waves.steps.session import Session
-from waves.steps.spending import afford, cost, priced, purse_of, reserve_price
+from waves.steps.spending import afford, cost, purse_of, reserve_price
 from waves.store import ledger, rubric_registry, run_metrics
 from waves.store.ledger import Entry
 
@@ -187,6 +188,25 @@ def test_calls_cost_what_their_own_backend_charges_even_if_it_is_configured_no_m
     (entry,) = priced(session, [call("provider")])
     assert entry.batch
     assert entry.cost_usd == pytest.approx(0.5)
+
+
+def test_an_answer_gets_its_price_once_it_is_known_and_keeps_it(session: Session) -> None:
+    def costs() -> dict[str, float | None]:
+        return dict(session.db.execute("SELECT call_id, cost_usd FROM waves.ledger").fetchall())
+
+    def entry(call_id: str, model: str, usage: Usage) -> Entry:
+        sent = replace(call("provider", model).sent, call_id=call_id)
+        return Entry(Call(sent, "r", Paid(call_id, 200, usage, "", AT)))
+
+    counted = Usage(1_000_000, 0, 0, 0)
+    entries = [entry("a", MODEL, counted), entry("b", MODEL, Usage()), entry("c", "other", counted)]
+    ledger.settle(session.db, session.theme.theme_id, "w", entries)
+    reprice(session)
+    assert costs() == {"a": None, "b": None, "c": None}
+    reprice(with_caps(session))
+    dearer = replace(session.backend, prices={MODEL: Price(99.0, 99.0)})
+    reprice(replace(session, backend=dearer))
+    assert costs() == {"a": 1.0, "b": None, "c": None}
 
 
 def test_an_answer_that_never_came_has_no_cost(session: Session) -> None:

@@ -9,3 +9,5 @@ ALTER TABLE waves.runs
 
 CREATE INDEX IF NOT EXISTS ledger_by_backend ON waves.ledger (backend, sent_at);
 CREATE INDEX IF NOT EXISTS ledger_by_run ON waves.ledger (run_id);
+CREATE INDEX ledger_unpriced ON waves.ledger (theme_id, backend, model)
+    WHERE fate = 'paid' AND cost_usd IS NULL AND input_tokens + output_tokens IS NOT NULL;

@@ -42,8 +42,25 @@ SELECT count(*),
             ELSE coalesce(sum(cache_read_tokens), 0)::bigint END
 FROM waves.ledger WHERE run_id = %(run_id)s
 
--- unpriced --
+-- unknown_models --
 SELECT DISTINCT model FROM waves.ledger WHERE run_id = %(run_id)s AND fate = 'paid' AND cost_usd IS NULL ORDER BY model
+
+-- unpriced --
+SELECT DISTINCT backend, model FROM waves.ledger
+WHERE theme_id = %(theme_id)s AND fate = 'paid' AND cost_usd IS NULL AND input_tokens + output_tokens IS NOT NULL
+ORDER BY backend, model
+
+-- unpriced_answers --
+SELECT call_id, sent_at, input_tokens, output_tokens, cache_write_tokens, cache_read_tokens, cache_write_1h_tokens
+FROM waves.ledger
+WHERE theme_id = %(theme_id)s AND fate = 'paid' AND cost_usd IS NULL AND input_tokens + output_tokens IS NOT NULL
+  AND backend = %(backend)s AND model = %(model)s
+
+-- price --
+UPDATE waves.ledger
+SET cost_usd = entry.cost_usd, price_table = entry.price_table
+FROM jsonb_to_recordset(%(costs)s) AS entry (call_id text, cost_usd double precision, price_table text)
+WHERE ledger.call_id = entry.call_id AND ledger.cost_usd IS NULL
 
 -- spend --
 SELECT CASE WHEN bool_and(known) FILTER (WHERE today) IS FALSE THEN NULL

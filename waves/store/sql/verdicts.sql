@@ -1,8 +1,11 @@
 -- enter --
--- %(settled)s is the state of an item whose attempts reach %(max_attempts)s.
+-- %(settled)s is the state of an item whose attempts reach %(max_attempts)s. An accepted row takes attempts only in the
+-- open wave that asked it again, because its target was cleared; its first one there is the one without a reason yet.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(failures)s)
         AS f (entity_key text, input_hash text, reason text, raw text, call_id text, attempts integer)
+), opened AS (
+    SELECT opened_at FROM waves.wave WHERE wave_id = %(wave_id)s AND state IN ('open', 'submitted')
 ), before AS (
     SELECT v.entity_key, v.input_hash, v.state, v.attempts
     FROM waves.verdict v JOIN given g ON g.entity_key = v.entity_key AND g.input_hash = v.input_hash
@@ -15,14 +18,18 @@ WITH given AS (
            CASE WHEN attempts >= %(max_attempts)s THEN %(wave_id)s::text END, %(run_id)s
     FROM given
     ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
-    SET state = CASE WHEN v.attempts + excluded.attempts >= %(max_attempts)s THEN %(settled)s ELSE 'failed' END,
-        attempts = v.attempts + excluded.attempts,
+    SET (state, attempts, wave_id) = (
+            SELECT CASE WHEN done THEN %(settled)s WHEN v.state = 'accepted' THEN v.state ELSE 'failed' END, tried,
+                   CASE WHEN done THEN %(wave_id)s::text WHEN v.state = 'accepted' THEN v.wave_id END
+            FROM (SELECT tried, tried >= %(max_attempts)s AS done FROM (
+                SELECT CASE WHEN v.state = 'accepted' AND v.reason IS NULL THEN 0 ELSE v.attempts END
+                       + excluded.attempts AS tried) AS count) AS now),
         reason = excluded.reason,
         raw = excluded.raw,
-        call_id = excluded.call_id,
-        wave_id = CASE WHEN v.attempts + excluded.attempts >= %(max_attempts)s THEN %(wave_id)s::text END,
-        run_id = excluded.run_id
+        call_id = CASE WHEN v.state = 'accepted' THEN v.call_id ELSE excluded.call_id END,
+        run_id = CASE WHEN v.state = 'accepted' THEN v.run_id ELSE excluded.run_id END
     WHERE v.state = 'failed'
+       OR v.state = 'accepted' AND v.applied_at < (SELECT opened_at FROM opened)
     RETURNING entity_key, input_hash, state, attempts, reason
 ), audited AS (
     INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, before_json, after_json, reason)
@@ -36,7 +43,42 @@ WITH given AS (
 )
 SELECT entity_key, input_hash, state, attempts FROM after
 UNION ALL
-SELECT entity_key, input_hash, state, attempts FROM before WHERE state <> 'failed'
+SELECT entity_key, input_hash, state, attempts FROM before
+WHERE (entity_key, input_hash) NOT IN (SELECT entity_key, input_hash FROM after)
+
+-- given_up --
+SELECT entity_key, input_hash, state, attempts, reason FROM waves.verdict
+WHERE theme_id = %(theme_id)s AND rubric_version = %(version)s AND state IN ('failed', 'refused', 'quarantined')
+  AND (%(keys)s::text[] IS NULL OR entity_key = ANY (%(keys)s::text[]))
+ORDER BY state, entity_key
+
+-- retry --
+-- The attempts start anew; reason and raw answer stay until the next one. wave_id stays where the wave still counts the
+-- row as settled.
+WITH before AS (
+    SELECT v.entity_key, v.input_hash, v.state, v.attempts
+    FROM waves.verdict v
+    WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s
+      AND v.state IN ('failed', 'refused', 'quarantined')
+      AND (%(keys)s::text[] IS NULL OR v.entity_key = ANY (%(keys)s::text[]))
+    FOR UPDATE
+), after AS (
+    UPDATE waves.verdict v SET state = 'failed', attempts = 0
+    FROM before b
+    WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s
+      AND v.entity_key = b.entity_key AND v.input_hash = b.input_hash
+    RETURNING v.entity_key, v.input_hash, v.reason
+), audited AS (
+    INSERT INTO waves.audit_log (theme_id, actor, entity_id, before_json, after_json, reason)
+    SELECT %(theme_id)s, %(by)s, b.entity_key, jsonb_build_object('state', b.state, 'attempts', b.attempts),
+           jsonb_build_object('state', 'failed', 'attempts', 0, 'rubric_version', %(version)s::text,
+                              'input_hash', b.input_hash),
+           %(reason)s
+    FROM before b
+)
+SELECT b.entity_key, b.input_hash, b.state, b.attempts, a.reason
+FROM before b JOIN after a ON a.entity_key = b.entity_key AND a.input_hash = b.input_hash
+ORDER BY b.state, b.entity_key
 
 -- release --
 INSERT INTO waves.verdict AS v

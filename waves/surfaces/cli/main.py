@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "quota": "What a backend's window still holds, and what the next fire may take.",
     "approve": "Open the gate for a rubric version.",
     "rubrics": "List the rubric versions of a theme, or activate one.",
+    "retry": "Have quarantined, refused and failed items asked again.",
     "abandon": "Give up the open wave; what was paid for stays in history.",
     "takeover": "Give up a wave that another host holds open.",
     "prune": "Remove closed waves from disk.",
