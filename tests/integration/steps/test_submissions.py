@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from tests.faults.provider import Provider
+from tests.integration.steps.conftest import Fire
 from waves.errors import ConfigurationError, CredentialsError
-from waves.fire import Order, fire
-from waves.models import FireReport
-from waves.project import BackendConfig, Project
 from waves.steps import submission_visit
 from waves.store import backend_state
 from waves.store.connect import Database
-
-Fire = Callable[..., FireReport]
-
-
-@pytest.fixture
-def provider(tmp_path: Path) -> Iterator[Provider]:
-    found = Provider(tmp_path / "record.jsonl")
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def fire_at(project: Project, provider: Provider) -> Callable[..., Fire]:
-    """`fire_at(scenario)` gives `fire(**changes of the backend)`: 5 requests for the wave of 20."""
-
-    def served(**scenario: Any) -> Fire:
-        backend = BackendConfig("rehearsal", "message_batches", ("m",), provider.start(scenario), api_key="any")
-
-        def one_fire(**changes: Any) -> FireReport:
-            here = replace(project, backends={"rehearsal": replace(backend, **changes)})
-            return fire(here, "notes", Order())
-
-        return one_fire
-
-    return served
 
 
 def fates(db: Database) -> dict[str, int]:
