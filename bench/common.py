@@ -103,8 +103,9 @@ class Place:
         (folder / "v1.md").write_text(_HEAD + "".join(_ADVICE.format(n=n) for n in range(lines)) + _EXAMPLE)
         return newest(folder)
 
-    def use_provider(self, url: str) -> None:
-        backend = {"kind": "anthropic", "base_url": url, "models": [MODEL], "api_key_env": "BENCH_KEY"}
+    def use_provider(self, url: str, **settings: object) -> None:
+        """`settings` are further keys of the backend in waves.yaml."""
+        backend = {"kind": "anthropic", "base_url": url, "models": [MODEL], "api_key_env": "BENCH_KEY", **settings}
         (self.root / "waves.yaml").write_text(json.dumps({"backends": {"provider": backend}}))
 
     def database(self, name: str, template: str = "template1") -> str:
@@ -143,10 +144,10 @@ def place() -> Iterator[Place]:
 
 
 @contextmanager
-def provider(latency: float, record: Path | None = None) -> Iterator[str]:
-    """The rehearsal provider without its brain, in a process of its own; its URL."""
-    scenario = json.dumps({"latency": {"kind": "fixed", "a": latency}})
-    command = [sys.executable, "-m", "waves.rehearsal", "--no-brain", "--until-stdin-closes", "--scenario", scenario]
+def provider(latency: float, record: Path | None = None, **scenario: object) -> Iterator[str]:
+    """The rehearsal provider without its brain, in a process of its own; its URL. `scenario` is what it does else."""
+    behaviour = json.dumps({"latency": {"kind": "fixed", "a": latency}, **scenario})
+    command = [sys.executable, "-m", "waves.rehearsal", "--no-brain", "--until-stdin-closes", "--scenario", behaviour]
     if record is not None:
         command += ["--record", str(record)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -174,8 +175,8 @@ def plain(here: Place, url: str, inputs: Path, *options: str) -> dict[str, Any]:
     return measured([sys.executable, str(script), url, str(rubric), str(inputs), *options], here.root, {}).json
 
 
-def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Run:
-    """Runs the command in `folder`, whose project it finds. Raises where it fails."""
+def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str], well: Sequence[int] = (0,)) -> Run:
+    """Runs the command in `folder`, whose project it finds. Raises where its exit code is none of `well`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("WAVES_", "ANTHROPIC_"))}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         started = time.perf_counter()
@@ -188,7 +189,7 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
         out.seek(0)
         err.seek(0)
         run = Run(out.read(), err.read(), seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT)
-    if process.returncode:
+    if process.returncode not in well:
         raise SystemExit(f"{' '.join(command)} → {process.returncode}\n{run.stdout}{run.stderr}")
     return run
 

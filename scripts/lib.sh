@@ -21,3 +21,15 @@ ensure_venv() { # extras, e.g. embedded,dev
         echo "$stamp" >"$venv/.waves-stamp"
     fi
 }
+
+ensure_claude() { # the command line tool that tests talk through; without npm those tests are skipped and say so
+    local version=2.1.197 folder="$venv/claude" # the newest that runs on Node 20
+    [ "$(cat "$folder/.version" 2>/dev/null)" != "$version" ] || return 0
+    command -v npm >/dev/null || return 0
+    echo "installing claude $version into $folder ..." >&2
+    if npm install --silent --no-audit --no-fund --prefix "$folder" "@anthropic-ai/claude-code@$version" >&2; then
+        echo "$version" >"$folder/.version"
+    else
+        echo "npm cannot install claude here" >&2
+    fi
+}

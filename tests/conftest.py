@@ -36,28 +36,33 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_data() -> Iterator[Path]:
-    """The `data` folder of the session's server, shared by the workers of pytest-xdist."""
+def server_url() -> Iterator[str]:
+    """The URL of the session's server, with the template in it: that of TESTS_SERVER_URL, of any version from 14 on and
+    for tests alone, else the embedded one, shared by the workers of pytest-xdist, where nothing is fsynced."""
+    if (given := os.environ.get("TESTS_SERVER_URL")) is not None:
+        _make_template(given)
+        yield given
+        return
     folder = Path(os.environ[_FOLDER])
     folder.mkdir(exist_ok=True, mode=0o711)
-    yield folder
+    url = embedded.ensure_server(folder)
+    _make_template(url, fsync=False)
+    yield url
     embedded.leave_server(folder)
 
 
-@pytest.fixture(scope="session")
-def server_url(server_data: Path) -> str:
-    """The URL of the session's server; the template is there, nothing is fsynced."""
-    url = embedded.ensure_server(server_data)
+def _make_template(url: str, *, fsync: bool = True) -> None:
+    """Made by the first worker that comes."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(1)")
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone() is None:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
+            if not fsync:
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
             connection.execute("CREATE DATABASE waves_template_new")
             with psycopg.connect(make_conninfo(url, dbname="waves_template_new"), autocommit=True) as fresh:
                 migrations.migrate(fresh)
             connection.execute("ALTER DATABASE waves_template_new RENAME TO waves_template")
-    return url
 
 
 @pytest.fixture

@@ -140,10 +140,10 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class Retryable:
     """No usable answer this time. `outage` failures say something about the provider, the others about the request:
-    `timeout`, `truncated` (`max_tokens`: worth one larger try). `maybe_paid`: the request may have worked for us all
-    the same (a time-out, a connection that broke after it was open)."""
+    `timeout`, `truncated` (`max_tokens`: worth one larger try); or our worker died with it: `lost`. `maybe_paid`: the
+    request may have worked for us all the same (a time-out, a connection that broke after it was open)."""
 
-    kind: Literal["outage", "timeout", "truncated"]
+    kind: Literal["outage", "timeout", "truncated", "lost"]
     reason: str
     maybe_paid: bool = False
 
@@ -211,7 +211,8 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The numbers that bound a theme: flag > environment > `theme_config` > theme.yaml > these defaults."""
+    """The numbers that bound a theme: flag > environment > `theme_config` > theme.yaml > these defaults. Caps are in US
+    dollars, for a wave, a day and a month in UTC; None means no cap."""
 
     keys: int = 700
     batch_size: int = 12
@@ -223,6 +224,9 @@ class Limits:
     max_orphan_rate: float = 0.05
     drift_rows: int = 50_000
     keep_days: int = 30
+    cap_usd_wave: float | None = None
+    cap_usd_day: float | None = None
+    cap_usd_month: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

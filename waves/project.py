@@ -8,7 +8,7 @@ The file is found from the current folder upwards, or named by `WAVES_CONFIG`. T
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import time, timedelta
 from functools import cache
@@ -156,8 +156,13 @@ def _backend(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) ->
         caps=Caps(**entry["caps"]),
         prices={model: Price(**price) for model, price in entry["prices"].items()},
         command=entry["command"],
-        environment={known: environ[known] for known in entry["environment"] if known in environ},
+        environment={known: environ[known] for known in _passed_on(kind, entry["environment"]) if known in environ},
     )
+
+
+def _passed_on(kind: BackendKind, named: Sequence[str]) -> Sequence[str]:
+    """What a child process gets of our environment: what is named, and the way to its executable."""
+    return ["PATH", *named] if kind == "claude_cli" else named
 
 
 def _duration(text: str) -> timedelta:

@@ -142,6 +142,8 @@ def _target(entry: Any) -> Target:  # noqa: ANN401 - a pydantic model made on fi
 def _limits_model() -> type[BaseModel]:
     from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+    dollars = Annotated[float, Field(ge=0, le=1_000_000_000)]
+
     class LimitNumbers(BaseModel):
         model_config = ConfigDict(extra="forbid")
 
@@ -162,6 +164,9 @@ def _limits_model() -> type[BaseModel]:
         max_orphan_rate: float = Field(default=DEFAULTS.max_orphan_rate, ge=0, le=1)
         drift_rows: int = Field(default=DEFAULTS.drift_rows, ge=0, le=10_000_000)
         keep_days: int = Field(default=DEFAULTS.keep_days, ge=0, le=100_000)
+        cap_usd_wave: dollars | None = None
+        cap_usd_day: dollars | None = None
+        cap_usd_month: dollars | None = None
 
     return LimitNumbers
 

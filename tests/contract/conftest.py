@@ -14,6 +14,7 @@ from typing import Any, Self
 import pytest
 
 import waves.backends
+from tests.real_claude import CLAUDE
 from waves.rubric import Rubric, newest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -22,7 +23,8 @@ REPOSITORY = Path(__file__).parents[2]
 def reply(body: str | bytes, status: int = 200, **headers: str) -> bytes:
     """A whole HTTP response."""
     data = body.encode() if isinstance(body, str) else body
-    lines = [f"HTTP/1.1 {status} Said", "content-type: application/json", f"content-length: {len(data)}"]
+    lines = [f"HTTP/1.1 {status} Said", f"content-length: {len(data)}"]
+    headers = {"content_type": "application/json", **headers}
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\nconnection: close\r\n\r\n" + data
 
@@ -65,13 +67,40 @@ class Provider:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
+        first, *head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
+        if first.startswith("HEAD"):  # somebody looks whether there is anybody
+            writer.write(reply(""))
+            writer.close()
+            return
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head)}
         self.asked.append((headers, json.loads(await reader.readexactly(int(headers["content-length"])))))
         self.arrived.set()
         if self.says is not None:
             writer.write(self.says)
             writer.close()
+
+
+def called(document: str, stop_reason: str) -> str:
+    """An answer as server-sent events that calls the tool for structured output, as `claude` wants it."""
+    usage = {"input_tokens": 9, "output_tokens": 1, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 4}
+    about: dict[str, Any] = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "stop_reason": None,
+    }
+    block = {"type": "tool_use", "id": "toolu_1", "name": "StructuredOutput", "input": {}}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {**about, "stop_sequence": None, "usage": usage}},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": document}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": stop_reason}, "usage": {"output_tokens": 5}},
+        {"type": "message_stop"},
+    ]
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
 
 
 def backend_names() -> list[str]:
@@ -82,6 +111,8 @@ def backend_names() -> list[str]:
 
 @pytest.fixture(params=backend_names())
 def kind(request: pytest.FixtureRequest) -> Any:
+    if request.param == "claude_cli" and not CLAUDE.exists():
+        pytest.skip(f"npm did not install the real claude at {CLAUDE}")
     return request.param
 
 
@@ -101,6 +132,12 @@ def say() -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def answer() -> Callable[..., bytes]:
-    """`answer("1", "2")` is a good answer about these ids."""
-    return lambda *short_ids, **facts: reply(message(verdicts(*short_ids), **facts))
+def answer(kind: str) -> Callable[..., bytes]:
+    """`answer("1", "2")` is a good answer about these ids, in the way in which this backend asks for it."""
+
+    def build(*short_ids: str, stop_reason: str | None = None) -> bytes:
+        if kind == "claude_cli":
+            return reply(called(verdicts(*short_ids), stop_reason or "tool_use"), content_type="text/event-stream")
+        return reply(message(verdicts(*short_ids), stop_reason or "end_turn"))
+
+    return build

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.real_claude import CLAUDE
 from waves.backends import Backend, open_backend
 from waves.errors import ConfigurationError
 from waves.models import Answer, Answered, Ask, Discarded, Fatal, Outcome, Retryable, Snoozed, Usage
@@ -26,7 +29,7 @@ class Asking:
     """One provider, one backend, and what came of it."""
 
     def __init__(self, kind: Any, rubric: Rubric, make_provider: Callable[..., Any]) -> None:
-        self._kind = kind
+        self.kind = kind
         self._rubric = rubric
         self._provider = make_provider()
         self.arrived: asyncio.Event = self._provider.arrived
@@ -58,8 +61,14 @@ class Asking:
                 await backend.close()
 
     def config(self) -> BackendConfig:
-        url = self._provider.url
-        return BackendConfig("mine", self._kind, ("model-1",), url, "MY_KEY", self.key, self.timeout)
+        return config_of(self.kind, self._provider.url, self.key, self.timeout)
+
+
+def config_of(kind: Any, url: str, key: str | None = KEY, timeout: float = 20.0) -> BackendConfig:
+    config = BackendConfig("mine", kind, ("model-1",), url, "MY_KEY", key, timeout)
+    if kind != "claude_cli":
+        return config
+    return replace(config, command=str(CLAUDE), environment={"PATH": os.environ["PATH"]})
 
 
 @pytest.fixture
@@ -67,15 +76,35 @@ def asking(kind: Any, rubric: Rubric, provider: Callable[..., Any]) -> Asking:
     return Asking(kind, rubric, provider)
 
 
+@pytest.fixture
+def api(rubric: Rubric, provider: Callable[..., Any]) -> Asking:
+    """For what is told byte by byte, or takes many requests: backends that speak HTTP themselves. Of `claude_cli` this
+    is asked in tests/integration/claude_cli."""
+    return Asking("anthropic", rubric, provider)
+
+
+@pytest.fixture
+def reply(say: Say) -> Say:
+    """`reply("1", "2")`: a good answer about these ids, as bytes of the Messages API."""
+
+    def build(*short_ids: str) -> bytes:
+        verdicts = [{"id": short_id, "labels": ["question"], "confidence": 0.5} for short_id in short_ids]
+        text = {"type": "text", "text": json.dumps({"verdicts": verdicts})}
+        return say(json.dumps({"type": "message", "content": [text], "stop_reason": "end_turn"}))
+
+    return build
+
+
 def test_a_good_answer_is_passed_up_as_it_came_and_labels_every_item(asking: Asking, answer: Say) -> None:
     outcome = asking.ask(answer("1", "2"))
     assert isinstance(outcome, Answered)
     assert [item.short_id for item in outcome.labelled] == ["1", "2"]
     assert not outcome.rejected
-    assert len(asking.answers) == 1
-    received = asking.answers[0]
-    assert (received.call_id, received.status, received.usage) == ("call-1", 200, Usage(9, 5, 0, 4))
-    assert answer("1", "2").endswith(received.raw.encode())
+    (received,) = asking.answers
+    assert (received.call_id, received.status) == ("call-1", 200)
+    assert replace(received.usage, reported_usd=None) == Usage(9, 5, 0, 4)
+    if asking.kind != "claude_cli":  # whose answer is what the tool says of it
+        assert answer("1", "2").endswith(received.raw.encode())
 
 
 def test_an_answer_is_passed_up_before_the_outcome_returns(asking: Asking, answer: Say) -> None:
@@ -90,11 +119,11 @@ def test_an_answer_is_passed_up_before_the_outcome_returns(asking: Asking, answe
     assert order == ["answer", "outcome"]
 
 
-def test_many_requests_share_one_backend(asking: Asking, answer: Say) -> None:
+def test_many_requests_share_one_backend(api: Asking, reply: Say) -> None:
     asks = [Ask(f"call-{number}", "model-1", (("1", {"content": str(number)}),)) for number in range(200)]
-    outcomes = asking.ask_together(answer("1"), *asks)
+    outcomes = api.ask_together(reply("1"), *asks)
     assert all(isinstance(outcome, Answered) and outcome.labelled for outcome in outcomes)
-    assert {received.call_id for received in asking.answers} == {ask.call_id for ask in asks}
+    assert {received.call_id for received in api.answers} == {ask.call_id for ask in asks}
 
 
 def test_the_model_and_the_key_are_the_ones_given_and_nothing_comes_from_the_environment(
@@ -116,7 +145,9 @@ def test_the_model_and_the_key_are_the_ones_given_and_nothing_comes_from_the_env
 def test_row_text_stands_in_the_user_message_alone(asking: Asking, answer: Say) -> None:
     asking.ask(answer("1", "2"))
     headers, body = asking.requests[0]
-    assert json.loads(body["messages"][0]["content"])["items"][0]["input"]["content"] == ROW
+    content = body["messages"][0]["content"]
+    document = content if isinstance(content, str) else content[-1]["text"]
+    assert json.loads(document)["items"][0]["input"]["content"] == ROW
     del body["messages"]
     assert "row text" not in json.dumps([headers, body])
 
@@ -151,22 +182,22 @@ def test_without_a_usable_key_nothing_is_sent_and_the_variable_is_named(
     ],
 )
 def test_an_error_status_is_an_outcome_sent_once_and_quotes_nothing(
-    status: int, code: str | None, expected: type[object], asking: Asking, say: Say
+    status: int, code: str | None, expected: type[object], api: Asking, say: Say
 ) -> None:
     fault = {"type": "error", "error": {"type": "api_error", "message": ROW, "details": {"error_code": code}}}
-    outcome = asking.ask(say(json.dumps(fault), status, retry_after="0"))
+    outcome = api.ask(say(json.dumps(fault), status, retry_after="0"))
     assert isinstance(outcome, expected)
     assert "row text" not in repr(outcome)
     assert KEY not in repr(outcome)
-    assert len(asking.requests) == 1
-    assert not asking.answers
+    assert len(api.requests) == 1
+    assert not api.answers
 
 
-def test_a_redirect_takes_nothing_elsewhere(asking: Asking, say: Say) -> None:
-    outcome = asking.ask(say("", 307, location="/v1/elsewhere"))
+def test_a_redirect_takes_nothing_elsewhere(api: Asking, say: Say) -> None:
+    outcome = api.ask(say("", 307, location="/v1/elsewhere"))
     assert isinstance(outcome, Fatal)
     assert outcome.kind == "configuration"
-    assert len(asking.requests) == 1
+    assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -181,38 +212,37 @@ def test_a_redirect_takes_nothing_elsewhere(asking: Asking, say: Say) -> None:
     ],
 )
 def test_an_unusable_answer_was_paid_all_the_same_and_is_rejected_for_every_item(
-    body: str, asking: Asking, say: Say
+    body: str, api: Asking, say: Say
 ) -> None:
-    outcome = asking.ask(say(body.encode("utf-8", "surrogateescape")))
+    outcome = api.ask(say(body.encode("utf-8", "surrogateescape")))
     assert isinstance(outcome, Answered)
     assert not outcome.labelled
     assert [item.short_id for item in outcome.rejected] == ["1", "2"]
     assert "row text" not in repr(outcome)
-    assert len(asking.answers) == 1
-    asking.answers[0].raw.encode()  # can be written down
+    assert len(api.answers) == 1
+    api.answers[0].raw.encode()  # can be written down
 
 
-def test_an_answer_cut_off_on_the_way_may_have_been_paid(asking: Asking, answer: Say) -> None:
-    outcome = asking.ask(answer("1", "2")[:-20])
+def test_an_answer_cut_off_on_the_way_may_have_been_paid(api: Asking, reply: Say) -> None:
+    outcome = api.ask(reply("1", "2")[:-20])
     assert isinstance(outcome, Retryable)
     assert (outcome.kind, outcome.maybe_paid) == ("outage", True)
-    assert not asking.answers
+    assert not api.answers
 
 
-def test_a_connection_that_closes_without_a_word_may_have_been_paid(asking: Asking) -> None:
-    outcome = asking.ask(b"")
+def test_a_connection_that_closes_without_a_word_may_have_been_paid(api: Asking) -> None:
+    outcome = api.ask(b"")
     assert isinstance(outcome, Retryable)
     assert (outcome.kind, outcome.maybe_paid) == ("outage", True)
 
 
-def test_what_is_no_http_is_an_outage(asking: Asking) -> None:
-    assert isinstance(asking.ask(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), Retryable)
+def test_what_is_no_http_is_an_outage(api: Asking) -> None:
+    assert isinstance(api.ask(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), Retryable)
 
 
 def test_nobody_there_is_an_unpaid_outage(kind: Any, rubric: Rubric) -> None:
     async def ask() -> Outcome:
-        config = BackendConfig("mine", kind, ("model-1",), "http://127.0.0.1:1", "MY_KEY", KEY)
-        backend = open_backend(config, rubric)
+        backend = open_backend(config_of(kind, "http://127.0.0.1:1"), rubric)
         try:
             return await backend.ask(ASK, lambda _: None)
         finally:

@@ -20,7 +20,7 @@ database: "%(database)s"
 data: data
 prompts: prompts
 backends:
-  provider: {kind: %(kind)s, base_url: "%(url)s", models: [model-1], api_key_env: FAULTS_KEY, timeout: %(timeout)g}
+  provider: {%(backend)s, base_url: "%(url)s", models: [model-1], api_key_env: FAULTS_KEY, timeout: %(timeout)g}
 """
 RUBRIC = """---
 kind: classify

@@ -77,7 +77,7 @@ class Place:
     batch_size: int = 3
     parallel: int = 4
     timeout: float = 20.0
-    kind: str = "anthropic"
+    backend: str = "kind: anthropic"
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
@@ -94,13 +94,8 @@ class Place:
         govern.approve(projects.load(self.root), THEME, by="tests", version=None, max_rows=None, reason="")
 
     def write_project(self) -> None:
-        text = PROJECT % {
-            "database": self.database,
-            "url": self.provider.url,
-            "timeout": self.timeout,
-            "kind": self.kind,
-        }
-        (self.root / "waves.yaml").write_text(text)
+        facts = {"database": self.database, "url": self.provider.url, "timeout": self.timeout, "backend": self.backend}
+        (self.root / "waves.yaml").write_text(PROJECT % facts)
 
     @property
     def data(self) -> Path:

@@ -25,7 +25,7 @@ def batches(make: Make) -> Make:
 
     def build(rules: dict[str, Any] | None = None, **scenario: Any) -> Place:
         given = {"batches": rules or {}} | scenario
-        return make(given, kind="message_batches", n_items=30, batch_size=5, timeout=5.0)
+        return make(given, backend="kind: message_batches", n_items=30, batch_size=5, timeout=5.0)
 
     return build
 

@@ -91,7 +91,7 @@ def test_killed_anywhere_a_wave_ends_whole_and_nothing_is_paid_twice(
     number: int, make: Callable[..., Place], record_property: Callable[[str, Any], None]
 ) -> None:
     rules = {"looks": 1, "clock_step": A_QUARTER}
-    place = make({"batches": rules}, kind="message_batches", n_items=30, batch_size=5, timeout=5.0)
+    place = make({"batches": rules}, backend="kind: message_batches", n_items=30, batch_size=5, timeout=5.0)
     traps = corpora()[number]
     for trap in traps:
         killed(place, trap)

@@ -44,7 +44,7 @@ def test_no_fire_starts_while_a_worker_of_a_killed_one_lives(make: Make) -> None
     place = make({"latency": {"a": 0.2}})
     fire = place.begin_fire()
     place.wait_for_requests(3)
-    stopped = place.workers()[0]
+    stopped = next(worker for worker in place.workers() if worker.net_connections())  # it has begun to ask
     stopped.send_signal(signal.SIGSTOP)
     fire.process.kill()
     fire.process.wait(5)

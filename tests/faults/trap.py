@@ -65,9 +65,10 @@ class Traps:
             _write(self._note, label.encode() + b"\n")
         hit = self._traps.pop(0) if self._traps and self._traps[0].hit(label) else None
         self._strike(hit, "before", label)
-        result = act()
-        self._strike(hit, "after", label)
-        return result
+        try:
+            return act()
+        finally:  # also after an operation that failed, such as sending to a worker that was killed
+            self._strike(hit, "after", label)
 
     def _strike(self, hit: Trap | None, when: str, label: str) -> None:
         if hit is not None and hit.when == when:

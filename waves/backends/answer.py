@@ -42,8 +42,19 @@ def usage_of(envelope: Envelope) -> Usage:
     usage = (envelope or {}).get("usage")
     if not isinstance(usage, dict):
         return Usage()
-    names = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    return Usage(*(count if isinstance(count := usage.get(name), int) else None for name in names))
+    written = usage.get("cache_creation")
+    return Usage(
+        input=_count(usage, "input_tokens"),
+        output=_count(usage, "output_tokens"),
+        cache_write=_count(usage, "cache_creation_input_tokens"),
+        cache_read=_count(usage, "cache_read_input_tokens"),
+        cache_write_1h=_count(written, "ephemeral_1h_input_tokens") if isinstance(written, dict) else None,
+    )
+
+
+def _count(usage: Mapping[str, Any], name: str) -> int | None:
+    count = usage.get(name)
+    return count if isinstance(count, int) and count >= 0 else None
 
 
 def judge(envelope: Envelope, rubric: Rubric, short_ids: Sequence[str], strict: bool) -> Outcome:

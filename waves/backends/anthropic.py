@@ -17,6 +17,7 @@ import httpx2
 
 from waves.backends import answer
 from waves.backends.anthropic_errors import outcome_of
+from waves.backends.anthropic_limits import meters_of
 from waves.backends.api_key import unusable
 from waves.backends.prompt import Prompt
 from waves.models import Answer, Ask, Outcome, Retryable
@@ -41,7 +42,7 @@ class AnthropicBackend:
         self._rubric = rubric
         self._prompt = Prompt(rubric)
         self._fault = unusable(config)
-        self._client = _client(config)
+        self._client = new_client(config)
 
     async def ask(self, ask: Ask, received: Callable[[Answer], None]) -> Outcome:
         if self._fault is not None:
@@ -57,7 +58,8 @@ class AnthropicBackend:
             return outcome_of(error, self._config)
         raw = response.content.decode("utf-8", "backslashreplace")
         envelope = answer.read_envelope(raw)
-        received(Answer(ask.call_id, response.status_code, raw, answer.usage_of(envelope)))
+        usage, meters = answer.usage_of(envelope), meters_of(response.headers)
+        received(Answer(ask.call_id, response.status_code, raw, usage, meters))
         await asyncio.sleep(0)  # lets it leave the process before anybody looks into it
         return answer.judge(envelope, self._rubric, [short_id for short_id, _ in ask.items], ask.strict)
 
@@ -73,7 +75,7 @@ class _Client(anthropic.AsyncAnthropic):
         return super().default_headers
 
 
-def _client(config: BackendConfig) -> anthropic.AsyncAnthropic:
+def new_client(config: BackendConfig) -> anthropic.AsyncAnthropic:
     url = config.base_url or DEFAULT_URL
     return _Client(
         api_key=config.api_key or "none",  # never None: the SDK would look for one in the environment

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
+from typing import Literal
 
 import anthropic
 import httpx2
 
+from waves.backends.anthropic_limits import meters_of, reset_time, window_is_used_up
 from waves.models import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 
 Rule = Callable[[anthropic.AnthropicError, BackendConfig], Outcome]
 
-LONGEST_SNOOZE = timedelta(days=32)
-"""A spend limit lasts until the end of a month at most; what says more than this is broken."""
-
-_LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
 _PLAIN = re.compile(r"[a-z0-9_.-]{1,60}")
 
 
@@ -54,11 +51,13 @@ def _timeout(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome
 
 def _rate_limit(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
     assert isinstance(error, anthropic.APIStatusError)  # noqa: S101 - the table says so
-    return Snoozed(reset_time(error.response.headers, datetime.now(UTC)), _describe(error))
+    headers = error.response.headers
+    kind: Literal["rate", "quota"] = "quota" if window_is_used_up(headers) else "rate"
+    return Snoozed(reset_time(headers, datetime.now(UTC)), _describe(error), kind, meters_of(headers))
 
 
 def _spend_limit(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
-    return Snoozed(None, f"{_describe(error)}: the spend limit is reached")
+    return Snoozed(None, f"{_describe(error)}: the spend limit is reached", "spend")
 
 
 def _invalid(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
@@ -136,55 +135,6 @@ _BY_NAME: Mapping[str, tuple[int, type[anthropic.APIStatusError]]] = {
     "request_too_large": (413, anthropic.ContentTooLargeError),
     "rate_limit_error": (429, anthropic.RateLimitError),
 }
-
-
-def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """When a 429 ends, from `retry-after` or the `anthropic-ratelimit-*` headers; None where they do not say. Never in
-    the past, never further ahead than LONGEST_SNOOZE."""
-    said = _retry_after(headers.get("retry-after"), now) or _latest_reset(headers)
-    if said is None:
-        return None
-    return min(max(said, now + timedelta(seconds=1)), now + LONGEST_SNOOZE)
-
-
-def _retry_after(value: str | None, now: datetime) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        return now + timedelta(seconds=min(float(value), LONGEST_SNOOZE.total_seconds()))
-    except (ValueError, OverflowError):
-        pass
-    try:
-        return _aware(parsedate_to_datetime(value))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _latest_reset(headers: Mapping[str, str]) -> datetime | None:
-    """The reset of the subscription's window, else the last one among the limits that are used up (or among all)."""
-    if (unified := _epoch(headers.get("anthropic-ratelimit-unified-reset"))) is not None:
-        return unified
-    used_up = [n for n in _LIMITS if headers.get(f"anthropic-ratelimit-{n}-remaining") == "0"]
-    resets = (_rfc3339(headers.get(f"anthropic-ratelimit-{n}-reset")) for n in used_up or _LIMITS)
-    return max((reset for reset in resets if reset is not None), default=None)
-
-
-def _epoch(value: str | None) -> datetime | None:
-    try:
-        return None if value is None else datetime.fromtimestamp(float(value), UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _rfc3339(value: str | None) -> datetime | None:
-    try:
-        return None if value is None else _aware(datetime.fromisoformat(value))
-    except ValueError:
-        return None
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _never_connected(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import assert_never
 
 from waves.models import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
@@ -19,6 +20,9 @@ MOST_TOKENS = 64_000
 FIRST_WAIT = 1.0
 """Seconds of the one back-off; jitter spreads it over 0.5 to 1.5 of that."""
 
+MOST_WAITS = 5
+"""How often one request waits for the end of a 429 before the backend is put to sleep."""
+
 RECENT = 20
 """How many of the last requests say whether the provider is down."""
 LEAST_REQUESTS = 10
@@ -28,7 +32,8 @@ LEAST_ITEMS = 5
 @dataclass(frozen=True, slots=True)
 class Try:
     """One request for some items: what `Ask` says of it, and what happened to these items before. `wait` is in seconds,
-    before it is sent. `max_tokens` is None until the larger try."""
+    before it is sent. `max_tokens` is None until the larger try. `alone`: a worker died with them, so nothing else may
+    be in the same worker. `waits` counts the 429s that were waited for."""
 
     short_ids: tuple[str, ...]
     model: str
@@ -36,6 +41,8 @@ class Try:
     max_tokens: int | None = None
     backed_off: bool = False
     wait: float = 0.0
+    alone: bool = False
+    waits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,8 @@ def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], budget: int, ji
             return _after_answer(this, outcome)
         case Retryable(kind="truncated"):
             return _after_truncation(this, outcome.reason, budget)
+        case Retryable(kind="lost"):
+            return _after_loss(this)
         case Retryable():
             return _after_no_answer(this, chain, jitter)
         case Discarded():
@@ -76,9 +85,18 @@ def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], budget: int, ji
             assert_never(outcome)
 
 
+def worth_waiting(this: Try, refused: Snoozed, *, now: datetime, timeout: float) -> bool:
+    """Whether the end of a 429 is waited for: it comes no later than an answer might, and this request has not waited
+    in vain too often. Otherwise the backend sleeps."""
+    if refused.kind != "rate" or refused.until is None or this.waits >= MOST_WAITS:
+        return False
+    return (refused.until - now).total_seconds() <= timeout
+
+
 def speaks_for_outage(outcome: Outcome) -> bool:
-    """A provider that hangs is as useless as one that says 529."""
-    return isinstance(outcome, Retryable) and outcome.kind in {"outage", "timeout"}
+    """Whether nothing came back. A provider that hangs is as useless as one that says 529, and so are our workers where
+    all of them die."""
+    return isinstance(outcome, Retryable) and outcome.kind in {"outage", "timeout", "lost"}
 
 
 def is_outage(seen: Sequence[Seen], rate: float) -> bool:
@@ -112,6 +130,14 @@ def _after_no_answer(this: Try, chain: Sequence[str], jitter: float) -> Decision
     if further:
         return Decision(again=(replace(this, model=further[0], wait=0.0),))
     return Decision(left=this.short_ids)
+
+
+def _after_loss(this: Try) -> Decision:
+    """A worker that dies takes all of its requests along. So each is asked again by itself, which finds the one that
+    kills, then its items one by one, which finds the item."""
+    if not this.alone:
+        return Decision(again=(replace(this, alone=True, wait=0.0),))
+    return _one_by_one(this) or Decision(left=this.short_ids)
 
 
 def _after_discard(this: Try, discarded: Discarded) -> Decision:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from waves import children
 from waves.errors import WaveError
 from waves.executors.events import Handler
 from waves.executors.frames import Inbox, frame
@@ -74,8 +75,11 @@ async def _serve(channel: socket.socket, guard: Path | None, recipe: bytes) -> N
 
 
 def _share(guard: Path) -> None:
-    """Hold the guard for as long as this process lives: a later runner that wants it alone sees that we still work."""
-    fcntl.flock(os.open(guard, os.O_RDONLY), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    """Hold the guard for as long as this process and its children live: a later runner that wants it alone sees that we
+    still work."""
+    held = os.open(guard, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    children.hand_down(held)
 
 
 class _Desk(asyncio.Protocol):

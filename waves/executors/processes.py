@@ -76,6 +76,11 @@ class Processes:
             self.close(kill=True)
             raise
 
+    @property
+    def size(self) -> int:
+        """How many workers there are when all of them live."""
+        return self._size
+
     def submit(self, key: str, task: object) -> None:
         """Give the task to the least loaded worker. It goes out with the next `events`."""
         if len(self._workers) < self._size:

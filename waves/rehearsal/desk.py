@@ -144,7 +144,8 @@ class Desk:
                 self._limits.admit(len(asked.items) or 1, turn.started)
             except ProtocolError as error:
                 turn.fault, turn.cause = "429", "quota"
-                return self._refuse(turn, error, self._with_retry_after(turn, self._limits.retry_after(turn.started)))
+                headers = self._limits.headers(turn.started, refused=True)
+                return self._refuse(turn, error, _retry_after(headers, self._limits.retry_after(turn.started)))
         turn.fault, turn.cause = decision.fault, decision.cause
         turn.item_faults = dict(decision.items)
         return self._carry_out(turn, asked, decision)
@@ -159,7 +160,7 @@ class Desk:
                 if down.fault not in STATUS_FAULTS:
                     return Plan(200, (b"{}",), ending="hang" if down.fault == "hang" else "reset")
                 error = ProtocolError(int(down.fault), f"The rehearsal was told to answer {down.fault}")
-                return self._refuse(turn, error, self._with_retry_after(turn, self._scenario.retry_after))
+                return self._refuse(turn, error, _retry_after({}, self._scenario.retry_after))
         try:
             reply = self._shelf.visit(visit.method, turn.path, visit.query, visit.body, turn.started)
         except ProtocolError as error:
@@ -189,7 +190,7 @@ class Desk:
         if fault in STATUS_FAULTS:
             error = ProtocolError(int(fault), f"The rehearsal was told to answer {fault}")
             retry_after = self._scenario.retry_after if fault in {"429", "503", "529"} else None
-            return self._refuse(turn, error, self._with_retry_after(turn, retry_after), latency)
+            return self._refuse(turn, error, _retry_after(self._limits.headers(turn.started), retry_after), latency)
         if fault == "hang":
             return Plan(0, (), ending="hang")
         if fault == "html":
@@ -239,15 +240,13 @@ class Desk:
             return text, n_tokens, "end_turn"
         return (asked.tool, answer), n_tokens, "tool_use"
 
-    def _with_retry_after(self, turn: Turn, seconds: float | None) -> Mapping[str, str]:
-        headers = dict(self._limits.headers(turn.started))
-        if seconds is not None:
-            headers["retry-after"] = f"{seconds:g}"
-        return headers
-
     def _refuse(self, turn: Turn, error: ProtocolError, headers: Mapping[str, str], latency: float = 0.0) -> Plan:
         body = replies.error_json(error.status, error.message, turn.request_id, error.error_code)
         return Plan(error.status, (body,), headers=headers, latency=latency)
 
     def _reply(self, turn: Turn, body: bytes, headers: Mapping[str, str]) -> Plan:
         return Plan(200, (body,), headers=headers or self._limits.headers(turn.started))
+
+
+def _retry_after(headers: Mapping[str, str], seconds: float | None) -> Mapping[str, str]:
+    return headers if seconds is None else {**headers, "retry-after": f"{seconds:g}"}

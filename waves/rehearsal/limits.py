@@ -25,6 +25,10 @@ class Window:
     output_tokens: int = 0
 
 
+_SHORT = {"five_hour": "5h", "seven_day": "7d"}
+_WARNINGS = (0.5, 0.75, 0.9)
+
+
 class Limits:
     """Without a quota the headers describe a minute that never refuses; with one, they describe its window: the
     figures that are not its own unit shrink in proportion to what is left of it."""
@@ -59,7 +63,7 @@ class Limits:
             return None
         return max(1, math.ceil(self._window.ends - now))
 
-    def headers(self, now: float) -> Mapping[str, str]:
+    def headers(self, now: float, *, refused: bool = False) -> Mapping[str, str]:
         window = self._current(now)
         quota = self._quota
         left = 1.0 if quota is None else max(0.0, 1 - window.used / quota.capacity)
@@ -83,6 +87,8 @@ class Limits:
             found[f"anthropic-ratelimit-{name}-limit"] = str(limit)
             found[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, remaining))
             found[f"anthropic-ratelimit-{name}-reset"] = self._reset
+        if quota is not None and quota.claim is not None:
+            found |= _unified(quota.claim, 1 - left, math.ceil(window.ends), refused=refused)
         return found
 
     def _current(self, now: float) -> Window:
@@ -91,3 +97,17 @@ class Limits:
             self._window = Window(ends=now + length)
             self._reset = datetime.fromtimestamp(math.ceil(now + length), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return self._window
+
+
+def _unified(claim: str, used: float, ends: int, *, refused: bool) -> Mapping[str, str]:
+    """How a subscription's window is told: its use as a share, its end in epoch seconds, a warning as it fills up."""
+    prefix = "anthropic-ratelimit-unified"
+    found = {
+        f"{prefix}-status": "rejected" if refused else "allowed",
+        f"{prefix}-representative-claim": claim,
+        f"{prefix}-reset": str(ends),
+        f"{prefix}-{_SHORT[claim]}-utilization": f"{used:.4g}",
+        f"{prefix}-{_SHORT[claim]}-reset": str(ends),
+    }
+    warned = max((threshold for threshold in _WARNINGS if used >= threshold), default=None)
+    return found if warned is None else found | {f"{prefix}-{_SHORT[claim]}-surpassed-threshold": f"{warned:g}"}

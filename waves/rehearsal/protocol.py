@@ -155,11 +155,12 @@ def _last_user_texts(messages: list[dict[str, Any]]) -> list[str]:
 
 
 def _items(text: str) -> tuple[tuple[str, Any], ...]:
-    """Several items of one message, or none where it is not of that shape."""
-    if not text.lstrip().startswith("{"):
+    """Several items of one message, or none where it is not of that shape. Words may follow the document."""
+    text = text.lstrip()
+    if not text.startswith("{"):
         return ()
     try:
-        found = json.loads(text)["items"]
+        found = json.JSONDecoder().raw_decode(text)[0]["items"]
         return tuple((str(item["id"]), item.get("input")) for item in found)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ()
@@ -176,10 +177,19 @@ def _wanted(request: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str |
         return _schema(chosen.get("input_schema", {}), "tools.input_schema", structured=False), str(chosen.get("name"))
     form = _object(_object(request, "output_config"), "format")
     if not form:
-        return None, None
+        return _lone_tool(request)
     if form.get("type") != "json_schema":
         raise ProtocolError(400, "output_config.format.type: must be 'json_schema'")
     return _schema(form.get("schema"), "output_config.format.schema", structured=True), None
+
+
+def _lone_tool(request: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | None]:
+    """A model that is offered one tool, and told to answer by it, does so without being forced."""
+    match request.get("tools"):
+        case [{"name": str(name), "input_schema": schema}] if _object(request, "tool_choice").get("type") != "none":
+            return _schema(schema, "tools.input_schema", structured=False), name
+        case _:
+            return None, None
 
 
 def _object(outer: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -73,12 +73,14 @@ class Latency(_Strict):
 class Quota(_Strict):
     """At most `capacity` items or requests in a window of so many seconds, which opens with the first request after
     the last one ended; then 429 until it ends. An `error_code` (`enforced_spend_limit_reached` …) stands in the error's
-    details, and such an answer carries no `retry-after`."""
+    details, and such an answer carries no `retry-after`. With a `claim` it is the window of a subscription: every
+    answer tells its use in `anthropic-ratelimit-unified-*`."""
 
     capacity: Annotated[int, Field(ge=1)]
     unit: Literal["items", "requests"] = "requests"
     window: Annotated[float, Field(gt=0)]
     error_code: str | None = None
+    claim: Literal["five_hour", "seven_day"] | None = None
 
 
 class Down(_Strict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,6 +25,8 @@ Check = Callable[[Mapping[str, Any]], str | None]
 _PIECE = 1 << 14  # bytes; most parts are one
 _RUNGS = frozenset(get_args(ParseRung))
 _TEXTS = ("theme", "wave", "entity_key", "input_hash", "rubric_version", "model", "backend", "call_id")
+_texts = itemgetter(*_TEXTS)
+_TEXT = {str}
 _NUMBERS = (float, int, type(None))
 _REBUILT = "The next fire sets it aside and rebuilds it from the journal."
 _KEYS = frozenset({*_TEXTS, "output", "confidence", "parse", "created_at"})
@@ -129,13 +132,14 @@ class Parts:
 
 
 def _part(fields: dict[str, Any]) -> Part:
-    if fields.keys() != _KEYS or {type(fields[key]) for key in _TEXTS} != {str}:
+    if fields.keys() != _KEYS or set(map(type, _texts(fields))) != _TEXT:
         raise ValueError("not the fields of a part")
     if type(fields["confidence"]) not in _NUMBERS or type(fields["output"]) is not dict:
         raise ValueError("not an output with its confidence")
     if fields["parse"] not in _RUNGS:
         raise ValueError("not a rung of the parse ladder")
-    return Part(**{**fields, "created_at": moment(fields["created_at"])})
+    fields["created_at"] = moment(fields["created_at"])
+    return Part(**fields)
 
 
 def _name(entity_key: str, input_hash: str) -> str:

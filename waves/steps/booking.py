@@ -15,6 +15,7 @@ from waves.ids import now
 from waves.models import Answered, Call, Manifest, Outcome, Part, Rejected, Sent
 from waves.rubric import Rubric
 from waves.steps.session import Session
+from waves.steps.spending import priced
 from waves.store import ledger, verdicts
 from waves.store.verdicts import Failure
 
@@ -66,7 +67,7 @@ def book(session: Session, manifest: Manifest, settled: Iterable[Settled], unans
     names = (manifest.theme_id, manifest.wave_id)
     version, run_id = manifest.rubric_version, session.run_id
     with session.db.transaction():
-        known = ledger.settle(session.db, *names, [entry.call for entry in found])
+        known = ledger.settle(session.db, *names, priced(session, [entry.call for entry in found]))
         new = [(entry.call, entry.decision) for entry in found if entry.call.sent.call_id in known]
         failed = [failure for call, told in new if told for failure in _failures(call, told.failed)]
         refused = [failure for call, told in new if told for failure in _failures(call, told.refused)]

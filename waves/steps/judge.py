@@ -29,6 +29,7 @@ from waves.models import (
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 from waves.steps.session import Opening, Session, open_session
+from waves.steps.spending import priced
 from waves.store import ledger
 
 OUTSIDE = "outside-any-wave"
@@ -96,7 +97,8 @@ def _book(session: Session, ask: Ask, outcome: Outcome, answer: Answer | None) -
     paid = Paid(ask.call_id, answer.status, answer.usage, "", now()) if answer else None
     maybe = isinstance(outcome, Retryable) and outcome.maybe_paid
     ended = None if answer else Ended(ask.call_id, "maybe_paid" if maybe else "unpaid", type(outcome).__name__, now())
-    ledger.settle(session.db, session.theme.theme_id, OUTSIDE, [Call(sent, session.run_id, paid, ended)])
+    entries = priced(session, [Call(sent, session.run_id, paid, ended)])
+    ledger.settle(session.db, session.theme.theme_id, OUTSIDE, entries)
 
 
 def _fault(outcome: Outcome) -> WaveError:

@@ -5,7 +5,7 @@ The folder comes first and the row second: what a crash leaves between the two, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from waves.errors import BadDataError
@@ -13,9 +13,12 @@ from waves.ids import new_wave_id, now
 from waves.models import Counts, Ending, Item, Manifest
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
+from waves.steps.forecast import forecast
 from waves.steps.opened import Opened, dress, open_on_disk
+from waves.steps.quota import Reserved, reserve, would_reserve
 from waves.steps.session import Opening, Session, open_session
 from waves.steps.snooze import snoozed
+from waves.steps.spending import afford
 from waves.steps.tally import Tally
 from waves.store import gap, rubric_registry, waves
 
@@ -41,14 +44,16 @@ def go_on(session: Session) -> Opened | None:
     return open_on_disk(session, row.wave_id)
 
 
-def plan(session: Session, keys: int) -> Plan:
-    """How many keys a wave may take now: the gate and the snooze come before the gap."""
-    if (asleep := snoozed(session)) is not None:
-        return Plan(0, asleep)
+def plan(session: Session, keys: int, quota: Callable[[Session, int], Reserved]) -> Plan:
+    """How many keys a wave may take now: the gate and the window come before the gap. `quota` reserves them, or only
+    foresees what it would give."""
     left = _rows_left(session)
     if left is not None and left <= 0:
         return Plan(0, _awaiting_approval(session))
-    return Plan(keys if left is None else min(keys, left), None)
+    if (broke := afford(session)) is not None:
+        return Plan(0, broke)
+    granted = quota(session, keys if left is None else min(keys, left))
+    return Plan(granted.keys, None if granted.keys else granted.ending)
 
 
 def _rows_left(session: Session) -> int | None:
@@ -61,9 +66,9 @@ def _rows_left(session: Session) -> int | None:
 
 def prepare(session: Session, keys: int) -> Opened | Ending:
     """Open a wave of at most `keys` items; the ending `complete` where the gap is empty."""
-    planned = plan(session, keys)
-    if planned.ending is not None and planned.ending.state == "snoozed":
-        return planned.ending
+    if (asleep := snoozed(session)) is not None:
+        return asleep
+    planned = plan(session, keys, reserve)
     taken = gap.take(
         session.db,
         session.shape,
@@ -129,19 +134,23 @@ def _foresee(session: Session, tally: Tally) -> None:
         tally.note(wave_id=row.wave_id)
         tally.end(Ending("dry_run", f"would go on with wave {row.wave_id} ({row.state}, opened on {row.host})"))
         return
-    planned = plan(session, session.limits.keys)
+    asleep = snoozed(session)
+    planned = Plan(0, asleep) if asleep else plan(session, session.limits.keys, would_reserve)
     if planned.ending is not None:
         tally.end(Ending("dry_run", f"would do nothing: {planned.ending.reason}"))
         return
     taken = gap.take(
         session.db, session.shape, session.rubric.version, planned.keys, session.limits.drift_rows, dry_run=True
     )
-    requests = len(list(batches_of(taken.items, session.limits.batch_size)))
+    batches = list(batches_of(taken.items, session.limits.batch_size))
+    costs = forecast(session, batches)
+    tally.note(cost_usd=costs.usd)
     tally.add(Counts(emitted=len(taken.items), missing=len(taken.items)))
     tally.end(
         Ending(
             "dry_run",
             f"would ask {session.backend.models[0]} on backend {session.backend.name} for {len(taken.items)} items in "
-            f"{requests} requests by rubric {session.rubric.version}, and restore {taken.restored} rows without asking",
+            f"{len(batches)} requests by rubric {session.rubric.version}, and restore {taken.restored} rows without "
+            f"asking; {costs.text}",
         )
     )

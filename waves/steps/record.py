@@ -38,6 +38,8 @@ def recorded(session: Session, trigger: str, tally: Tally) -> Iterator[int]:
 def _finish(session: Session, tally: Tally, gap_before: int) -> None:
     spent = ledger.of_run(session.db, session.run_id)
     tally.note(llm_calls=spent.calls, tokens=spent.tokens, cost_usd=spent.cost_usd)
+    if spent.cost_usd is None:
+        session.log.write("cost_unknown", models=", ".join(ledger.unpriced(session.db, session.run_id)))
     report: FireReport = tally.report
     counts = report.counts
     run_metrics.finish_run(

@@ -20,11 +20,12 @@ from waves.store import run_metrics, verdicts, versioned_upsert, waves
 
 def rescue(session: Session) -> None:
     """Repair every wave of the theme on this host that is not yet closed on disk."""
-    run_metrics.close_dead_runs(session.db, session.theme.theme_id, session.host)
     files.sweep_temporary(session.folder)
     for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id):
         if not wave_dir.closed_on_disk(session.data, session.theme.theme_id, wave_id):
             _rescue_wave(session, wave_id)
+    # last: until its journals are in the ledger, a dead run's row says what it may have spent
+    run_metrics.close_dead_runs(session.db, session.theme.theme_id, session.host)
 
 
 def _rescue_wave(session: Session, wave_id: str) -> None:

@@ -18,13 +18,16 @@ from waves.spool.locks import WORKERS_LOCK
 from waves.steps import submission
 from waves.steps.asking import Asking
 from waves.steps.booking import book
-from waves.steps.convergence import Standing, stand
+from waves.steps.convergence import Identity, stand
+from waves.steps.evidence import observe
 from waves.steps.locking import Guard
 from waves.steps.opened import Opened
 from waves.steps.prepare import batches_of
+from waves.steps.quota import reserve, would_reserve
 from waves.steps.rescue import standing
 from waves.steps.session import Session
 from waves.steps.snooze import snoozed
+from waves.steps.spending import purse_of
 from waves.store import verdicts
 from waves.worker import PRELOAD, Classifier
 
@@ -51,22 +54,27 @@ def run(session: Session, wave: Opened, guard: Guard) -> Ending | None:
     files.require_room(wave.folder.path, len(stands.missing) * ROOM)
     if carrier is not None:
         return submission.carry(session, wave, guard)
+    granted = reserve(session, len(stands.missing))
+    if granted.ending is not None and not granted.keys:
+        return granted.ending
+    withheld = frozenset(item.identity for item in stands.missing[granted.keys :])
     ending: Ending | None = None
     never_asked = not wave.folder.journals()
     with asker(session, wave, guard) as asking:
         asking.have |= stands.parts
         for number in range(1, session.limits.passes + 1):
-            size = _batch_size(session.limits, number, missing=len(stands.missing), have=len(asking.have))
-            batches = list(batches_of(stands.missing, size))
+            due = [item for item in stands.missing if item.identity not in withheld]
+            size = _batch_size(session.limits, number, missing=len(due), have=len(asking.have))
+            batches = list(batches_of(due, size))
             ending = _one_pass(session, wave, asking, batches, fresh=number == 1 and never_asked)
             stands = stand(wave.manifest, asking.have, verdicts.settled(session.db, wave.wave_id))
             session.log.write("pass", wave=wave.wave_id, number=number, counts=stands.counts().line())
-            if ending is not None or stands.converged:
+            if ending is not None or len(stands.missing) == len(withheld):
                 break
     wave.parts.sync()
-    if ending is None and not stands.converged:
-        _release(session, wave, stands)
-    return ending
+    if ending is None:
+        _release(session, wave, [item.identity for item in stands.missing if item.identity not in withheld])
+    return ending or (would_reserve(session, len(withheld)).ending or granted.ending if withheld else None)
 
 
 def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:
@@ -78,13 +86,11 @@ def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:
     return 1 if alone else limits.batch_size
 
 
-def _release(session: Session, wave: Opened, stands: Standing) -> None:
-    verdicts.release(
-        session.db,
-        wave.wave_id,
-        [item.identity for item in stands.missing],
-        reason=f"nothing to store after {session.limits.passes} tries",
-    )
+def _release(session: Session, wave: Opened, missing: Sequence[Identity]) -> None:
+    if missing:
+        verdicts.release(
+            session.db, wave.wave_id, missing, reason=f"nothing to store after {session.limits.passes} tries"
+        )
 
 
 def _one_pass(
@@ -98,9 +104,10 @@ def _one_pass(
     try:
         ending = asking.ask(batches)
     finally:
-        book(session, wave.manifest, asking.settled, asking.unanswered if ending is None else ())
+        book(session, wave.manifest, asking.settled, asking.doubt.unanswered if ending is None else ())
         asking.settled.clear()
-        asking.unanswered.clear()
+        asking.doubt.unanswered.clear()
+        observe(session, asking.meters)
     return ending
 
 
@@ -111,7 +118,7 @@ def asker(session: Session, wave: Opened, guard: Guard) -> Iterator[Asking]:
         if (fatal := unusable(backend)) is not None:
             raise CredentialsError(fatal.message, fatal.hint)
         with workers(session, wave, backend) as processes, closing(wave.folder.new_journal(session.run_id)) as journal:
-            yield Asking(session, wave, guard, backend, processes, journal)
+            yield Asking(session, wave, guard, backend, processes, journal, purse_of(session, wave))
 
 
 @contextmanager

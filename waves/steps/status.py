@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from waves import rubric as rubrics
 from waves import theme as themes
@@ -13,9 +12,10 @@ from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps.convergence import stand
 from waves.steps.opened import dress
+from waves.steps.quota_report import BackendQuota, quota_of
 from waves.steps.session import choose_backend
 from waves.steps.submission import progress
-from waves.store import backend_state, catalog, config, gap, ledger, rubric_registry, run_metrics, verdicts, waves
+from waves.store import catalog, config, gap, ledger, rubric_registry, run_metrics, verdicts, waves
 from waves.store.connect import Database
 from waves.store.gap import Census
 from waves.store.ledger import Spend
@@ -48,8 +48,7 @@ class ThemeStatus:
     backend: str
     census: Census
     wave: OpenWave | None
-    snoozed_until: datetime | None
-    snooze_reason: str | None
+    quota: BackendQuota
     last_run: Run | None
     spend: Spend
     keys_per_wave: int
@@ -73,7 +72,6 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
     version = active.version if active else newest
     backend = choose_backend(project, theme, None)
     limits = themes.settle(theme.limits, config.overrides(db, theme_id), project.limits)
-    asleep = backend_state.snoozed(db, backend.name)
     return ThemeStatus(
         theme_id=theme_id,
         rubric_version=version,
@@ -82,8 +80,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         backend=backend.name,
         census=gap.census(db, catalog.describe(db, theme), version),
         wave=_open_wave(project, db, theme),
-        snoozed_until=asleep[0] if asleep else None,
-        snooze_reason=asleep[1] if asleep else None,
+        quota=quota_of(db, backend),
         last_run=run_metrics.last_run(db, theme_id),
         spend=ledger.spend(db, theme_id),
         keys_per_wave=limits.keys,

@@ -16,7 +16,8 @@ _SQL = "backend_state.sql"
 
 
 def snoozed(db: Database, backend: str) -> tuple[datetime, str] | None:
-    """Until when and why the backend is to be left alone; None if it may be used. By the database's clock."""
+    """Until when and why the backend is to be left alone; None if it may be used. By the database's clock: a snooze
+    that was written while that clock was ahead is not believed."""
     row = db.execute(queries.load(_SQL)["snoozed"], {"backend": backend}).fetchone()
     return (row[0], row[1]) if row else None
 
@@ -26,6 +27,13 @@ def snooze(db: Database, backend: str, until: datetime, reason: str) -> None:
     db.execute(queries.load(_SQL)["snooze"], {"backend": backend, "until": until, "reason": storable(reason)})
 
 
+def unwoken(db: Database, backend: str) -> int:
+    """How many snoozes there were since something last succeeded. Not 0: the newest may be over by now, but nobody has
+    tried since."""
+    row = db.execute(queries.load(_SQL)["unwoken"], {"backend": backend}).fetchone()
+    return row[0] if row else 0
+
+
 def wake(db: Database, backend: str) -> None:
-    """The backend may be used again; nothing happens if it may already."""
+    """The backend works: it may be used, and the next pause is a short one again."""
     db.execute(queries.load(_SQL)["wake"], {"backend": backend})

@@ -6,7 +6,7 @@ one that seemed lost turns out paid; what was paid stays paid.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg.types.json import Jsonb
@@ -24,21 +24,33 @@ if TYPE_CHECKING:
 Fate = Literal["paid", "unpaid", "maybe_paid"]
 
 _SQL = "ledger.sql"
-_FREE_BACKEND = "rehearsal"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request with what its answer cost: None where none came, or nobody knows the price. `price_table` says whose
+    prices these are; `batch`: it was sent in a message batch."""
+
+    call: Call
+    cost_usd: float | None = None
+    price_table: str | None = None
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """US dollars, None where the price of a request that was or may be paid is unknown. Today is the day in UTC."""
+    """US dollars that were paid for certain, None where the price of an answer is unknown: then `unknown_models` names
+    the models. Today is the day in UTC."""
 
     today_usd: float | None
     total_usd: float | None
+    unknown_models: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class RunSpend:
-    """`calls` are the requests sent. A number is None where an answer that was paid did not tell it; `cost_usd` also
-    where the price of one that may have been paid is unknown."""
+    """`calls` are the requests sent. A number is None where an answer that was paid did not tell it; `cost_usd` is what
+    was paid for certain, None where the price of an answer is unknown."""
 
     calls: int
     tokens: Usage
@@ -52,14 +64,14 @@ def fate(call: Call) -> Fate:
     return "unpaid" if call.ended is not None and call.ended.fate == "unpaid" else "maybe_paid"
 
 
-def settle(db: Database, theme_id: str, wave_id: str, calls: Iterable[Call]) -> set[str]:
-    """Enters `calls`; the ids of those that the ledger did not have."""
-    entries = [_entry(call) for call in calls]
-    if not entries:
+def settle(db: Database, theme_id: str, wave_id: str, entries: Iterable[Entry]) -> set[str]:
+    """Enters requests; the ids of those that the ledger did not have."""
+    rows = [_row(entry) for entry in entries]
+    if not rows:
         return set()
-    values = {"theme_id": theme_id, "wave_id": wave_id, "entries": Jsonb(entries)}
-    rows = db.execute(queries.load(_SQL)["settle"], values)
-    return {call_id for call_id, is_new in rows if is_new}
+    values = {"theme_id": theme_id, "wave_id": wave_id, "entries": Jsonb(rows)}
+    found = db.execute(queries.load(_SQL)["settle"], values)
+    return {call_id for call_id, is_new in found if is_new}
 
 
 def spend(db: Database, theme_id: str) -> Spend:
@@ -73,7 +85,48 @@ def of_run(db: Database, run_id: str) -> RunSpend:
     return RunSpend(calls, Usage(*tokens), cost)
 
 
-def _entry(call: Call) -> dict[str, Any]:
+def unpriced(db: Database, run_id: str) -> list[str]:
+    """The models that answered a run at a cost which nobody knows."""
+    return [model for (model,) in db.execute(queries.load(_SQL)["unpriced"], {"run_id": run_id})]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a cap bounds: None means any. Days and months are those of UTC."""
+
+    theme_id: str | None = None
+    backend: str | None = None
+    wave_id: str | None = None
+    period: Literal["day", "month"] | None = None
+
+
+def spent(db: Database, scope: Scope, run_id: str, *, others: bool) -> float:
+    """US dollars that count against a cap: what was paid, and what may have been at its reserve. Of this run, or of
+    all `others`."""
+    row = db.execute(queries.load(_SQL)["spent"], {**asdict(scope), "run_id": run_id, "others": others}).fetchone()
+    return float(row[0]) if row else 0.0
+
+
+def claimed(db: Database, scope: Scope, run_id: str) -> float:
+    """What other fires that run hold and have not booked yet; a wave is nobody else's."""
+    if scope.period is None:
+        return 0.0
+    row = db.execute(queries.load(_SQL)["claimed"], {**asdict(scope), "run_id": run_id}).fetchone()
+    return float(row[0]) if row else 0.0
+
+
+def claim(db: Database, run_id: str, backend: str, usd: float) -> None:
+    """Note what this run may have spent on the backend, all in all."""
+    db.execute(queries.load(_SQL)["claim"], {"run_id": run_id, "backend": backend, "usd": usd})
+
+
+def lock_budget(db: Database) -> None:
+    """Until the end of the transaction nobody else looks at what is left, or takes of it."""
+    db.execute(queries.load(_SQL)["lock"])
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    call = entry.call
     sent, paid, ended = call.sent, call.paid, call.ended
     usage = paid.usage if paid else Usage()
     end = paid or ended
@@ -88,9 +141,12 @@ def _entry(call: Call) -> dict[str, Any]:
         "input_tokens": usage.input,
         "output_tokens": usage.output,
         "cache_write_tokens": usage.cache_write,
+        "cache_write_1h_tokens": usage.cache_write_1h,
         "cache_read_tokens": usage.cache_read,
+        "batch": entry.batch,
         "reserved_usd": sent.reserved_usd,
-        "cost_usd": 0.0 if sent.backend == _FREE_BACKEND else None,
+        "cost_usd": entry.cost_usd,
+        "price_table": entry.price_table,
         "reason": storable(ended.reason) if ended and not paid else None,
         "sent_at": sent.at.isoformat(),
         "ended_at": end.at.isoformat() if end else None,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from waves.children import handed_down
 from waves.errors import DiskError
 from waves.executors.events import Emit, Handler
 
@@ -92,6 +93,11 @@ async def _start_a_child(_: Any) -> int:
     return subprocess.Popen(["sleep", "600"]).pid  # noqa: ASYNC220 - it must outlive the task
 
 
+async def _start_a_child_that_holds(_: Any) -> int:
+    command = ["sleep", "600"]
+    return subprocess.Popen(command, process_group=0, pass_fds=handed_down()).pid  # noqa: ASYNC220 - as above
+
+
 _ORDERS: dict[str, Callable[[Any], Any]] = {
     "wait": _wait_for_ever,
     "block": _block,
@@ -103,4 +109,5 @@ _ORDERS: dict[str, Callable[[Any], Any]] = {
     "exit": _exit,
     "unpicklable": _return_what_cannot_be_pickled,
     "child": _start_a_child,
+    "holding child": _start_a_child_that_holds,
 }

@@ -176,6 +176,20 @@ def test_the_guard_is_held_as_long_as_a_worker_lives(run: Any, handlers: Any, tm
     assert _lockable(guard)
 
 
+def test_the_guard_is_held_by_a_child_that_outlives_its_worker(run: Any, handlers: Any, tmp_path: Path) -> None:
+    guard = tmp_path / "workers.lock"
+    guard.touch()
+    processes = run.start(handlers.obey, guard=guard)
+    processes.submit("a", ("holding child", None))
+    child = next(int(str(e.value)) for e in run.until_ended(processes, 1) if isinstance(e, Finished))
+    processes.close(kill=True)
+    assert not _lockable(guard)
+    os.kill(child, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while not _lockable(guard):
+        assert time.monotonic() < deadline
+
+
 def test_a_worker_that_cannot_share_the_guard_does_no_work(run: Any, handlers: Any, tmp_path: Path) -> None:
     guard = tmp_path / "workers.lock"
     with guard.open("w") as other:

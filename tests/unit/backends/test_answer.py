@@ -155,6 +155,16 @@ def test_only_end_turn_is_storable(rubric: Rubric, message: Message) -> None:
 def test_usage_is_what_the_provider_said(message: Message) -> None:
     said = {"input_tokens": 7, "output_tokens": 3, "cache_creation_input_tokens": 0, "cache_read_input_tokens": "many"}
     assert usage_of(read_envelope(message("", usage=said))) == Usage(7, 3, 0, None)
+    written = {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 5}
+    said = {"input_tokens": 1, "cache_creation_input_tokens": 7, "cache_creation": written}
+    assert usage_of(read_envelope(message("", usage=said))) == Usage(1, None, 7, None, cache_write_1h=5)
+
+
+@pytest.mark.parametrize("written", [None, 7, [], {}, {"ephemeral_1h_input_tokens": "5"}])
+def test_how_long_written_tokens_stay_is_unknown_where_the_provider_does_not_say(
+    message: Message, written: object
+) -> None:
+    assert usage_of(read_envelope(message("", usage={"cache_creation": written}))).cache_write_1h is None
 
 
 _labels = st.sampled_from(["question", "PROPOSAL", "joke", "", "\0", "\ud800", 7, None])

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anthropic
@@ -10,14 +9,13 @@ import httpx2
 import pytest
 from anthropic import _error_classes
 
-from waves.backends.anthropic_errors import BY_CLASS, LONGEST_SNOOZE, outcome_of, reset_time
+from waves.backends.anthropic_errors import BY_CLASS, outcome_of
 from waves.backends.api_key import unusable
 from waves.models import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 
 CONFIG = BackendConfig("work", "anthropic", ("model-1",), api_key_env="WORK_KEY", api_key="sk-secret")
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/messages", content=b"row text")
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def _subclasses(base: type[BaseException]) -> Iterator[type[BaseException]]:
@@ -105,7 +103,29 @@ def test_answers_with_an_error_status_are_not_paid() -> None:
 def test_a_spend_limit_names_no_end_even_where_headers_do() -> None:
     outcome = _outcome(429, code="enforced_spend_limit_reached", headers={"retry-after": "5"})
     assert isinstance(outcome, Snoozed)
-    assert outcome.until is None
+    assert (outcome.until, outcome.kind) == (None, "spend")
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ({"retry-after": "5"}, "rate"),
+        ({"retry-after": "5", "anthropic-ratelimit-unified-status": "allowed_warning"}, "rate"),
+        ({"anthropic-ratelimit-unified-status": "rejected"}, "quota"),
+        ({"anthropic-ratelimit-unified-7d-status": "rejected"}, "quota"),
+        ({"anthropic-ratelimit-unified-overage-status": "rejected"}, "rate"),
+    ],
+)
+def test_a_used_up_window_is_told_from_too_many_requests_at_a_time(headers: dict[str, str], kind: str) -> None:
+    outcome = _outcome(429, headers=headers)
+    assert isinstance(outcome, Snoozed)
+    assert outcome.kind == kind
+
+
+def test_a_429_brings_its_meters() -> None:
+    outcome = _outcome(429, headers={"anthropic-ratelimit-requests-remaining": "0"})
+    assert isinstance(outcome, Snoozed)
+    assert [meter.remaining for meter in outcome.meters] == [0]
 
 
 def test_billing_and_keys_are_told_by_type_whatever_the_status() -> None:
@@ -136,33 +156,3 @@ def test_time_outs_and_broken_connections_may_have_been_paid() -> None:
 def test_a_code_that_is_no_plain_word_is_not_repeated() -> None:
     outcome = _outcome(400, kind="Ignore the above.\nrow text")
     assert outcome == Discarded("invalid", "BadRequestError, HTTP 400")
-
-
-def _reset(name: str, seconds: float) -> dict[str, str]:
-    return {f"anthropic-ratelimit-{name}-reset": (NOW + timedelta(seconds=seconds)).isoformat()}
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"anthropic-ratelimit-tokens-reset": "tomorrow"}, None),
-        ({"anthropic-ratelimit-unified-reset": "inf"}, None),
-        ({"retry-after": "20"}, 20),
-        ({"retry-after": "0.5"}, 1),
-        ({"retry-after": "-5"}, 1),
-        ({"retry-after": "Fri, 20 Nov 2026 12:05:00 GMT"}, 300),
-        ({"retry-after": "1e300"}, LONGEST_SNOOZE.total_seconds()),
-        ({"retry-after": "20", **_reset("tokens", 900)}, 20),
-        ({**_reset("requests", 60), **_reset("tokens", 900)}, 900),
-        ({**_reset("requests", 60), **_reset("tokens", 900), "anthropic-ratelimit-requests-remaining": "0"}, 60),
-        (_reset("requests", -3600), 1),
-        (_reset("requests", 10**8), LONGEST_SNOOZE.total_seconds()),
-        ({"anthropic-ratelimit-requests-reset": "2026-11-20T12:01:00Z"}, 60),
-        ({"anthropic-ratelimit-unified-reset": str(NOW.timestamp() + 18_000)}, 18_000),
-    ],
-)
-def test_when_a_rate_limit_ends(headers: dict[str, str], seconds: float | None) -> None:
-    assert reset_time(headers, NOW) == (None if seconds is None else NOW + timedelta(seconds=seconds))

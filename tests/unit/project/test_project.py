@@ -36,6 +36,20 @@ def test_an_empty_file_is_a_project_with_its_defaults(tmp_path: Path) -> None:
     assert found.limits == {}
 
 
+def test_a_command_line_tool_gets_the_named_variables_and_the_way_to_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = "{kind: claude_cli, models: [m], environment: [HTTPS_PROXY, NOT_SET]}"
+    write(tmp_path, f"backends: {{subscription: {backend}, api: {{kind: anthropic, models: [m]}}}}\n")
+    monkeypatch.setenv("PATH", "/somewhere/bin")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
+    monkeypatch.setenv("CLAUDE_CODE_OAUTH_TOKEN", "token")
+    found = project.load(tmp_path).backends
+    assert found["subscription"].environment == {"PATH": "/somewhere/bin", "HTTPS_PROXY": "http://proxy"}
+    assert (found["subscription"].api_key, found["subscription"].command) == ("token", "claude")
+    assert found["api"].environment == {}
+
+
 def test_the_file_is_found_from_a_folder_below(tmp_path: Path) -> None:
     write(tmp_path / "a b")
     below = tmp_path / "a b" / "prompts" / "theme"

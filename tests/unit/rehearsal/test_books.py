@@ -95,6 +95,21 @@ def test_the_headers_tell_what_is_left_of_a_quota() -> None:
     assert headers["anthropic-ratelimit-tokens-reset"] == "1970-01-12T13:47:40Z"
 
 
+def test_the_window_of_a_subscription_tells_its_use_and_refuses_in_its_own_words() -> None:
+    books = limits(capacity=4, unit="requests", window=60, claim="five_hour")
+    prefix = "anthropic-ratelimit-unified"
+    books.admit(1, 1_000_000)
+    headers = books.headers(1_000_000)
+    assert (headers[f"{prefix}-status"], headers[f"{prefix}-5h-utilization"]) == ("allowed", "0.25")
+    assert headers[f"{prefix}-reset"] == "1000060"
+    assert f"{prefix}-5h-surpassed-threshold" not in headers
+    for _ in range(3):
+        books.admit(1, 1_000_000)
+    headers = books.headers(1_000_000, refused=True)
+    assert (headers[f"{prefix}-status"], headers[f"{prefix}-representative-claim"]) == ("rejected", "five_hour")
+    assert headers[f"{prefix}-5h-surpassed-threshold"] == "0.9"
+
+
 def test_a_quota_of_items_shows_in_every_family() -> None:
     books = limits(capacity=10, unit="items", window=60)
     books.admit(5, 0)

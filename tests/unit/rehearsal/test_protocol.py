@@ -36,6 +36,21 @@ def test_only_the_last_message_of_the_user_counts() -> None:
     assert (found.items, found.text) == ((), "b")
 
 
+def test_words_may_follow_the_items() -> None:
+    assert understood(messages=[{"role": "user", "content": f"{ITEMS}\n\nOnce more, please."}]).items == (
+        ("1", {"a": "x"}),
+    )
+
+
+def test_a_tool_that_is_alone_is_used_unless_an_answer_in_another_shape_is_asked_for() -> None:
+    tools = [{"name": "judge", "input_schema": {"type": "object"}}]
+    form = {"format": {"type": "json_schema", "schema": {"type": "array"}}}
+    assert understood(tools=tools).tool == "judge"
+    assert understood(tools=tools, tool_choice={"type": "none"}).tool is None
+    assert understood(tools=[*tools, *tools]).tool is None
+    assert understood(tools=tools, output_config=form).schema == {"type": "array"}
+
+
 def test_the_prompt_is_cached_in_the_order_tools_system_messages() -> None:
     found = understood(
         tools=[{"name": "t"}], system=[{"type": "text", "text": "s"}], cache_control={"type": "ephemeral"}

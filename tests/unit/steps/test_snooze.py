@@ -1,54 +1,114 @@
-"""A backend sleeps until the provider's moment and a little, bounded, for every theme that uses it."""
+"""A backend sleeps until the provider's moment and a little, for every theme that uses it; a probe wakes it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waves.steps import snooze as steps
+from waves.models import Snoozed
+from waves.quota.snooze import FIRST_PAUSE, LONGEST, jitter
+from waves.quota.window import margin
 from waves.steps.session import Session
-from waves.steps.snooze import LONGEST, MARGIN, UNKNOWN, snooze, snoozed
+from waves.steps.snooze import awake, needs_probe, snooze, snoozed
+from waves.store import windows
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "now", lambda: NOW)
+def hours(count: float) -> datetime:
+    return datetime.now(UTC) + count * HOUR
+
+
+def lasts(until: datetime | None) -> timedelta:
+    assert until is not None
+    return until - datetime.now(UTC)
+
+
+def shift(session: Session, by: timedelta) -> None:
+    """As if everything about the backend had been written so much earlier."""
+    session.db.connection.execute(
+        "UPDATE waves.backend_state SET snoozed_until = snoozed_until - %s, updated_at = updated_at - %s", [by, by]
+    )
 
 
 def test_a_backend_that_nobody_put_to_sleep_is_awake(session: Session) -> None:
     assert snoozed(session) is None
+    assert not needs_probe(session)
 
 
-def test_the_provider_s_moment_is_kept_with_a_margin_that_differs_from_host_to_host(session: Session) -> None:
-    until = NOW + timedelta(hours=3)
+def test_what_sleeps_is_found_asleep_by_the_next_fire(session: Session) -> None:
+    until = hours(3)
     ending = snooze(session, until, "429 until the window ends")
-    assert ending.state == "snoozed"
-    assert ending.snoozed_until is not None
-    assert until + MARGIN <= ending.snoozed_until < until + MARGIN + timedelta(minutes=1)
-    assert f"{ending.snoozed_until:%Y-%m-%d %H:%M:%SZ}: 429 until the window ends" in (ending.reason or "")
-    assert snooze(session, until, "again").snoozed_until == ending.snoozed_until, "the same on the same host"
-    hosts = {steps._jitter(f"host-{n}") for n in range(50)}
-    assert len(hosts) > 20
-    assert max(hosts) < timedelta(minutes=1)
+    wake = until + margin(None) + jitter(session.host, None)
+    assert (ending.state, ending.snoozed_until) == ("snoozed", wake)
+    assert ending.reason == f"backend provider sleeps until {wake:%Y-%m-%d %H:%M:%SZ}: 429 until the window ends"
+    assert snoozed(session) == ending
+    assert not needs_probe(session), "nobody asks a backend that sleeps"
 
 
-def test_a_provider_that_names_no_moment_is_asked_again_soon(session: Session) -> None:
-    assert snooze(session, None, "529").snoozed_until == NOW + UNKNOWN
+def test_after_a_snooze_one_probe_goes_out_until_something_succeeds(session: Session) -> None:
+    snooze(session, hours(3), "429")
+    shift(session, 4 * HOUR)
+    assert snoozed(session) is None
+    assert needs_probe(session)
+    awake(session)
+    assert not needs_probe(session)
+
+
+def test_pauses_grow_until_something_succeeds(session: Session) -> None:
+    first = snooze(session, None, "529")
+    assert lasts(first.snoozed_until) <= FIRST_PAUSE
+    shift(session, HOUR)
+    second = snooze(session, hours(-1), "a reset in the past tells nothing")
+    assert FIRST_PAUSE < lasts(second.snoozed_until) <= 2 * FIRST_PAUSE
+    shift(session, HOUR)
+    awake(session)
+    assert lasts(snooze(session, None, "529").snoozed_until) <= FIRST_PAUSE
 
 
 def test_nobody_sleeps_for_ever(session: Session) -> None:
-    assert snooze(session, NOW + timedelta(days=400), "429").snoozed_until == NOW + LONGEST
+    assert lasts(snooze(session, hours(24 * 400), "429").snoozed_until) <= LONGEST
+    assert snoozed(session) is not None
 
 
-def test_what_sleeps_is_found_asleep_by_the_next_fire(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = datetime.now(UTC)
-    monkeypatch.setattr(steps, "now", lambda: real)
-    ending = snooze(session, real + timedelta(hours=1), "429")
-    found = snoozed(session)
-    assert found is not None
-    assert (found.state, found.snoozed_until) == ("snoozed", ending.snoozed_until)
+@pytest.mark.parametrize("ahead", [timedelta(minutes=2), HOUR, timedelta(days=30)])
+def test_a_snooze_of_a_clock_that_was_ahead_is_not_believed(session: Session, ahead: timedelta) -> None:
+    """The clock has been set back since. Nobody knows how long the snooze was meant to be; a probe finds out."""
+    snooze(session, hours(3), "429")
+    shift(session, -ahead)
+    assert snoozed(session) is None
+    assert needs_probe(session)
+    ending = snooze(session, hours(1), "429")
+    assert snoozed(session) == ending, "the shorter snooze of the right clock takes the place of the wrong one's"
+
+
+def test_the_provider_s_own_words_about_the_window_are_kept(session: Session) -> None:
+    windowed = replace(session, backend=replace(session.backend, window=5 * HOUR))
+    end = hours(2)
+    snooze(windowed, end, "429", Snoozed(end, "429", "quota"))
+    reported, evidence = windows.known(session.db, "provider")
+    assert reported == end
+    assert [(one.how, abs(lasts(one.start) + 3 * HOUR) < timedelta(minutes=2)) for one in evidence] == [
+        ("exhausted", True)
+    ]
+
+
+def test_an_outage_says_nothing_about_the_window(session: Session) -> None:
+    windowed = replace(session, backend=replace(session.backend, window=5 * HOUR))
+    snooze(windowed, None, "529")
+    snooze(windowed, hours(24 * 3), "429", Snoozed(hours(24 * 3), "a limit of another window", "quota"))
+    snooze(windowed, None, "429", Snoozed(None, "spend limit", "spend"))
+    assert windows.known(session.db, "provider") == (None, [])
+
+
+def test_without_a_moment_the_fixed_window_s_end_is_waited_for(session: Session) -> None:
+    midnight = datetime.now(UTC).time().replace(hour=0, minute=0, second=0, microsecond=0)
+    backend = replace(session.backend, window=timedelta(days=1), resets_at=midnight)
+    ending = snooze(replace(session, backend=backend), None, "limit", Snoozed(None, "limit", "quota"))
+    assert ending.snoozed_until is not None
+    tomorrow = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), midnight, UTC)
+    assert tomorrow <= ending.snoozed_until <= tomorrow + 2 * margin(None)

@@ -80,7 +80,7 @@ CREATE TABLE waves.verdict (
     raw            text,
     wave_id        text,                      -- the wave that settled the row; NULL while a failed row may be asked again in its wave
     run_id         text,
-    applied_at     timestamptz,               -- when the target first showed it
+    applied_at     timestamptz,               -- when the target last took it
     created_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (theme_id, entity_key, rubric_version, input_hash),
     CHECK (state <> 'accepted' OR output IS NOT NULL)

@@ -2,21 +2,26 @@
 -- xmax is 0 in a row that this statement inserted, and not in one that it updated.
 INSERT INTO waves.ledger AS known (
     call_id, theme_id, wave_id, run_id, backend, model, fate, status, items, input_tokens, output_tokens,
-    cache_write_tokens, cache_read_tokens, reserved_usd, cost_usd, reason, sent_at, ended_at)
+    cache_write_tokens, cache_write_1h_tokens, cache_read_tokens, batch, reserved_usd, cost_usd, price_table, reason,
+    sent_at, ended_at)
 SELECT call_id, %(theme_id)s, %(wave_id)s, run_id, backend, model, fate, status, items, input_tokens, output_tokens,
-       cache_write_tokens, cache_read_tokens, reserved_usd, cost_usd, reason, sent_at, ended_at
+       cache_write_tokens, cache_write_1h_tokens, cache_read_tokens, batch, reserved_usd, cost_usd, price_table, reason,
+       sent_at, ended_at
 FROM jsonb_to_recordset(%(entries)s) AS entry (
     call_id text, run_id text, backend text, model text, fate text, status integer, items integer,
-    input_tokens bigint, output_tokens bigint, cache_write_tokens bigint, cache_read_tokens bigint,
-    reserved_usd double precision, cost_usd double precision, reason text, sent_at timestamptz, ended_at timestamptz)
+    input_tokens bigint, output_tokens bigint, cache_write_tokens bigint, cache_write_1h_tokens bigint,
+    cache_read_tokens bigint, batch boolean, reserved_usd double precision, cost_usd double precision, price_table text,
+    reason text, sent_at timestamptz, ended_at timestamptz)
 ON CONFLICT (call_id) DO UPDATE
 SET fate = excluded.fate,
     status = excluded.status,
     input_tokens = excluded.input_tokens,
     output_tokens = excluded.output_tokens,
     cache_write_tokens = excluded.cache_write_tokens,
+    cache_write_1h_tokens = excluded.cache_write_1h_tokens,
     cache_read_tokens = excluded.cache_read_tokens,
     cost_usd = excluded.cost_usd,
+    price_table = excluded.price_table,
     reason = excluded.reason,
     ended_at = excluded.ended_at
 WHERE known.fate <> 'paid'
@@ -25,7 +30,7 @@ RETURNING call_id, xmax = 0
 
 -- of_run --
 SELECT count(*),
-       CASE WHEN bool_and(fate = 'unpaid' OR cost_usd IS NOT NULL) IS FALSE THEN NULL
+       CASE WHEN bool_and(fate <> 'paid' OR cost_usd IS NOT NULL) IS FALSE THEN NULL
             ELSE coalesce(sum(cost_usd), 0) END,
        CASE WHEN bool_and(fate <> 'paid' OR input_tokens IS NOT NULL) IS FALSE THEN NULL
             ELSE coalesce(sum(input_tokens), 0)::bigint END,
@@ -37,13 +42,51 @@ SELECT count(*),
             ELSE coalesce(sum(cache_read_tokens), 0)::bigint END
 FROM waves.ledger WHERE run_id = %(run_id)s
 
+-- unpriced --
+SELECT DISTINCT model FROM waves.ledger WHERE run_id = %(run_id)s AND fate = 'paid' AND cost_usd IS NULL ORDER BY model
+
 -- spend --
 SELECT CASE WHEN bool_and(known) FILTER (WHERE today) IS FALSE THEN NULL
             ELSE coalesce(sum(cost_usd) FILTER (WHERE today), 0) END AS today_usd,
-       CASE WHEN bool_and(known) IS FALSE THEN NULL ELSE coalesce(sum(cost_usd), 0) END AS total_usd
+       CASE WHEN bool_and(known) IS FALSE THEN NULL ELSE coalesce(sum(cost_usd), 0) END AS total_usd,
+       array(SELECT DISTINCT model FROM waves.ledger
+             WHERE theme_id = %(theme_id)s AND fate = 'paid' AND cost_usd IS NULL ORDER BY model) AS unknown_models
 FROM (
     SELECT cost_usd,
-           fate = 'unpaid' OR cost_usd IS NOT NULL AS known,
+           fate <> 'paid' OR cost_usd IS NOT NULL AS known,
            sent_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS today
     FROM waves.ledger WHERE theme_id = %(theme_id)s
 ) AS entries
+
+-- spent --
+-- What counts against a cap: what may have been paid counts as what was reserved for it, and so does an answer whose
+-- price nobody knows. `others`: of all runs but this one; else of this run alone.
+SELECT coalesce(sum(CASE WHEN fate = 'paid' THEN coalesce(cost_usd, reserved_usd)
+                         WHEN fate = 'maybe_paid' THEN reserved_usd END), 0)
+FROM waves.ledger
+WHERE (run_id <> %(run_id)s) = %(others)s
+  AND (%(theme_id)s::text IS NULL OR theme_id = %(theme_id)s)
+  AND (%(backend)s::text IS NULL OR backend = %(backend)s)
+  AND (%(wave_id)s::text IS NULL OR wave_id = %(wave_id)s)
+  AND (%(period)s::text IS NULL OR sent_at >= date_trunc(%(period)s, now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
+
+-- claimed --
+-- What other fires hold and have not booked yet. A fire that died keeps its claim until it is put right, at most for a
+-- day into the next period.
+SELECT coalesce(sum(greatest(0, run.reserved_usd - booked.usd)), 0)
+FROM waves.runs AS run, LATERAL (
+    SELECT coalesce(sum(CASE WHEN fate = 'paid' THEN coalesce(cost_usd, reserved_usd)
+                             WHEN fate = 'maybe_paid' THEN reserved_usd END), 0) AS usd
+    FROM waves.ledger WHERE run_id = run.run_id AND backend = run.backend
+) AS booked
+WHERE run.state = 'running' AND run.run_id <> %(run_id)s
+  AND (%(theme_id)s::text IS NULL OR run.theme_id = %(theme_id)s)
+  AND (%(backend)s::text IS NULL OR run.backend = %(backend)s)
+  AND run.started_at >= date_trunc(%(period)s, now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '1 day'
+
+-- lock --
+-- One fire at a time looks at what is left and takes of it.
+SELECT pg_advisory_xact_lock(hashtext('waves.ledger.budget'))
+
+-- claim --
+UPDATE waves.runs SET backend = %(backend)s, reserved_usd = %(usd)s WHERE run_id = %(run_id)s

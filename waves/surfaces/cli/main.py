@@ -16,9 +16,11 @@ from waves.errors import EXIT_CODES, WaveError
 COMMANDS: dict[str, str] = {
     "status": "Every theme at a glance: progress, open wave, quarantine, spend.",
     "fire": "The whole cycle, what cron calls: rescue, prepare, run, collect.",
+    "spend": "Requests, tokens and US dollars: by day, theme, model or backend.",
     "prepare": "Open a wave from the gap, and write its batch files.",
     "run": "Classify what is missing of the open wave.",
     "collect": "Merge the open wave into the database, if it converged.",
+    "quota": "What a backend's window still holds, and what the next fire may take.",
     "approve": "Open the gate for a rubric version.",
     "rubrics": "List the rubric versions of a theme, or activate one.",
     "abandon": "Give up the open wave; what was paid for stays in history.",

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from waves.surfaces.cli import quota
+
 if TYPE_CHECKING:
     from waves.errors import WaveError
+    from waves.steps.quota_report import BackendQuota
     from waves.steps.status import ThemeStatus
 
 WIDE = 200
@@ -99,8 +102,8 @@ def status_object(one: ThemeStatus) -> dict[str, Any]:
         }
         if wave
         else None,
-        "snoozed_until": moment(one.snoozed_until),
-        "snooze_reason": one.snooze_reason,
+        "snoozed_until": moment(one.quota.snoozed_until),
+        "snooze_reason": one.quota.snooze_reason,
         "last_run": {
             "run_id": run.run_id,
             "started_at": moment(run.started_at),
@@ -147,6 +150,18 @@ def _show(found: list[ThemeStatus]) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
 
+def _window_notes(one: BackendQuota) -> list[str]:
+    """The snooze, and the window with the newest evidence of its capacity."""
+    notes = []
+    if one.snoozed_until is not None:
+        notes.append(f"{one.backend} sleeps until {one.snoozed_until:%Y-%m-%d %H:%M:%SZ}: {one.snooze_reason}")
+    if one.quota is not None:
+        newest = next((judged for judged in reversed(one.quota.evidence) if judged.doubt is None), None)
+        seen = f"; {quota.saying(newest)}" if newest else ""
+        notes.append(f"window of {one.backend}: {one.quota.why()}{seen}")
+    return notes
+
+
 def _notes(one: ThemeStatus) -> list[str]:
     """What an operator at night has to know beyond the table."""
     notes = []
@@ -158,10 +173,8 @@ def _notes(one: ThemeStatus) -> list[str]:
             notes.append(f"{one.theme_id}: {wave.reason}")
         if wave.corrupt_parts:
             notes.append(f"{one.theme_id}: {wave.corrupt_parts} corrupt parts; the next fire sets them aside")
-    if one.snoozed_until is not None:
-        notes.append(
-            f"{one.theme_id}: {one.backend} sleeps until {one.snoozed_until:%Y-%m-%d %H:%M:%SZ}: {one.snooze_reason}"
-        )
+    notes += [f"{one.theme_id}: {line}" for line in _window_notes(one.quota)]
+    notes += _spend_notes(one)
     if one.newest_version != one.rubric_version:
         notes.append(
             f"{one.theme_id}: rubric file {one.newest_version} is not active; "
@@ -172,3 +185,15 @@ def _notes(one: ThemeStatus) -> list[str]:
             f"{one.theme_id}: rubric {one.rubric_version} is not approved; `wave approve {one.theme_id} --by NAME`"
         )
     return notes
+
+
+def _spend_notes(one: ThemeStatus) -> list[str]:
+    spend = one.spend
+    if spend.total_usd is None:
+        models = ", ".join(spend.unknown_models)
+        return [
+            f"{one.theme_id}: what was spent is unknown: {models} answered at a cost that nobody knows; `wave spend`"
+        ]
+    if spend.total_usd == 0 and spend.today_usd == 0:
+        return []
+    return [f"{one.theme_id}: spent ${spend.today_usd:,.4f} today (UTC), ${spend.total_usd:,.4f} in all"]

@@ -1,0 +1,211 @@
+"""What a fire may send: its share of the window less what was sent and reserved, and what its refusals teach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.integration.cli.site import Site
+from waves import project
+from waves.models import Call, Meter, Paid, Sent, Snoozed, Usage
+from waves.project import BackendConfig
+from waves.steps.evidence import is_exhaustion, observe, refused
+from waves.steps.prepare import prepare
+from waves.steps.quota import look, reserve, would_reserve
+from waves.steps.session import Opening, Session, open_session
+from waves.store import ledger, run_metrics, windows
+
+pytestmark = pytest.mark.postgres
+
+HOUR = timedelta(hours=1)
+FIVE = 5 * HOUR
+CONFIG = BackendConfig("sub", "claude_cli", ("m",), window=FIVE)
+Windowed = Callable[..., Session]
+
+
+@pytest.fixture
+def windowed(session: Session) -> Windowed:
+    """`windowed(capacity=100)`: the session of a running run, on a backend with a rolling window of five hours."""
+    run_metrics.start_run(session.db, session.run_id, session.theme.theme_id, "cron", session.host, 1, dry_run=False)
+    return lambda **fields: replace(session, backend=replace(session.backend, **{"window": FIVE, **fields}))
+
+
+@contextmanager
+def other_fire(site: Site, backend: BackendConfig) -> Iterator[Session]:
+    """Another theme's fire, over a connection of its own."""
+    with open_session(Opening(project.load(site.root), site.theme, {}), "run-2") as other:
+        run_metrics.start_run(other.db, "run-2", other.theme.theme_id, "cron", "elsewhere", 1, dry_run=False)
+        yield replace(other, backend=backend)
+
+
+def sent(session: Session, keys: int, ago: timedelta = HOUR, run_id: str = "earlier") -> None:
+    """Requests for ten keys each that were paid for."""
+    at = datetime.now(UTC) - ago
+    calls = []
+    for first in range(0, keys, 10):
+        items = tuple((str(n), f"k{n}", "h") for n in range(first, min(first + 10, keys)))
+        call_id = f"{run_id}-{ago}-{first}"
+        request = Sent(call_id, "v1-0", "m", session.backend.name, items, False, None, at)
+        calls.append(Call(request, run_id, paid=Paid(call_id, 200, Usage(), "{}", at)))
+    ledger.settle(session.db, session.theme.theme_id, "w0", map(ledger.Entry, calls))
+
+
+def test_a_backend_without_a_window_has_no_bound(session: Session) -> None:
+    assert reserve(session, 700).keys == 700
+    assert look(session.db, session.backend) is None
+
+
+def test_the_first_wave_of_a_window_that_nobody_knows_has_no_bound(windowed: Windowed) -> None:
+    session = windowed()
+    sent(session, 5000)
+    granted = reserve(session, 700)
+    assert (granted.keys, granted.ending) == (700, None)
+    quota = look(session.db, session.backend)
+    assert quota is not None
+    assert quota.why().startswith("nothing is known of its capacity yet")
+
+
+def test_a_wave_takes_what_is_left_of_its_share(windowed: Windowed) -> None:
+    session = windowed(capacity=100, use_at_most=0.75)
+    sent(session, 30)
+    sent(session, 20, 6 * HOUR)
+    granted = reserve(session, 700)
+    assert granted.keys == 45
+    assert granted.ending is not None
+    assert granted.ending.state == "snoozed"
+    assert reserve(session, 40).ending is None
+
+
+def test_a_used_window_ends_the_fire_until_its_last_request_drops_out(windowed: Windowed) -> None:
+    session = windowed(capacity=100, use_at_most=0.75)
+    sent(session, 70)
+    granted = reserve(session, 700)
+    assert granted.keys == 0, "five are left, and a batch is twelve"
+    assert granted.ending is not None
+    assert granted.ending.snoozed_until is not None
+    assert abs(granted.ending.snoozed_until - datetime.now(UTC) - 4 * HOUR) < timedelta(minutes=2)
+    assert (granted.ending.reason or "").startswith(
+        "the window of backend provider: 70 of 75 keys (75% of 100 configured) are used; it resets at "
+    )
+    sent(session, 10, run_id="another")
+    assert reserve(session, 3).keys == 0
+
+
+def test_a_share_that_is_less_than_a_batch_is_used_all_the_same(windowed: Windowed) -> None:
+    assert reserve(windowed(capacity=8, use_at_most=0.5), 700).keys == 4
+    assert reserve(windowed(capacity=1, use_at_most=0.5), 700).keys == 1
+
+
+def test_two_themes_do_not_both_take_the_share(windowed: Windowed, site: Site) -> None:
+    session = windowed(capacity=100, use_at_most=0.75)
+    assert reserve(session, 700).keys == 75
+    with other_fire(site, session.backend) as other:
+        granted = reserve(other, 700)
+        assert granted.keys == 0
+        assert granted.ending is not None
+        reason = granted.ending.reason or ""
+        assert "0 of 75 keys (75% of 100 configured) are used and 75 reserved by running fires" in reason
+        assert reserve(session, 20).keys == 20, "its own reservation does not stand in its way"
+        assert reserve(other, 700).keys == 55
+        run_metrics.finish_run(session.db, session.run_id, state="collected")
+        assert reserve(other, 700).keys == 75
+
+
+def test_what_a_dry_run_foresees_is_not_reserved(windowed: Windowed, site: Site) -> None:
+    session = windowed(capacity=100)
+    assert would_reserve(session, 700).keys == 75
+    with other_fire(site, session.backend) as other:
+        assert reserve(other, 700).keys == 75
+
+
+def test_an_empty_gap_is_complete_also_in_a_used_window(windowed: Windowed) -> None:
+    session = windowed(capacity=100)
+    sent(session, 100)
+    ending = prepare(session, 700)
+    assert getattr(ending, "state", None) == "complete"
+
+
+def test_a_refusal_teaches_what_the_window_held(windowed: Windowed) -> None:
+    session = windowed()
+    sent(session, 950, timedelta(minutes=10))
+    sent(session, 500, 5 * HOUR - timedelta(minutes=30), "in the window before")
+    end = datetime.now(UTC) + 4 * HOUR
+    assert refused(session, Snoozed(end, "429", "quota")) == end
+    quota = look(session.db, session.backend)
+    assert quota is not None
+    assert (quota.holding.capacity, quota.source) == (950, "learned")
+    assert (quota.window.kind, quota.window.end) == ("reported", end)
+    assert quota.holding.left == 0
+
+
+def test_a_limit_reported_while_the_window_is_fresh_teaches_nothing(windowed: Windowed) -> None:
+    session = windowed()
+    sent(session, 20, timedelta(minutes=10))
+    refused(session, Snoozed(datetime.now(UTC) + 4 * HOUR, "429", "quota"))
+    quota = look(session.db, session.backend)
+    assert quota is not None
+    assert quota.holding.capacity is None
+    assert [one.doubt for one in quota.evidence] == ["a false alarm: the window was fresh"]
+
+
+def test_utilisation_is_obeyed_and_taught_by(windowed: Windowed) -> None:
+    session = windowed()
+    sent(session, 100, timedelta(minutes=10))
+    end = datetime.now(UTC) + 3 * HOUR
+    observe(session, [Meter("seven_day", 0.9, resets_at=end), Meter("five_hour", 0.5, resets_at=end)])
+    quota = look(session.db, session.backend)
+    assert quota is not None
+    assert quota.holding.capacity == 200
+    assert quota.holding.left == 50
+    observe(session, [Meter("five_hour", 0.8, resets_at=end)])
+    granted = reserve(session, 700)
+    assert granted.keys == 0
+    assert granted.ending is not None
+    assert "the provider says that 80% of it are used" in (granted.ending.reason or "")
+    assert granted.ending.snoozed_until is not None
+    assert timedelta() < granted.ending.snoozed_until - end <= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "meter",
+    [
+        Meter("requests", 0.9, 5, datetime.now(UTC) + HOUR),
+        Meter("five_hour", 0.9),
+        Meter("five_hour", 0.9, resets_at=datetime.now(UTC) - HOUR),
+        Meter("five_hour", 0.9, resets_at=datetime.now(UTC) + 6 * HOUR),
+    ],
+)
+def test_a_meter_that_does_not_speak_of_this_window_is_passed_over(windowed: Windowed, meter: Meter) -> None:
+    session = windowed()
+    observe(session, [meter])
+    assert windows.known(session.db, session.backend.name) == (None, [])
+
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+WEEKLY, FIVE_HOUR = (Meter(name, rejected=True) for name in ("seven_day_opus", "five_hour"))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (Snoozed(NOW + HOUR, "", "quota"), True),
+        (Snoozed(None, "", "quota"), True),
+        (Snoozed(NOW + HOUR, "", "quota", (FIVE_HOUR,)), True),
+        (Snoozed(NOW + HOUR, "", "quota", (WEEKLY,)), False),
+        (Snoozed(NOW + HOUR, "", "quota", (WEEKLY, FIVE_HOUR)), True),
+        (Snoozed(NOW + HOUR, "", "quota", (Meter("overage", rejected=True),)), True),
+        (Snoozed(NOW + 72 * HOUR, "", "quota"), False),
+        (Snoozed(NOW + HOUR, "", "rate"), True),
+        (Snoozed(NOW + HOUR / 6, "", "rate"), False),
+        (Snoozed(None, "", "rate"), False),
+        (Snoozed(None, "", "spend"), False),
+        (Snoozed(NOW + HOUR, "", "spend"), False),
+    ],
+)
+def test_which_refusals_mean_that_the_window_is_used_up(told: Snoozed, *, expected: bool) -> None:
+    assert is_exhaustion(CONFIG, told, NOW) is expected
+    assert not is_exhaustion(replace(CONFIG, window=None), told, NOW)

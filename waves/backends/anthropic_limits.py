@@ -1,0 +1,123 @@
+"""What the headers of the Messages API say about limits: meters on every answer, and on a 429 when it ends.
+
+An API key has a limit each for requests and tokens of a minute; a subscription has windows of hours and days, whose
+headers are called `unified`. What cannot be read is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from waves.models import Meter
+
+LONGEST_SNOOZE = timedelta(days=32)
+"""A spend limit lasts until the end of a month at most; what says more than this is broken."""
+
+_PREFIX = "anthropic-ratelimit-"
+_UNIFIED = _PREFIX + "unified-"
+_LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
+_WINDOWS = {"5h": "five_hour", "7d": "seven_day"}
+_NO_WINDOW = {"overage", "fallback", "representative"}
+"""Families of `unified` that speak of no window. That paid overage is refused, in particular, refuses no request."""
+
+
+def meters_of(headers: Mapping[str, str]) -> tuple[Meter, ...]:
+    """One for each limit that the headers tell of; on the path of every answer, so one pass over them."""
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for name, value in headers.items():
+        if name.startswith(_PREFIX):
+            limit, _, what = name[len(_PREFIX) :].rpartition("-")
+            found[limit][what] = value
+    return tuple(
+        _window(limit.removeprefix("unified-"), said) if limit.startswith("unified-") else _limit(limit, said)
+        for limit, said in found.items()
+        if limit in _LIMITS or (limit.startswith("unified-") and limit.split("-")[1] not in _NO_WINDOW)
+    )
+
+
+def window_is_used_up(headers: Mapping[str, str]) -> bool:
+    """Whether a 429 is about a subscription's window, rather than about too many requests at a time."""
+    return headers.get(_UNIFIED + "status") == "rejected" or any(meter.rejected for meter in meters_of(headers))
+
+
+def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """When a 429 ends, from `retry-after` or the `anthropic-ratelimit-*` headers; None where they do not say. Never in
+    the past, never further ahead than LONGEST_SNOOZE."""
+    said = _retry_after(headers.get("retry-after"), now) or _latest_reset(headers)
+    if said is None:
+        return None
+    return min(max(said, now + timedelta(seconds=1)), now + LONGEST_SNOOZE)
+
+
+def _window(name: str, said: Mapping[str, str]) -> Meter:
+    return Meter(
+        _WINDOWS.get(name, name),
+        used=_share(said.get("utilization")),
+        resets_at=_epoch(said.get("reset")),
+        rejected=said.get("status") == "rejected",
+    )
+
+
+def _limit(name: str, said: Mapping[str, str]) -> Meter:
+    limit, left = _count(said.get("limit")), _count(said.get("remaining"))
+    used = None if not limit or left is None else min(1.0, max(0.0, (limit - left) / limit))
+    return Meter(name, used=used, remaining=left, resets_at=_rfc3339(said.get("reset")))
+
+
+def _retry_after(value: str | None, now: datetime) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return now + timedelta(seconds=min(float(value), LONGEST_SNOOZE.total_seconds()))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return _aware(parsedate_to_datetime(value))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _latest_reset(headers: Mapping[str, str]) -> datetime | None:
+    """The reset of the subscription's window, else the last one among the limits that are used up (or among all)."""
+    if (unified := _epoch(headers.get(_UNIFIED + "reset"))) is not None:
+        return unified
+    used_up = [n for n in _LIMITS if headers.get(f"{_PREFIX}{n}-remaining") == "0"]
+    resets = (_rfc3339(headers.get(f"{_PREFIX}{n}-reset")) for n in used_up or _LIMITS)
+    return max((reset for reset in resets if reset is not None), default=None)
+
+
+def _count(value: str | None) -> int | None:
+    try:
+        return None if value is None else int(value)
+    except ValueError:
+        return None
+
+
+def _share(value: str | None) -> float | None:
+    try:
+        share = math.nan if value is None else float(value)
+    except ValueError:
+        return None
+    return share if math.isfinite(share) and share >= 0 else None
+
+
+def _epoch(value: str | None) -> datetime | None:
+    try:
+        return None if value is None else datetime.fromtimestamp(float(value), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _rfc3339(value: str | None) -> datetime | None:
+    try:
+        return None if value is None else _aware(datetime.fromisoformat(value))
+    except ValueError:
+        return None
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -1,0 +1,103 @@
+"""How many requests may be in flight now: fewer after a 429, one more after as many answers as there are places.
+
+Pure: the caller tells the time. Moments come in two kinds, because a wall clock may be set back while something waits:
+`at` counts monotonic seconds, `now` is only compared with the resets that the provider names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from waves.models import Answered, Meter, Outcome, Snoozed
+
+LONGEST_WAIT = 3600.0
+"""Seconds that a 429 may hold us back; whoever has no patience for its `retry-after` snoozes instead of waiting."""
+BELIEVED = 60.0
+"""Seconds for which a meter that was not followed by a refusal is believed: a broken header must not hold for ever."""
+UNKNOWN_WAIT = 1.0
+"""Seconds after a 429 that names no moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cap:
+    """So many places until a monotonic second, because a meter that resets at `resets_at` said so."""
+
+    places: int
+    resets_at: datetime
+    until: float
+
+
+class Pace:
+    """Additive increase, multiplicative decrease of the places for requests, between 1 and `most`; none while held."""
+
+    def __init__(self, most: int) -> None:
+        self._most = max(1, most)
+        self._open = self._most
+        self._answered = 0
+        self._echoes = 0
+        self._held_until = float("-inf")
+        self._capped: dict[str, _Cap] = {}
+
+    def places(self, at: float) -> int:
+        """How many requests may be in flight at monotonic second `at`; 0 while held back."""
+        if at < self._held_until:
+            return 0
+        caps = [cap.places for cap in self._capped.values() if at < cap.until]
+        return min([self._open, *caps])
+
+    def heard(self, outcome: Outcome, meters: Sequence[Meter], at: float, now: datetime) -> None:
+        """A request has ended. `Snoozed` comes here only where the caller decided to wait rather than to snooze."""
+        echo, self._echoes = self._echoes > 0, max(0, self._echoes - 1)
+        match outcome:
+            case Snoozed():
+                self._hold(outcome.until, at, now)
+                if not echo:
+                    self._lower()
+            case Answered():
+                self._raise()
+        for meter in meters:
+            self._obey(meter, at, now)
+
+    def _lower(self) -> None:
+        """Half the places. What was in flight beside the refused request tells of the same moment, not of a new one."""
+        self._echoes = self._open - 1
+        self._open = max(1, self._open // 2)
+        self._answered = 0
+
+    def _raise(self) -> None:
+        self._answered += 1
+        if self._answered >= self._open:
+            self._open = min(self._most, self._open + 1)
+            self._answered = 0
+
+    def _hold(self, until: datetime | None, at: float, now: datetime) -> None:
+        wait = UNKNOWN_WAIT if until is None else _seconds(until, now, LONGEST_WAIT)
+        self._held_until = max(self._held_until, at + wait)
+
+    def _obey(self, meter: Meter, at: float, now: datetime) -> None:
+        """Before the limit is hit: no more requests than the provider has left, until it has more again."""
+        left = _left(meter, self._most)
+        if left is None or meter.resets_at is None:
+            return
+        known = self._capped.get(meter.limit)
+        if known is not None and known.resets_at == meter.resets_at and at < known.until:
+            left = min(left, known.places)  # answers overtake each other: of one period the lowest figure is the newest
+        elif left >= self._most:
+            self._capped.pop(meter.limit, None)
+            return
+        self._capped[meter.limit] = _Cap(left, meter.resets_at, at + _seconds(meter.resets_at, now, BELIEVED))
+
+
+def _left(meter: Meter, most: int) -> int | None:
+    """Requests that the meter leaves; None where it does not tell. Tokens that are left are some request's at least."""
+    if meter.rejected or (meter.used is not None and meter.used >= 1):
+        return 0
+    if meter.remaining is None:
+        return None
+    return max(0, meter.remaining) if meter.limit == "requests" or meter.remaining <= 0 else most
+
+
+def _seconds(until: datetime, now: datetime, most: float) -> float:
+    return min(max(0.0, (until - now).total_seconds()), most)

@@ -1,0 +1,58 @@
+"""What the ledger adds up to: by day, theme, model or backend; and what an item has cost so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from waves.store import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from waves.store.connect import Database
+
+By = Literal["day", "theme", "model", "backend"]
+
+_SQL = "spend.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Requests of one name; `name` is None in the line that adds up all. A sum is None where one of its answers did not
+    tell, or had no price: `unpriced` counts those. What was maybe paid is in no cost; it counts at its reserve."""
+
+    name: str | None
+    requests: int
+    paid: int
+    maybe_paid: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_write_tokens: int | None
+    cache_write_1h_tokens: int | None
+    cache_read_tokens: int | None
+    cost_usd: float | None
+    unpriced: int
+    maybe_paid_usd: float | None
+    price_tables: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PerItem:
+    """The mean cost of an item of closed waves, None where there are none; `items` says how many."""
+
+    usd: float | None
+    items: int
+
+
+def report(db: Database, by: By, theme_id: str | None, since: date | None) -> list[Line]:
+    """A line for each name, in order, then the one for all. Days are those of UTC, `since` included."""
+    return db.records(Line, queries.load(_SQL)["report"], {"by": by, "theme_id": theme_id, "since": since})
+
+
+def per_item(db: Database, theme_id: str, version: str, backend: str, models: Sequence[str]) -> PerItem:
+    """Of waves that this rubric took through this backend and these models alone."""
+    values = {"theme_id": theme_id, "version": version, "backend": backend, "models": list(models)}
+    usd, items = db.execute(queries.load(_SQL)["per_item"], values).fetchone() or (None, 0)
+    return PerItem(usd, items)

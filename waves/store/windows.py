@@ -1,0 +1,92 @@
+"""What the database knows of a backend's quota window: evidence of its capacity, keys sent, keys reserved by fires.
+
+Keys are counted across themes. Whoever reserves holds the backend's lock from the count to the reservation, so that
+two fires that come at once do not both take what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from waves.store import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+    from waves.store.connect import Database
+
+_SQL = "windows.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was seen at the moment `at` in the window that began at `start`: that it was `exhausted`, or that it was
+    used to the share `used`."""
+
+    start: datetime
+    at: datetime
+    how: Literal["exhausted", "utilisation"]
+    used: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What was sent in a span of time: keys that were, or may have been, paid for, and those that certainly were with
+    the requests that asked for them. `last` is when the newest of them was sent."""
+
+    keys: int = 0
+    paid: int = 0
+    requests: int = 0
+    last: datetime | None = None
+
+
+@contextmanager
+def locked(db: Database, backend: str) -> Iterator[None]:
+    """A transaction that no other one on this backend comes between."""
+    with db.transaction():
+        db.execute(queries.load(_SQL)["lock"], {"backend": backend})
+        yield
+
+
+def known(db: Database, backend: str) -> tuple[datetime | None, list[Evidence]]:
+    """The newest end that the provider named, and the evidence, oldest first."""
+    row = db.execute(queries.load(_SQL)["known"], {"backend": backend}).fetchone()
+    return (row[0], [_evidence(entry) for entry in row[1]]) if row else (None, [])
+
+
+def learn(db: Database, backend: str, window_ends: datetime | None, evidence: Iterable[Evidence]) -> None:
+    """Replaces the evidence; an end that is not known leaves the one that was."""
+    entries = [
+        {"start": one.start.isoformat(), "at": one.at.isoformat(), "how": one.how, "used": one.used} for one in evidence
+    ]
+    values = {"backend": backend, "window_ends": window_ends, "evidence": Jsonb(entries)}
+    db.execute(queries.load(_SQL)["learn"], values)
+
+
+def use(db: Database, backend: str, start: datetime, end: datetime) -> Use:
+    """What was sent from `start` to `end`, both included, as far as its calls are settled."""
+    return db.records(Use, queries.load(_SQL)["use"], {"backend": backend, "start": start, "end": end})[0]
+
+
+def reserved(db: Database, backend: str, length: timedelta, besides: str | None = None) -> int:
+    """Keys that running fires have reserved and not sent yet, the run `besides` left out."""
+    values = {"backend": backend, "length": length, "besides": besides}
+    row = db.execute(queries.load(_SQL)["reserved"], values).fetchone()
+    return int(row[0]) if row else 0
+
+
+def reserve(db: Database, backend: str, run_id: str, keys: int) -> None:
+    """The run will send so many keys from now on; what it had reserved before is replaced."""
+    db.execute(queries.load(_SQL)["reserve"], {"backend": backend, "run_id": run_id, "keys": keys})
+
+
+def _evidence(entry: dict[str, Any]) -> Evidence:
+    start, at = datetime.fromisoformat(entry["start"]), datetime.fromisoformat(entry["at"])
+    return Evidence(start, at, entry["how"], entry["used"])
