@@ -83,8 +83,9 @@ def provider(tmp_path: Path) -> Iterator[Provider]:
 
 
 @pytest.fixture
-def fire_at(project: Project, provider: Provider) -> Callable[..., Fire]:
+def fire_at(project: Project, provider: Provider, db: Database) -> Callable[..., Fire]:
     """`fire_at(**scenario)` gives `fire(**changes of the backend)`, a fire through batches: 5 requests for 20 notes."""
+    db.execute("DELETE FROM notes WHERE id > 20")
 
     def served(**scenario: Any) -> Fire:
         url = provider.start(scenario)

@@ -12,7 +12,6 @@ import pytest
 from tests.faults.provider import Provider
 from tests.integration.steps.conftest import Fire
 from waves.models import FireReport
-from waves.project import Project
 from waves.store import backend_state
 from waves.store.connect import Database
 
@@ -21,11 +20,6 @@ N_REQUESTS = 5
 HALF_AN_HOUR = 1800
 
 FireAt = Callable[..., Fire]
-
-
-@pytest.fixture(autouse=True)
-def _one_wave(project: Project, db: Database) -> None:  # noqa: ARG001 - it makes the table
-    db.execute("DELETE FROM notes WHERE id > 20")
 
 
 def submitted(report: FireReport) -> str:
@@ -104,7 +98,7 @@ def test_a_submission_that_never_arrived_is_sent_again_after_half_an_hour_and_no
     call(provider, {"requests": somebody})
     assert "does not show it yet" in submitted(one_fire())
     submitted(one_fire())
-    assert fates(db) == {"unpaid": N_REQUESTS}
+    assert fates(db) == {"unpaid": N_REQUESTS, "maybe_paid": N_REQUESTS}
     complete(one_fire, db)
     assert fates(db) == {"unpaid": N_REQUESTS, "paid": N_REQUESTS}
     all_accepted(db)
@@ -137,7 +131,8 @@ def test_results_that_are_not_kept_any_more_may_have_been_paid(fire_at: FireAt, 
     one_fire = fire_at(batches={"results_kept": 0})
     submitted(one_fire())
     submitted(one_fire())
-    assert fates(db) == {"maybe_paid": N_REQUESTS}
+    assert fates(db) == {"maybe_paid": 2 * N_REQUESTS}
+    assert db.execute("SELECT count(*) FROM waves.ledger WHERE ended_at IS NULL").fetchone() == (N_REQUESTS,)
     nobody_was_charged(db)
 
 

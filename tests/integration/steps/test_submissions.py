@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.faults.provider import Provider
 from tests.integration.steps.conftest import Fire
 from waves.errors import ConfigurationError, CredentialsError
+from waves.project import Caps, Price
 from waves.steps import submission_visit
 from waves.store import backend_state
 from waves.store.connect import Database
@@ -38,7 +40,7 @@ def test_a_refusal_after_the_first_of_several_leaves_that_one_away_and_the_rest_
     one_fire = fire_at(down=[{"fault": "429", "start": 4, "end": 5}])
     assert one_fire().ending.state == "snoozed"
     assert db.execute("SELECT state FROM waves.wave").fetchall() == [("submitted",)]
-    assert fates(db) == {"unpaid": 2}
+    assert fates(db) == {"unpaid": 2, "maybe_paid": 2}
     for _ in range(3):
         backend_state.wake(db, "rehearsal")
         report = one_fire()
@@ -57,6 +59,27 @@ def test_a_wave_that_is_away_needs_its_backend_as_it_was(fire_at: Callable[..., 
     assert isinstance(changed.fault, ConfigurationError)
     assert "rehearsal" in changed.fault.message
     assert one_fire().counts.matched == 20
+
+
+def test_no_more_is_handed_over_than_the_cap_leaves_and_what_is_away_counts(
+    fire_at: Callable[..., Fire], provider: Provider, db: Database
+) -> None:
+    """A request may take 768 tokens of output, at half of 1000 dollars a million: two fit under the cap."""
+    one_fire = fire_at(batches={"looks": 1})
+    money: dict[str, Any] = {"prices": {"m": Price(0.0, 1000.0)}, "caps": Caps(day=1.0)}
+    report = one_fire(**money)
+    assert report.ending.state == "submitted"
+    assert len(provider.lines("arrived")) == 2
+    assert (
+        db.execute("SELECT fate, reserved_usd, batch FROM waves.ledger").fetchall() == [("maybe_paid", 0.384, True)] * 2
+    )
+    assert one_fire(**money | {"caps": Caps(day=0.4)}).ending.state == "over_budget"
+    while report.ending.state == "submitted":
+        report = one_fire(**money)
+        counted = db.execute("SELECT sum(coalesce(cost_usd, reserved_usd)) FROM waves.ledger").fetchone()
+        assert counted is not None
+        assert counted[0] <= 1.0
+    assert (report.ending.state, report.counts.matched) == ("complete", 20)
 
 
 @pytest.mark.parametrize("key", [None, "sk-ant-oat01-of-a-subscription"])

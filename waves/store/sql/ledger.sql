@@ -1,5 +1,10 @@
 -- settle --
--- xmax is 0 in a row that this statement inserted, and not in one that it updated.
+-- xmax is 0 in a row that this statement inserted, and not in one that it updated. `away` is read as it was before. The
+-- run that learned how a request ended is the one that spent.
+WITH away AS (
+    SELECT call_id FROM waves.ledger
+    WHERE ended_at IS NULL AND call_id IN (SELECT entry ->> 'call_id' FROM jsonb_array_elements(%(entries)s) AS entry)
+)
 INSERT INTO waves.ledger AS known (
     call_id, theme_id, wave_id, run_id, backend, model, fate, status, items, input_tokens, output_tokens,
     cache_write_tokens, cache_write_1h_tokens, cache_read_tokens, batch, reserved_usd, cost_usd, price_table, reason,
@@ -13,7 +18,8 @@ FROM jsonb_to_recordset(%(entries)s) AS entry (
     cache_read_tokens bigint, batch boolean, reserved_usd double precision, cost_usd double precision, price_table text,
     reason text, sent_at timestamptz, ended_at timestamptz)
 ON CONFLICT (call_id) DO UPDATE
-SET fate = excluded.fate,
+SET run_id = excluded.run_id,
+    fate = excluded.fate,
     status = excluded.status,
     input_tokens = excluded.input_tokens,
     output_tokens = excluded.output_tokens,
@@ -26,7 +32,7 @@ SET fate = excluded.fate,
     ended_at = excluded.ended_at
 WHERE known.fate <> 'paid'
   AND (excluded.fate = 'paid' OR (known.ended_at IS NULL AND excluded.ended_at IS NOT NULL))
-RETURNING call_id, xmax = 0
+RETURNING call_id, xmax = 0 OR call_id IN (SELECT away.call_id FROM away)
 
 -- of_run --
 SELECT count(*),
