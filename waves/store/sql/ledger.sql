@@ -1,10 +1,6 @@
 -- settle --
--- xmax is 0 in a row that this statement inserted, and not in one that it updated. `away` is read as it was before. The
--- run that learned how a request ended is the one that spent.
-WITH away AS (
-    SELECT call_id FROM waves.ledger
-    WHERE ended_at IS NULL AND call_id IN (SELECT entry ->> 'call_id' FROM jsonb_array_elements(%(entries)s) AS entry)
-)
+-- xmax is 0 in a row that this statement inserted, and not in one that it updated; what the statement reads beside that
+-- is as it was before. The run that learned how a request ended is the one that spent.
 INSERT INTO waves.ledger AS known (
     call_id, theme_id, wave_id, run_id, backend, model, fate, status, items, input_tokens, output_tokens,
     cache_write_tokens, cache_write_1h_tokens, cache_read_tokens, batch, reserved_usd, cost_usd, price_table, reason,
@@ -32,7 +28,8 @@ SET run_id = excluded.run_id,
     ended_at = excluded.ended_at
 WHERE known.fate <> 'paid'
   AND (excluded.fate = 'paid' OR (known.ended_at IS NULL AND excluded.ended_at IS NOT NULL))
-RETURNING call_id, xmax = 0 OR call_id IN (SELECT away.call_id FROM away)
+RETURNING call_id, xmax = 0 OR EXISTS (
+    SELECT FROM waves.ledger AS before WHERE before.call_id = known.call_id AND before.ended_at IS NULL)
 
 -- of_run --
 SELECT count(*),
