@@ -44,13 +44,14 @@ MAY_HAVE_GONE_OUT = [
     Trap(r"^execute UPDATE waves\.wave SET state"),
 ]
 """From then on. The messages are the calls to the provider: its clock, then the submission."""
+# the ledger is written to by a rescue, too, before anything is fetched
 FETCH = [
     Trap(f'^write .*{_JOURNAL} {{"t":"paid"', when="before"),
     Trap(f'^write .*{_JOURNAL} {{"t":"paid"', 3),
     Trap(f'^write .*{_JOURNAL} {{"t":"paid"', N_REQUESTS),
     Trap(r"^rename .*parts/\w\w/", 4),
-    Trap(f"^execute {_LEDGER}", when="before"),
-    Trap(f"^end of transaction after {_LEDGER}"),
+    Trap(f"^execute {_LEDGER}", 2, when="before"),
+    Trap(f"^end of transaction after {_LEDGER}", 2),
     Trap("^fsync waves/WAVE/parts$", when="before"),
     Trap("^execute UPDATE waves.wave SET state = 'closed'", when="before"),
     Trap("^end of transaction after UPDATE waves.wave SET counts", when="before"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ _EXPIRES = timedelta(hours=24)
 class Entry:
     """One request of a batch: as it is recorded, and how it ends."""
 
+    number: int
     custom_id: str
     turn: Turn
     kind: Kind
@@ -38,6 +39,7 @@ class Entry:
 class Held:
     """A batch. `looks` counts those at it while it ran."""
 
+    number: int
     batch_id: str
     entries: list[Entry]
     created: float
@@ -99,10 +101,11 @@ class Shelf:
         self._creates += 1
         if self._creates <= self.rules.requests_lost:
             return Reply((b"{}",), now, lost=True)
-        batch = Held(f"msgbatch_{self.run}{len(self._held) + 1:06d}", [], now)
+        number = len(self._held) + 1
+        batch = Held(number, f"msgbatch_{self.run}{number:06d}", [], now)
         for custom_id, parameters in requests:
             turn, kind, result = self.process(parameters, batch.batch_id)
-            batch.entries.append(self._fate(batch, Entry(custom_id, turn, kind, result)))
+            batch.entries.append(self._fate(batch, Entry(len(batch.entries), custom_id, turn, kind, result)))
         self._held.append(batch)
         taken = [entry.turn for entry in batch.entries]
         lost = self._creates <= self.rules.requests_lost + self.rules.replies_lost
@@ -111,12 +114,12 @@ class Shelf:
 
     def _fate(self, batch: Held, entry: Entry) -> Entry:
         """By chance, some requests of a batch end without having been worked on."""
-        roll = Dice(self.seed, entry.custom_id.encode(), len(self._held)).roll("batch")
+        roll = self._dice(batch).roll(f"fate {entry.number}")
         if roll < self.rules.expired:
-            return Entry(entry.custom_id, entry.turn, "expired", {"type": "expired"})
+            return replace(entry, kind="expired", result={"type": "expired"})
         if roll < self.rules.expired + self.rules.canceled:
             batch.cancelled = batch.created
-            return Entry(entry.custom_id, entry.turn, "canceled", {"type": "canceled"})
+            return replace(entry, kind="canceled", result={"type": "canceled"})
         return entry
 
     def _list(self, query: Mapping[str, str], now: float) -> Reply:
@@ -162,13 +165,17 @@ class Shelf:
         batch.cuts += 1
         return Reply(tuple(self._lines(batch)), now, lost=batch.cuts <= self.rules.results_cut)
 
+    def _dice(self, batch: Held) -> Dice:
+        """Chance goes by the order of batches and requests: their ids differ from run to run."""
+        return Dice(self.seed, b"", batch.number)
+
     def _lines(self, batch: Held) -> Iterator[bytes]:
         """In no order that a client could rely on."""
-        dice = Dice(self.seed, batch.batch_id.encode(), 0)
+        dice = self._dice(batch)
         for number in range(self.rules.foreign):
             yield _line(f"somebody-elses-{number}", {"type": "canceled"})
-        for entry in sorted(batch.entries, key=lambda entry: dice.roll(entry.custom_id)):
-            if dice.roll(f"lacking {entry.custom_id}") < self.rules.lacking:
+        for entry in sorted(batch.entries, key=lambda entry: dice.roll(f"order {entry.number}")):
+            if dice.roll(f"lacking {entry.number}") < self.rules.lacking:
                 continue
             for _ in range(2 if self.rules.twice else 1):
                 yield _line(entry.custom_id, entry.result)

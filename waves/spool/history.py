@@ -41,11 +41,6 @@ class History:
     def unfinished(self) -> tuple[Submission, ...]:
         return tuple(submission for submission in self.submissions if submission.open)
 
-    @property
-    def in_flight(self) -> frozenset[str]:
-        """The requests that a provider may still be at work on, or that nobody has fetched yet: no crash lost them."""
-        return frozenset(call.sent.call_id for one in self.submissions for call in one.open.values())
-
 
 def merge(readings: Sequence[tuple[str, Reading]]) -> History:
     """`readings` are (run id, its journal), the oldest first."""

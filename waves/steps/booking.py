@@ -1,7 +1,7 @@
 """What a request's end means for items, ledger and attempts: one reading, used live by `run` and later by `rescue`.
 
-The ledger is unique by call, and attempts are charged in the same transaction only for calls that it did not know:
-replaying a journal changes nothing.
+The ledger is unique by call, and attempts are charged in the same transaction only for calls that it did not know, or
+whose end it did not know: replaying a journal changes nothing.
 """
 
 from __future__ import annotations

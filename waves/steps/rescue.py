@@ -46,28 +46,21 @@ def _rescue_wave(session: Session, wave_id: str) -> None:
         # prepare makes the folder first and the row second: here nothing was ever sent
         files.remove_tree(path)
         return
-    final = state in (None, "closed", "abandoned")
-    session.log.write("rescued", wave=wave_id, parts_rebuilt=settle(session, wave, final=final))
+    session.log.write("rescued", wave=wave_id, parts_rebuilt=settle(session, wave))
     if state in (None, "abandoned"):
         # a database that came back from an older backup knows nothing of a wave that was paid for
         valid, _ = wave.parts.read()
         kept = versioned_upsert.remember(session.db, session.shape, wave.manifest, session.run_id, valid.values())
         session.log.write("remembered", wave=wave_id, verdicts=kept)
-    if final:
+    if state in (None, "closed", "abandoned"):
         wave.folder.close({"wave_id": wave_id, "state": state or "forgotten"})
 
 
-def settle(session: Session, wave: Opened, *, final: bool = False) -> int:
-    """Read the journals and see that parts, ledger and attempts hold what they say; how many parts were lacking.
-
-    A request of a submission that nobody has fetched yet is not lost: it is left alone, unless the wave is `final`."""
+def settle(session: Session, wave: Opened) -> int:
+    """Read the journals and see that parts, ledger and attempts hold what they say; how many parts were lacking."""
     present = wave.parts.present()
     settled, rebuilt = [], 0
-    history = wave.folder.history()
-    in_flight = frozenset[str]() if final else history.in_flight
-    for call_id, call in history.calls.items():
-        if call_id in in_flight:
-            continue
+    for call in wave.folder.calls().values():
         outcome = read(call, wave.rubric)
         settled.append(Settled(call, _decision(call, outcome) if outcome else None))
         for part in parts_of(wave.manifest, call.sent, outcome) if outcome else ():

@@ -16,12 +16,14 @@ from waves.backends.policy import LARGER, MOST_TOKENS
 from waves.backends.prompt import max_tokens
 from waves.ids import new_call_id, now
 from waves.models import Ask, Item, Limits, Outcome, Retryable, Sent
+from waves.project import BackendConfig
 from waves.rubric import Rubric
 from waves.spool.history import History
 from waves.steps.booking import read
 from waves.steps.convergence import Identity, Standing
 from waves.steps.opened import Opened
 from waves.steps.prepare import batches_of
+from waves.steps.spending import reserve_price
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +81,30 @@ def plan(stands: Standing, before: Past, limits: Limits) -> Plan:
     return Plan(tuple(tuple(batch) for batch in batches), tuple(strict), tuple(exhausted))
 
 
-def requests(planned: Plan, before: Past, wave: Opened, backend: str, model: str) -> Iterator[Request]:
+def requests(planned: Plan, before: Past, wave: Opened, backend: BackendConfig) -> Iterator[Request]:
     for batch in planned.batches:
-        yield _request(batch, wave, backend, model, strict=False)
+        yield _request(batch, wave, backend, strict=False)
     for item in planned.strict:
         cut_off = isinstance(before.last[item.identity], Retryable)
-        request = _request([item], wave, backend, model, strict=True)
-        yield replace(request, ask=_with_more_room(request.ask, wave.rubric)) if cut_off else request
+        yield _request([item], wave, backend, strict=True, roomy=cut_off)
 
 
-def _with_more_room(ask: Ask, rubric: Rubric) -> Ask:
-    return replace(ask, max_tokens=min(MOST_TOKENS, LARGER * max_tokens(rubric, ask)))
-
-
-def _request(items: Sequence[Item], wave: Opened, backend: str, model: str, *, strict: bool) -> Request:
+def _request(
+    items: Sequence[Item], wave: Opened, backend: BackendConfig, *, strict: bool, roomy: bool = False
+) -> Request:
+    model = backend.models[0]
     numbered = [(str(number), item) for number, item in enumerate(items, 1)]
+    ask = Ask(new_call_id(), model, tuple((n, item.input) for n, item in numbered), strict=strict)
+    if roomy:
+        ask = replace(ask, max_tokens=min(MOST_TOKENS, LARGER * max_tokens(wave.rubric, ask)))
     sent = Sent(
-        call_id=new_call_id(),
+        call_id=ask.call_id,
         version=wave.manifest.rubric_version,
         model=model,
-        backend=backend,
+        backend=backend.name,
         items=tuple((short_id, *item.identity) for short_id, item in numbered),
         strict=strict,
-        reserved_usd=None,
+        reserved_usd=reserve_price(backend, ask, wave.rubric),
         at=now(),
     )
-    return Request(Ask(sent.call_id, model, tuple((n, item.input) for n, item in numbered), strict=strict), sent)
+    return Request(ask, sent)

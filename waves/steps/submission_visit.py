@@ -6,7 +6,7 @@ Nothing is written, not even a journal made, while there is nothing to do but to
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
 from waves.backends.message_batches import MOST_BYTES, MOST_REQUESTS, MessageBatches, size_of
@@ -15,6 +15,7 @@ from waves.backends.prompt import Prompt
 from waves.errors import ConfigurationError, CredentialsError
 from waves.ids import now
 from waves.models import Call, Discarded, Ended, Ending, Fatal, Intent, Retryable, Snoozed, Ticket
+from waves.quota.budget import Purse
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
 from waves.steps import submission_questions as questions
@@ -25,6 +26,7 @@ from waves.steps.opened import Opened
 from waves.steps.rescue import standing
 from waves.steps.session import Session
 from waves.steps.snooze import snooze
+from waves.steps.spending import purse_of
 from waves.steps.submission import progress
 from waves.steps.submission_findings import Finding, Over, Ready, Running, custom_id, find
 from waves.steps.submission_questions import Request
@@ -103,13 +105,14 @@ class Visit:
             [item.identity for item in planned.exhausted],
             reason=f"nothing to store after {session.limits.passes + 1} submissions",
         )
-        backend = session.backend
-        asked = questions.requests(planned, before, wave, backend.name, backend.models[0])
+        asked = Affordable(purse_of(session, wave), questions.requests(planned, before, wave, session.backend))
         prompt = Prompt(wave.rubric)
+        submitted: Ending | None = None
         for group in _groups((request, prompt.body(request.ask)) for request in asked):
             if (ending := self._submit(group, journal)) is not None:
                 return ending
-        return self._submitted() if planned.batches or planned.strict else None
+            submitted = self._submitted()
+        return submitted or (Ending("over_budget", asked.denied) if asked.denied else None)
 
     def _submit(self, group: list[Sized], journal: Journal) -> Ending | None:
         """The provider is asked for the time first, which also tells whether it takes our key at all."""
@@ -131,11 +134,13 @@ class Visit:
             case Batch(batch_id=batch_id):
                 journal.ticket(Ticket(intent.intent, batch_id, now()))
                 journal.sync()
+                self._book(group)
                 self._session.log.write(
                     "submitted", wave=self._wave.wave_id, batch=batch_id, intent=intent.intent, requests=len(group)
                 )
                 return None
             case Problem(arrived=True):
+                self._book(group)
                 self._session.log.write("reply_lost", wave=self._wave.wave_id, intent=intent.intent)
                 return self._submitted()
             case Problem():
@@ -144,13 +149,19 @@ class Visit:
 
     def _refused(self, group: list[Sized], journal: Journal) -> None:
         """A clear no: nothing of it can be paid."""
-        ended = [Ended(request.sent.call_id, "unpaid", "the submission was refused", now()) for request, _ in group]
-        for one in ended:
+        refusal = {
+            request.sent.call_id: Ended(request.sent.call_id, "unpaid", "the submission was refused", now())
+            for request, _ in group
+        }
+        for one in refusal.values():
             journal.ended(one)
         journal.sync()
-        calls = [
-            Call(request.sent, self._session.run_id, ended=one) for (request, _), one in zip(group, ended, strict=True)
-        ]
+        self._book(group, refusal)
+
+    def _book(self, group: list[Sized], ended: Mapping[str, Ended] | None = None) -> None:
+        """What is away may be paid, and counts against the caps until its end is known."""
+        known = ended or {}
+        calls = [Call(one.sent, self._session.run_id, ended=known.get(one.sent.call_id)) for one, _ in group]
         book(self._session, self._wave.manifest, [Settled(call) for call in calls])
 
     # --- how it ends ------------------------------------------------------------------------------------------------
@@ -188,6 +199,22 @@ class Visit:
                 )
             case outcome:
                 raise AssertionError(outcome)
+
+
+class Affordable:
+    """The requests that there is money for, in their order; `denied` says why there is none for the next one."""
+
+    def __init__(self, purse: Purse, asked: Iterator[Request]) -> None:
+        self._purse = purse
+        self._asked = asked
+        self.denied: str | None = None
+
+    def __iter__(self) -> Iterator[Request]:
+        for request in self._asked:
+            self.denied = self._purse.reserve(request.sent.call_id, request.sent.reserved_usd)
+            if self.denied is not None:
+                return
+            yield request
 
 
 def _groups(sized: Iterable[Sized]) -> Iterator[list[Sized]]:

@@ -67,13 +67,13 @@ def fate(call: Call) -> Fate:
 
 
 def settle(db: Database, theme_id: str, wave_id: str, entries: Iterable[Entry]) -> set[str]:
-    """Enters requests; the ids of those that the ledger did not have."""
+    """Enters requests; the ids of those that the ledger did not have, or whose end it did not know."""
     rows = [_row(entry) for entry in entries]
     if not rows:
         return set()
     values = {"theme_id": theme_id, "wave_id": wave_id, "entries": Jsonb(rows)}
     found = db.execute(queries.load(_SQL)["settle"], values)
-    return {call_id for call_id, is_new in found if is_new}
+    return {call_id for call_id, is_news in found if is_news}
 
 
 def spend(db: Database, theme_id: str) -> Spend:

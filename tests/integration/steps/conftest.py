@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.faults.provider import Provider
 from waves import project as projects
-from waves.project import Project
+from waves.fire import Order, fire
+from waves.models import FireReport
+from waves.project import BackendConfig, Project
 from waves.steps.session import Opening
 from waves.store.connect import Database
+
+Fire = Callable[..., FireReport]
 
 RUBRIC = """---
 kind: classify
@@ -65,3 +72,29 @@ def project(tmp_path: Path, db: Database, database_url: str, monkeypatch: pytest
 def opening(project: Project) -> Callable[..., Opening]:
     """An opening of the theme `notes`, with limits as keywords."""
     return lambda **flags: Opening(project, "notes", flags)
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[Provider]:
+    """A stand-in provider outside of the project, with its record."""
+    found = Provider(tmp_path / "record.jsonl")
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def fire_at(project: Project, provider: Provider, db: Database) -> Callable[..., Fire]:
+    """`fire_at(**scenario)` gives `fire(**changes of the backend)`, a fire through batches: 5 requests for 20 notes."""
+    db.execute("DELETE FROM notes WHERE id > 20")
+
+    def served(**scenario: Any) -> Fire:
+        url = provider.start(scenario)
+        backend = BackendConfig("rehearsal", "message_batches", ("m",), url, api_key="any", timeout=5.0)
+
+        def one_fire(**changes: Any) -> FireReport:
+            here = replace(project, backends={"rehearsal": replace(backend, **changes)})
+            return fire(here, "notes", Order())
+
+        return one_fire
+
+    return served

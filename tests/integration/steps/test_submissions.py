@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.faults.provider import Provider
+from tests.integration.steps.conftest import Fire
 from waves.errors import ConfigurationError, CredentialsError
-from waves.fire import Order, fire
-from waves.models import FireReport
-from waves.project import BackendConfig, Project
+from waves.project import Caps, Price
 from waves.steps import submission_visit
 from waves.store import backend_state
 from waves.store.connect import Database
-
-Fire = Callable[..., FireReport]
-
-
-@pytest.fixture
-def provider(tmp_path: Path) -> Iterator[Provider]:
-    found = Provider(tmp_path / "record.jsonl")
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def fire_at(project: Project, provider: Provider) -> Callable[..., Fire]:
-    """`fire_at(scenario)` gives `fire(**changes of the backend)`: 5 requests for the wave of 20."""
-
-    def served(**scenario: Any) -> Fire:
-        backend = BackendConfig("rehearsal", "message_batches", ("m",), provider.start(scenario), api_key="any")
-
-        def one_fire(**changes: Any) -> FireReport:
-            here = replace(project, backends={"rehearsal": replace(backend, **changes)})
-            return fire(here, "notes", Order())
-
-        return one_fire
-
-    return served
 
 
 def fates(db: Database) -> dict[str, int]:
@@ -68,7 +40,7 @@ def test_a_refusal_after_the_first_of_several_leaves_that_one_away_and_the_rest_
     one_fire = fire_at(down=[{"fault": "429", "start": 4, "end": 5}])
     assert one_fire().ending.state == "snoozed"
     assert db.execute("SELECT state FROM waves.wave").fetchall() == [("submitted",)]
-    assert fates(db) == {"unpaid": 2}
+    assert fates(db) == {"unpaid": 2, "maybe_paid": 2}
     for _ in range(3):
         backend_state.wake(db, "rehearsal")
         report = one_fire()
@@ -87,6 +59,27 @@ def test_a_wave_that_is_away_needs_its_backend_as_it_was(fire_at: Callable[..., 
     assert isinstance(changed.fault, ConfigurationError)
     assert "rehearsal" in changed.fault.message
     assert one_fire().counts.matched == 20
+
+
+def test_no_more_is_handed_over_than_the_cap_leaves_and_what_is_away_counts(
+    fire_at: Callable[..., Fire], provider: Provider, db: Database
+) -> None:
+    """A request may take 768 tokens of output, at half of 1000 dollars a million: two fit under the cap."""
+    one_fire = fire_at(batches={"looks": 1})
+    money: dict[str, Any] = {"prices": {"m": Price(0.0, 1000.0)}, "caps": Caps(day=1.0)}
+    report = one_fire(**money)
+    assert report.ending.state == "submitted"
+    assert len(provider.lines("arrived")) == 2
+    assert (
+        db.execute("SELECT fate, reserved_usd, batch FROM waves.ledger").fetchall() == [("maybe_paid", 0.384, True)] * 2
+    )
+    assert one_fire(**money | {"caps": Caps(day=0.4)}).ending.state == "over_budget"
+    while report.ending.state == "submitted":
+        report = one_fire(**money)
+        counted = db.execute("SELECT sum(coalesce(cost_usd, reserved_usd)) FROM waves.ledger").fetchone()
+        assert counted is not None
+        assert counted[0] <= 1.0
+    assert (report.ending.state, report.counts.matched) == ("complete", 20)
 
 
 @pytest.mark.parametrize("key", [None, "sk-ant-oat01-of-a-subscription"])

@@ -1,5 +1,6 @@
 -- settle --
--- xmax is 0 in a row that this statement inserted, and not in one that it updated.
+-- xmax is 0 in a row that this statement inserted, and not in one that it updated; what the statement reads beside that
+-- is as it was before. The run that learned how a request ended is the one that spent.
 INSERT INTO waves.ledger AS known (
     call_id, theme_id, wave_id, run_id, backend, model, fate, status, items, input_tokens, output_tokens,
     cache_write_tokens, cache_write_1h_tokens, cache_read_tokens, batch, reserved_usd, cost_usd, price_table, reason,
@@ -13,7 +14,8 @@ FROM jsonb_to_recordset(%(entries)s) AS entry (
     cache_read_tokens bigint, batch boolean, reserved_usd double precision, cost_usd double precision, price_table text,
     reason text, sent_at timestamptz, ended_at timestamptz)
 ON CONFLICT (call_id) DO UPDATE
-SET fate = excluded.fate,
+SET run_id = excluded.run_id,
+    fate = excluded.fate,
     status = excluded.status,
     input_tokens = excluded.input_tokens,
     output_tokens = excluded.output_tokens,
@@ -26,7 +28,8 @@ SET fate = excluded.fate,
     ended_at = excluded.ended_at
 WHERE known.fate <> 'paid'
   AND (excluded.fate = 'paid' OR (known.ended_at IS NULL AND excluded.ended_at IS NOT NULL))
-RETURNING call_id, xmax = 0
+RETURNING call_id, xmax = 0 OR EXISTS (
+    SELECT FROM waves.ledger AS before WHERE before.call_id = known.call_id AND before.ended_at IS NULL)
 
 -- of_run --
 SELECT count(*),

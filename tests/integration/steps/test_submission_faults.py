@@ -1,0 +1,199 @@
+"""Whatever becomes of a batch: each item is settled, nobody is charged for the provider, nothing is paid twice."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.faults.provider import Provider
+from tests.integration.steps.conftest import Fire
+from waves.models import FireReport
+from waves.store import backend_state
+from waves.store.connect import Database
+
+N_NOTES = 20
+N_REQUESTS = 5
+HALF_AN_HOUR = 1800
+
+FireAt = Callable[..., Fire]
+
+
+def submitted(report: FireReport) -> str:
+    assert (report.exit_code, report.ending.state) == (75, "submitted"), report
+    return str(report.ending.reason)
+
+
+def complete(one_fire: Fire, db: Database, fires: int = 8) -> int:
+    """As cron, with a backend that somebody wakes; how many fires it took."""
+    for number in range(1, fires + 1):
+        backend_state.wake(db, "rehearsal")
+        report = one_fire()
+        if report.ending.state == "complete":
+            return number
+        assert report.exit_code in {0, 75}, report
+    raise AssertionError(f"not complete after {fires} fires")
+
+
+def fates(db: Database) -> dict[str, int]:
+    return dict(db.execute("SELECT fate, count(*) FROM waves.ledger GROUP BY fate").fetchall())
+
+
+def all_accepted(db: Database) -> None:
+    rows = db.execute("SELECT count(*) FROM notes WHERE labels IS NOT NULL AND version IS NOT NULL").fetchone()
+    assert rows == (N_NOTES,)
+
+
+def nobody_was_charged(db: Database) -> None:
+    assert db.execute("SELECT FROM waves.verdict WHERE attempts > 0 OR state <> 'accepted'").fetchall() == []
+
+
+def call(provider: Provider, body: Any = None) -> Any:
+    """Somebody else, at the same provider; also so that the record has what nobody has looked at."""
+    headers = {"x-api-key": "any", "content-type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{provider.url}/v1/messages/batches", data, headers)
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read())
+
+
+def paid_once(provider: Provider) -> None:
+    call(provider)
+    items = [item["sha256"] for line in provider.answers() for item in line["items"]]
+    assert len(items) == len(set(items)) == N_NOTES
+
+
+@pytest.mark.parametrize("rules", [{"expired": 0.4}, {"canceled": 0.4}], ids=str)
+def test_only_what_was_not_answered_is_handed_over_again_and_nobody_is_charged(
+    rules: dict[str, Any], fire_at: FireAt, provider: Provider, db: Database
+) -> None:
+    complete(fire_at(batches=rules), db)
+    assert len(provider.lines("arrived")) > N_REQUESTS
+    all_accepted(db)
+    nobody_was_charged(db)
+    paid_once(provider)
+
+
+def test_a_submission_whose_reply_was_lost_is_found_and_not_sent_again(
+    fire_at: FireAt, provider: Provider, db: Database
+) -> None:
+    one_fire = fire_at(batches={"replies_lost": 1, "looks": 2})
+    submitted(one_fire())
+    assert "may be it is still running" in submitted(one_fire())
+    complete(one_fire, db)
+    assert len(provider.lines("arrived")) == N_REQUESTS
+    paid_once(provider)
+
+
+def test_a_submission_that_never_arrived_is_sent_again_after_half_an_hour_and_no_foreign_batch_is_taken(
+    fire_at: FireAt, provider: Provider, db: Database
+) -> None:
+    one_fire = fire_at(batches={"requests_lost": 1, "clock_step": HALF_AN_HOUR / 2})
+    submitted(one_fire())
+    parameters = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "mine"}]}
+    somebody = [{"custom_id": f"{'0' * 16}-{n}", "params": parameters} for n in range(N_REQUESTS)]
+    call(provider, {"requests": somebody})
+    assert "does not show it yet" in submitted(one_fire())
+    submitted(one_fire())
+    assert fates(db) == {"unpaid": N_REQUESTS, "maybe_paid": N_REQUESTS}
+    complete(one_fire, db)
+    assert fates(db) == {"unpaid": N_REQUESTS, "paid": N_REQUESTS}
+    all_accepted(db)
+
+
+def test_results_that_come_twice_or_are_foreign_or_break_off_change_nothing(
+    fire_at: FireAt, provider: Provider, db: Database
+) -> None:
+    one_fire = fire_at(batches={"twice": True, "foreign": 3, "results_cut": 2})
+    submitted(one_fire())
+    assert one_fire().ending.state == "snoozed"
+    complete(one_fire, db)
+    assert len(provider.lines("arrived")) == N_REQUESTS
+    assert fates(db) == {"paid": N_REQUESTS}
+    paid_once(provider)
+
+
+def test_a_result_that_never_comes_may_have_been_paid_and_is_asked_for_again(
+    fire_at: FireAt, provider: Provider, db: Database
+) -> None:
+    complete(fire_at(batches={"lacking": 0.4}), db)
+    told = fates(db)
+    assert told["maybe_paid"] >= 1
+    assert told["paid"] == len(provider.answers()) - told["maybe_paid"]
+    all_accepted(db)
+    nobody_was_charged(db)
+
+
+def test_results_that_are_not_kept_any_more_may_have_been_paid(fire_at: FireAt, db: Database) -> None:
+    one_fire = fire_at(batches={"results_kept": 0})
+    submitted(one_fire())
+    submitted(one_fire())
+    assert fates(db) == {"maybe_paid": 2 * N_REQUESTS}
+    assert db.execute("SELECT count(*) FROM waves.ledger WHERE ended_at IS NULL").fetchone() == (N_REQUESTS,)
+    nobody_was_charged(db)
+
+
+def test_what_has_no_luck_in_any_round_goes_back_to_the_gap(fire_at: FireAt, db: Database) -> None:
+    one_fire = fire_at(batches={"expired": 1.0})
+    for _ in range(4):
+        submitted(one_fire())
+    assert db.execute("SELECT count(*) FROM waves.wave").fetchone() == (1,)
+    one_fire()
+    assert db.execute("SELECT DISTINCT state, attempts FROM waves.verdict").fetchall() in ([], [("failed", 0)])
+    assert db.execute("SELECT state FROM waves.wave ORDER BY opened_at LIMIT 1").fetchone() == ("closed",)
+
+
+def test_a_state_that_nobody_knows_counts_as_still_running(fire_at: FireAt, provider: Provider, db: Database) -> None:
+    one_fire = fire_at(batches={"looks": 2, "state": "pondering"})
+    submitted(one_fire())
+    assert "pondering" in submitted(one_fire())
+    complete(one_fire, db)
+    paid_once(provider)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "state"), [("429", 75, "snoozed"), ("401", 77, "failed"), ("413", 78, "failed")]
+)
+def test_a_refused_submission_costs_nothing_and_is_sent_again_later(
+    fault: str, code: int, state: str, fire_at: FireAt, provider: Provider, db: Database
+) -> None:
+    one_fire = fire_at(down=[{"fault": fault, "start": 2, "end": 3}])
+    report = one_fire()
+    assert (report.exit_code, report.ending.state) == (code, state)
+    assert provider.lines("arrived") == []
+    assert fates(db) == {"unpaid": N_REQUESTS}
+    complete(one_fire, db)
+    assert fates(db) == {"unpaid": N_REQUESTS, "paid": N_REQUESTS}
+    paid_once(provider)
+
+
+def test_a_provider_that_is_away_is_left_alone_for_a_while(fire_at: FireAt, provider: Provider, db: Database) -> None:
+    one_fire = fire_at(down=[{"fault": "529", "start": 3, "end": 4}])
+    submitted(one_fire())
+    assert one_fire().ending.state == "snoozed"
+    assert db.execute("SELECT state FROM waves.wave").fetchone() == ("submitted",)
+    assert one_fire().ending.state == "snoozed"
+    complete(one_fire, db)
+    paid_once(provider)
+
+
+def test_requests_that_the_provider_calls_invalid_one_and_all_stop_the_fire_and_charge_nobody(
+    fire_at: FireAt, db: Database
+) -> None:
+    one_fire = fire_at(faults={"400": 1.0})
+    submitted(one_fire())
+    assert one_fire().exit_code == 78
+    assert db.execute("SELECT FROM waves.verdict").fetchall() == []
+
+
+@pytest.mark.parametrize("fault", ["unknown_label", "400", "refusal", "max_tokens"])
+def test_a_poisonous_item_is_asked_alone_and_settled_and_holds_back_no_other(
+    fault: str, fire_at: FireAt, db: Database
+) -> None:
+    complete(fire_at(poison=[{"marker": "number 7,", "fault": fault}]), db, 16)
+    settled = db.execute("SELECT entity_key, state FROM waves.verdict WHERE state <> 'accepted'").fetchall()
+    assert settled == [("7", "refused" if fault == "refusal" else "quarantined")]
+    assert db.execute("SELECT count(*) FROM waves.verdict WHERE state = 'accepted'").fetchone() == (N_NOTES - 1,)
