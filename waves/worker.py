@@ -11,8 +11,10 @@ from waves.models import Answer, Ask, Outcome
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 
-PRELOAD = ("waves.worker", "waves.backends.anthropic")
-"""What a forkserver imports before it starts workers."""
+def preload(config: BackendConfig) -> tuple[str, ...]:
+    """What a forkserver imports before it starts workers: the SDK only where they talk through it."""
+    kind = "anthropic" if config.kind == "rehearsal" else config.kind
+    return ("waves.worker", f"waves.backends.{kind}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from waves.steps.rescue import rescue
 from waves.steps.session import Opening, Session, open_session
 from waves.steps.submission import KIND
 from waves.steps.tally import Tally
-from waves.worker import PRELOAD
+from waves.worker import preload
 
 
 @contextmanager
@@ -27,5 +27,5 @@ def begun(opening: Opening, tally: Tally, *, asks: bool = False) -> Iterator[tup
             rescue(session)
             with recorded(session, opening.trigger, tally) as gap:
                 if asks and gap and session.backend.kind != KIND:
-                    warm(PRELOAD)
+                    warm(preload(session.backend))
                 yield session, guard

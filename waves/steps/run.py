@@ -29,7 +29,7 @@ from waves.steps.session import Session
 from waves.steps.snooze import snoozed
 from waves.steps.spending import purse_of
 from waves.store import verdicts
-from waves.worker import PRELOAD, Classifier
+from waves.worker import Classifier, preload
 
 ROOM = 8192
 """Bytes that an item may take on the disk: a block of its part, its share of journal and batch file. On a full disk
@@ -125,7 +125,7 @@ def asker(session: Session, wave: Opened, guard: Guard) -> Iterator[Asking]:
 def workers(session: Session, wave: Opened, backend: BackendConfig) -> Iterator[Processes]:
     size = min(session.limits.parallel, os.cpu_count() or 1)
     guard = session.folder / WORKERS_LOCK
-    processes = Processes(Classifier(backend, wave.rubric), workers=size, preload=PRELOAD, guard=guard)
+    processes = Processes(Classifier(backend, wave.rubric), workers=size, preload=preload(backend), guard=guard)
     try:
         yield processes
     finally:

@@ -16,7 +16,7 @@ from waves.project import BackendConfig
 from waves.spool.history import Submission
 from waves.steps.locking import Guard
 from waves.steps.opened import Opened, open_on_disk
-from waves.steps.session import Session, choose_backend
+from waves.steps.session import Session, backend_chain
 
 KIND = "message_batches"
 
@@ -33,7 +33,8 @@ def carrier(session: Session, wave: Opened, *, converged: bool = False) -> Backe
             f"wave {wave.wave_id} was submitted through backend {name!r}, and there is no such backend of kind {KIND}",
             f"Bring it back in waves.yaml, or give the wave up: wave abandon {session.theme.theme_id}.",
         )
-    return choose_backend(session.project, session.theme, name)
+    (found,) = backend_chain(session.project, session.theme, name)
+    return found
 
 
 def carry(session: Session, wave: Opened, guard: Guard) -> Ending | None:

@@ -21,7 +21,7 @@ from waves.executors.processes import Processes
 from waves.models import Answer, Answered, Ask, Retryable
 from waves.project import BackendConfig
 from waves.rubric import Rubric, newest
-from waves.worker import PRELOAD, Classifier
+from waves.worker import Classifier, preload
 
 CONFIG = BackendConfig("rehearsal", "rehearsal", ("rehearsal",))
 
@@ -39,7 +39,7 @@ def _ask(number: int) -> Ask:
 def test_requests_go_through_workers_to_the_provider_and_come_back_labelled(rubric: Rubric) -> None:
     with ExitStack() as stack:
         config = stack.enter_context(rehearse(CONFIG))
-        processes = Processes(Classifier(config, rubric), workers=2, preload=PRELOAD, guard=None)
+        processes = Processes(Classifier(config, rubric), workers=2, preload=preload(config), guard=None)
         stack.callback(processes.close, kill=True)
         for number in range(20):
             processes.submit(str(number), _ask(number))
@@ -64,7 +64,7 @@ def test_the_scenario_is_passed_on(rubric: Rubric) -> None:
     scenario = BackendConfig("rehearsal", "rehearsal", ("rehearsal",), scenario="outage")
     with ExitStack() as stack:
         config = stack.enter_context(rehearse(scenario))
-        processes = Processes(Classifier(config, rubric), workers=1, preload=PRELOAD, guard=None)
+        processes = Processes(Classifier(config, rubric), workers=1, preload=preload(config), guard=None)
         stack.callback(processes.close, kill=True)
         processes.submit("a", _ask(1))
         (event,) = processes.events(30)
