@@ -11,6 +11,7 @@ from waves.models import Answer, Ask, Outcome
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 
+
 def preload(config: BackendConfig) -> tuple[str, ...]:
     """What a forkserver imports before it starts workers: the SDK only where they talk through it."""
     kind = "anthropic" if config.kind == "rehearsal" else config.kind
