@@ -41,11 +41,12 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Spend:
     """US dollars that were paid for certain, None where the price of an answer is unknown: then `unknown_models` names
-    the models. Today is the day in UTC."""
+    the models. Today is the day in UTC. `maybe_paid_usd` is the most that may come to it, None where unknown."""
 
     today_usd: float | None
     total_usd: float | None
     unknown_models: list[str] = field(default_factory=list)
+    maybe_paid_usd: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,5 +114,5 @@ def test_spend_is_unknown_as_soon_as_one_price_is(db: Database) -> None:
 def test_spend_adds_up_prices(db: Database) -> None:
     _settle(db, replace(CALL, paid=PAID), replace(CALL, sent=replace(SENT, call_id="c2", at=NOW - timedelta(days=2))))
     db.execute("UPDATE waves.ledger SET cost_usd = 0.25")
-    assert ledger.spend(db, "letters") == ledger.Spend(0.25, 0.5)
+    assert ledger.spend(db, "letters") == ledger.Spend(0.25, 0.5, [], 0.5)
     assert ledger.spend(db, "numbers") == ledger.Spend(0.0, 0.0)

@@ -82,7 +82,7 @@ def test_a_request_in_a_batch_costs_half() -> None:
     alone, batched = (price(backend(kind), "claude-haiku-4-5", usage).usd for kind in ("anthropic", "message_batches"))
     assert alone is not None
     assert batched == pytest.approx(alone / 2)
-    assert prices.most(backend("message_batches", m=OWN), "m", 1000, 0) == pytest.approx(0.0025)
+    assert prices.most(backend("message_batches", m=OWN), "m", 1024, 0) == pytest.approx(0.00256)
 
 
 @pytest.mark.parametrize("usage", [Usage(), Usage(10, None), Usage(None, 10, 0, 0)])

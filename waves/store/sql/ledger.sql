@@ -67,9 +67,11 @@ SELECT CASE WHEN bool_and(known) FILTER (WHERE today) IS FALSE THEN NULL
             ELSE coalesce(sum(cost_usd) FILTER (WHERE today), 0) END AS today_usd,
        CASE WHEN bool_and(known) IS FALSE THEN NULL ELSE coalesce(sum(cost_usd), 0) END AS total_usd,
        array(SELECT DISTINCT model FROM waves.ledger
-             WHERE theme_id = %(theme_id)s AND fate = 'paid' AND cost_usd IS NULL ORDER BY model) AS unknown_models
+             WHERE theme_id = %(theme_id)s AND fate = 'paid' AND cost_usd IS NULL ORDER BY model) AS unknown_models,
+       CASE WHEN bool_and(fate <> 'maybe_paid' OR reserved_usd IS NOT NULL) IS FALSE THEN NULL
+            ELSE coalesce(sum(reserved_usd) FILTER (WHERE fate = 'maybe_paid'), 0) END AS maybe_paid_usd
 FROM (
-    SELECT cost_usd,
+    SELECT cost_usd, reserved_usd, fate,
            fate <> 'paid' OR cost_usd IS NOT NULL AS known,
            sent_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS today
     FROM waves.ledger WHERE theme_id = %(theme_id)s

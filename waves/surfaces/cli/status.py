@@ -194,6 +194,10 @@ def _spend_notes(one: ThemeStatus) -> list[str]:
         return [
             f"{one.theme_id}: what was spent is unknown: {models} answered at a cost that nobody knows; `wave spend`"
         ]
-    if spend.total_usd == 0 and spend.today_usd == 0:
+    if spend.total_usd == spend.maybe_paid_usd == 0:
         return []
-    return [f"{one.theme_id}: spent ${spend.today_usd:,.4f} today (UTC), ${spend.total_usd:,.4f} in all"]
+    known = f"{one.theme_id}: spent ${spend.today_usd:,.4f} today (UTC), ${spend.total_usd:,.4f} in all"
+    if spend.maybe_paid_usd == 0:
+        return [known]
+    most = "nobody knows how much" if spend.maybe_paid_usd is None else f"up to ${spend.maybe_paid_usd:,.4f}"
+    return [f"{known}, and {most} more that was maybe paid"]
