@@ -21,7 +21,8 @@ SHORT = 0.1
 
 def is_exhaustion(config: BackendConfig, told: Snoozed, at: datetime) -> bool:
     """Whether a refusal means that the configured window is used up: waiting within the fire would run into the next
-    window, and a limit of another kind or length says nothing about this one."""
+    window. A limit of another kind or length says nothing about this one, and neither does one that names no window
+    and no moment: that may be anything."""
     length = config.window
     if length is None or told.kind == "spend":
         return False
@@ -31,7 +32,7 @@ def is_exhaustion(config: BackendConfig, told: Snoozed, at: datetime) -> bool:
     if told.kind == "rate":
         return left is not None and left >= length * SHORT
     rejected = {known for meter in told.meters if meter.rejected and (known := _length(meter)) is not None}
-    return not rejected or length in rejected
+    return length in rejected if rejected else left is not None
 
 
 def refused(session: Session, told: Snoozed) -> datetime | None:

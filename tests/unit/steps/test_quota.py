@@ -211,7 +211,9 @@ WEEKLY, FIVE_HOUR = (Meter(name, rejected=True) for name in ("seven_day_opus", "
     ("told", "expected"),
     [
         (Snoozed(NOW + HOUR, "", "quota"), True),
-        (Snoozed(None, "", "quota"), True),
+        (Snoozed(None, "", "quota"), False),
+        (Snoozed(None, "", "quota", (FIVE_HOUR,)), True),
+        (Snoozed(None, "", "quota", (WEEKLY,)), False),
         (Snoozed(NOW + HOUR, "", "quota", (FIVE_HOUR,)), True),
         (Snoozed(NOW + HOUR, "", "quota", (WEEKLY,)), False),
         (Snoozed(NOW + HOUR, "", "quota", (WEEKLY, FIVE_HOUR)), True),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waves.models import Snoozed
+from waves.models import Meter, Snoozed
 from waves.quota.snooze import FIRST_PAUSE, LONGEST, jitter
 from waves.quota.window import margin
 from waves.steps.session import Session
@@ -112,8 +112,10 @@ def test_an_outage_says_nothing_about_the_window(session: Session) -> None:
 
 def test_without_a_moment_the_fixed_window_s_end_is_waited_for(session: Session) -> None:
     midnight = datetime.now(UTC).time().replace(hour=0, minute=0, second=0, microsecond=0)
-    backend = replace(session.backend, window=timedelta(days=1), resets_at=midnight)
-    ending = snooze(replace(session, backend=backend), None, "limit", Snoozed(None, "limit", "quota"))
+    backend = replace(session.backend, window=timedelta(days=7), resets_at=midnight)
+    told = Snoozed(None, "limit", "quota", (Meter("seven_day", rejected=True),))
+    ending = snooze(replace(session, backend=backend), None, "limit", told)
     assert ending.snoozed_until is not None
-    tomorrow = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), midnight, UTC)
-    assert tomorrow <= ending.snoozed_until <= tomorrow + 2 * margin(None)
+    today = datetime.now(UTC).date()
+    monday = datetime.combine(today + timedelta(days=7 - today.weekday()), midnight, UTC)
+    assert monday <= ending.snoozed_until <= monday + 2 * margin(None)
