@@ -119,7 +119,9 @@ class Place:
     def sql(self, query: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
         with self.connect() as connection:
             cursor = connection.execute(query, values)
-            return cursor.fetchall() if cursor.description else []
+            # a SELECT of no columns has rows, and no description
+            has_rows = cursor.description or (cursor.statusmessage or "").startswith("SELECT")
+            return cursor.fetchall() if has_rows else []
 
     def inputs(self) -> dict[str, dict[str, str | None]]:
         """Row by key, as the model sees it."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import GONE_WITHIN, Place
+from tests.faults.place import GONE_WITHIN, Place, until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -67,4 +67,24 @@ def test_a_signal_between_two_waves_leaves_the_first_one_merged(make: Make) -> N
     merged = place.sql("SELECT count(*) FROM note WHERE labels IS NOT NULL")
     assert merged in ([(0,)], [(20,)])
     place.fire_until_complete()
+    judge.after_all(place)
+
+
+def test_a_signal_before_the_locks_exist_leaves_with_75_and_sends_nothing(make: Make) -> None:
+    place = make()
+    with place.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE waves.theme_config")
+        fire = place.begin_fire()
+        until(
+            lambda: place.sql(
+                "SELECT FROM pg_stat_activity WHERE application_name = 'waves' AND wait_event_type = 'Lock'"
+            ),
+            "the fire waits for its limits",
+        )
+        fire.signal(signal.SIGTERM)
+    fired = fire.end()
+    assert (fired.code, fired.state) == (75, "interrupted")
+    assert place.provider.lines("arrived") == []
+    judge.runs_are_closed(place)
+    assert place.fire().code == 0
     judge.after_all(place)

@@ -24,7 +24,7 @@ from waves.spool.journal import Journal
 from waves.steps.booking import Settled, parts_of, read
 from waves.steps.convergence import Identity
 from waves.steps.doubt import Doubt, reason_of
-from waves.steps.evidence import is_exhaustion
+from waves.steps.evidence import is_exhaustion, share_is_used
 from waves.steps.flights import Denied, Flights, Flying, Question, question_of
 from waves.steps.halt import Halt
 from waves.steps.locking import Guard
@@ -136,6 +136,8 @@ class Asking:
                 case Emitted(value=Answer() as answer):
                     self._flights.paid(flying, answer)
                     self.meters = answer.meters
+                    if (used := share_is_used(self._session.backend, answer.meters, now())) is not None:
+                        self._halt.stop(used, self._backend.timeout)
                 case Finished(value=outcome):
                     self._ended(flying, outcome)  # type: ignore[arg-type] # the handler returns outcomes
                 case Lost(reason=reason):

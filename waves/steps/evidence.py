@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from waves.ids import now
-from waves.models import Meter, Snoozed
+from waves.models import Ending, Meter, Snoozed
 from waves.project import BackendConfig
 from waves.quota.window import READABLE, current, remember, slack, start_of
 from waves.steps.session import Session
@@ -21,7 +21,8 @@ SHORT = 0.1
 
 def is_exhaustion(config: BackendConfig, told: Snoozed, at: datetime) -> bool:
     """Whether a refusal means that the configured window is used up: waiting within the fire would run into the next
-    window, and a limit of another kind or length says nothing about this one."""
+    window. A limit of another kind or length says nothing about this one, and neither does one that names no window
+    and no moment: that may be anything."""
     length = config.window
     if length is None or told.kind == "spend":
         return False
@@ -31,7 +32,7 @@ def is_exhaustion(config: BackendConfig, told: Snoozed, at: datetime) -> bool:
     if told.kind == "rate":
         return left is not None and left >= length * SHORT
     rejected = {known for meter in told.meters if meter.rejected and (known := _length(meter)) is not None}
-    return not rejected or length in rejected
+    return length in rejected if rejected else left is not None
 
 
 def refused(session: Session, told: Snoozed) -> datetime | None:
@@ -49,6 +50,18 @@ def refused(session: Session, told: Snoozed) -> datetime | None:
     return told.until or window.end
 
 
+def share_is_used(config: BackendConfig, meters: Sequence[Meter], at: datetime) -> Ending | None:
+    """The ending once a meter says that our share of the configured window is used, whoever used it."""
+    if config.window is None:
+        return None
+    for meter in meters:
+        if _speaks_of(meter, config.window, at) and (meter.rejected or (meter.used or 0) >= config.use_at_most):
+            used = "all" if meter.used is None else f"{meter.used:.0%}"
+            reason = f"the provider says that {used} of the window of backend {config.name} is used"
+            return Ending("snoozed", f"{reason}; {config.use_at_most:.0%} are for us", meter.resets_at)
+    return None
+
+
 def observe(session: Session, meters: Sequence[Meter]) -> None:
     """Keep what the newest meters say about the configured window: when it ends, and how far it is used."""
     length, at, name = session.backend.window, now(), session.backend.name
@@ -56,13 +69,19 @@ def observe(session: Session, meters: Sequence[Meter]) -> None:
         return
     for meter in meters:
         end = meter.resets_at
-        if _length(meter) != length or end is None or not at < end <= at + slack(length) + length:
+        if end is None or not _speaks_of(meter, length, at):
             continue
         with windows.locked(session.db, name):
             _, known = windows.known(session.db, name)
             if meter.used is not None and meter.used >= READABLE:
                 known = remember(known, Evidence(start_of(end, length), at, "utilisation", meter.used), length)
             windows.learn(session.db, name, end, known)
+
+
+def _speaks_of(meter: Meter, length: timedelta, at: datetime) -> bool:
+    """Of the window of this length that `at` is in."""
+    end = meter.resets_at
+    return _length(meter) == length and end is not None and at < end <= at + length + slack(length)
 
 
 def _length(meter: Meter) -> timedelta | None:

@@ -32,7 +32,7 @@ def snooze(session: Session, until: datetime | None, reason: str, told: Snoozed 
     wake = wake_at(until, now(), pauses=pauses, length=config.window, host=session.host)
     backend_state.snooze(session.db, config.name, wake, reason)
     session.log.write("snoozed", backend=config.name, until=wake.isoformat(), reason=reason, pauses=pauses + 1)
-    return _ending(session, wake, reason)
+    return snoozed(session) or _ending(session, wake, reason)  # another fire may have heard of a later moment
 
 
 def needs_probe(session: Session) -> bool:

@@ -1,7 +1,8 @@
 """The gap: which rows need work. Read-only until rows are restored; the cost grows with the wave, not with the table.
 
 Tier 1 are rows without a verdict of the active version, tier 2 rows that were edited since. A row whose accepted
-verdict the target does not show is restored without asking anybody.
+verdict the target does not show is restored without asking anybody. A row of tier 1 that was asked in vain before comes
+after all others of that tier: it may be one that never gets an answer.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ class Taken:
 
 
 def take(db: Database, shape: Shape, version: str, keys: int, drift_rows: int, *, dry_run: bool = False) -> Taken:
-    """Up to `keys` items of the gap in the order of their priority, and up to `drift_rows` rows restored. Reads at most
-    `drift_rows` rows in search of edits. ConfigurationError where a view's keys are not unique."""
+    """Up to `keys` items of the gap, in the order of their priority but for those that were asked in vain before, and
+    up to `drift_rows` rows restored. Reads at most `drift_rows` rows in search of edits. ConfigurationError where a
+    view's keys are not unique."""
     with faults.mapped():
         harvest, edits = _Harvest(keys, drift_rows), _Edits()
         with snapshot(db) as connection:
@@ -64,6 +66,7 @@ class _Harvest:
     keys: int
     restores: int
     items: dict[str, Item] = field(default_factory=dict)
+    put_off: dict[str, Item] = field(default_factory=dict)
     restorable: dict[str, Key] = field(default_factory=dict)
     unreadable: set[Key] = field(default_factory=set)
 
@@ -80,6 +83,17 @@ class _Harvest:
 
     def has_room(self, finding: Finding) -> bool:
         return not self.full if finding.need == "ask" else len(self.restorable) < self.restores
+
+    def put_off_for_now(self, item: Item) -> None:
+        if len(self.put_off) < self.keys:
+            self.put_off[item.entity_key] = item
+
+    def take_what_was_put_off(self) -> bool:
+        """→ whether there is room for more."""
+        for entity_key, item in self.put_off.items():
+            if not self.full:
+                self.items[entity_key] = item
+        return not self.full
 
     def add(self, finding: Finding, key: Key) -> None:
         if finding.need == "ask":
@@ -113,12 +127,15 @@ def _unjudged(connection: Connection, shape: Shape, version: str, harvest: _Harv
             found = judge(connection, shape, version, chunk)
             harvest.unreadable.update(found.unreadable)
             for finding in found.work:
+                if finding.need == "ask" and finding.tried:
+                    harvest.put_off_for_now(finding.item)
+                    continue
                 if not harvest.has_room(finding):
                     return False
                 harvest.add(finding, chunk[finding.n])
             if harvest.full:
                 return False
-    return not harvest.full
+    return harvest.take_what_was_put_off()
 
 
 def _edited(connection: Connection, shape: Shape, version: str, harvest: _Harvest, edits: _Edits) -> bool:

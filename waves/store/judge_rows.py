@@ -30,11 +30,13 @@ _SQL = queries.load("gap.sql")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Candidate number `n` as its row is now. `out`: refused or quarantined. The input is filled for `ask` alone."""
+    """Candidate number `n` as its row is now. `out`: refused or quarantined. The input is filled for `ask` alone.
+    `tried`: it was asked before, in vain."""
 
     n: int
     need: Need
     item: Item
+    tried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,10 @@ def _inputs(shape: Shape) -> sql.Composed:
 
 
 def _finding(shape: Shape, offset: int, row: tuple[object, ...]) -> Finding:
-    n, what, entity_key, input_hash, *texts = row
+    n, what, tried, entity_key, input_hash, *texts = row
     names = (column.name for column in shape.input)
     item = Item(str(entity_key), str(input_hash), dict(zip(names, texts, strict=True)))  # type: ignore[arg-type]
-    return Finding(offset + int(n) - 1, what, item)  # type: ignore[call-overload,arg-type]
+    return Finding(offset + int(n) - 1, what, item, bool(tried))  # type: ignore[call-overload,arg-type]
 
 
 def _refuse_duplicates(shape: Shape, rows: Sequence[Finding]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.steps.killing import Doomed, Killable
+from tests.integration.steps.recipes import Doomed, Killable
 from waves.fire import Order, fire
 from waves.project import REHEARSAL, Project
 from waves.steps import run

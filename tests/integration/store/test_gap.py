@@ -128,10 +128,24 @@ def test_failed_rows_are_asked_again_but_not_refused_or_quarantined_ones(comment
             "VALUES ('t', %s, %s, %s, %s, 1)",
             *(item.entity_key, corpus.v1, item.input_hash, state),
         )
-    assert corpus.taken() == ["1", "4"]
-    assert corpus.taken(1) == ["1"]
+    assert corpus.taken() == ["4", "1"], "what failed before comes last"
+    assert corpus.taken(1) == ["4"]
     corpus.run("UPDATE comments SET content = 'edited' WHERE id IN (2, 3)")
-    assert corpus.taken() == ["1", "2", "3", "4"]
+    assert corpus.taken() == ["2", "3", "4", "1"]
+
+
+def test_what_failed_before_waits_until_nothing_else_is_left_and_is_not_forgotten(comments: Make) -> None:
+    corpus = comments(6)
+    corpus.fire()
+    corpus.run("UPDATE comments SET version = NULL WHERE id IN (1, 2, 3)")
+    corpus.run("UPDATE waves.verdict SET reason = 'no label', attempts = 1 WHERE entity_key = '1'")
+    corpus.run("UPDATE waves.verdict SET state = 'failed', attempts = 1 WHERE entity_key = '2'")
+    taken = corpus.take(1)
+    assert ([item.entity_key for item in taken.items], taken.exhausted) == (["3"], False)
+    taken = corpus.take(2)
+    assert ([item.entity_key for item in taken.items], taken.exhausted) == (["3", "1"], False)
+    taken = corpus.take(4)
+    assert ([item.entity_key for item in taken.items], taken.exhausted) == (["3", "1", "2"], True)
 
 
 def test_the_search_goes_on_past_any_number_of_rows_that_need_nothing(comments: Make) -> None:

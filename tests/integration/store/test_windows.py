@@ -12,6 +12,7 @@ import pytest
 from waves.models import Call, Ended, Paid, Sent, Usage
 from waves.store import ledger, rubric_registry, run_metrics, windows
 from waves.store.connect import Database, open_database
+from waves.store.ledger import Entry
 from waves.store.windows import Evidence, Use
 
 pytestmark = pytest.mark.postgres
@@ -29,7 +30,7 @@ def enter(db: Database, run_id: str, keys: int, fate: str = "paid", sent: dateti
         call = Call(call.sent, run_id, paid=Paid(call_id, 200, Usage(), "{}", sent))
     elif fate == "unpaid":
         call = Call(call.sent, run_id, ended=Ended(call_id, "unpaid", "429", sent))
-    ledger.settle(db, "letters", "w1", [ledger.Entry(call)])
+    ledger.settle(db, "letters", "w1", [Entry(call)])
 
 
 @pytest.fixture(autouse=True)

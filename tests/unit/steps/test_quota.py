@@ -13,12 +13,12 @@ from tests.integration.cli.site import Site
 from waves import project
 from waves.models import Call, Meter, Paid, Sent, Snoozed, Usage
 from waves.project import BackendConfig
-from waves.steps.evidence import is_exhaustion, observe, refused
+from waves.steps.evidence import is_exhaustion, observe, refused, share_is_used
 from waves.steps.prepare import prepare
-from waves.steps.pricing import priced
 from waves.steps.quota import look, reserve, would_reserve
 from waves.steps.session import Opening, Session, open_session
 from waves.store import ledger, run_metrics, windows
+from waves.store.ledger import Entry
 
 pytestmark = pytest.mark.postgres
 
@@ -51,8 +51,8 @@ def sent(session: Session, keys: int, ago: timedelta = HOUR, run_id: str = "earl
         items = tuple((str(n), f"k{n}", "h") for n in range(first, min(first + 10, keys)))
         call_id = f"{run_id}-{ago}-{first}"
         request = Sent(call_id, "v1-0", "m", session.backend.name, items, False, None, at)
-        calls.append(Call(request, run_id, paid=Paid(call_id, 200, Usage(), "{}", at)))
-    ledger.settle(session.db, session.theme.theme_id, "w0", priced(session, calls))
+        calls.append(Entry(Call(request, run_id, paid=Paid(call_id, 200, Usage(), "{}", at))))
+    ledger.settle(session.db, session.theme.theme_id, "w0", calls)
 
 
 def test_a_backend_without_a_window_has_no_bound(session: Session) -> None:
@@ -186,6 +186,23 @@ def test_a_meter_that_does_not_speak_of_this_window_is_passed_over(windowed: Win
     assert windows.known(session.db, session.backend.name) == (None, [])
 
 
+@pytest.mark.parametrize(("ahead", "counted"), [(HOUR, 30), (6 * HOUR, 0)])
+def test_what_a_clock_that_was_ahead_has_sent_counts_for_a_window_at_most(
+    windowed: Windowed, ahead: timedelta, counted: int
+) -> None:
+    session = windowed(capacity=100)
+    sent(session, 30, -ahead)
+    assert reserve(session, 700).keys == 75 - counted
+
+
+def test_a_window_that_a_clock_ahead_has_named_is_passed_over(windowed: Windowed) -> None:
+    session = windowed(capacity=100)
+    windows.learn(session.db, session.backend.name, datetime.now(UTC) + 6 * HOUR, [])
+    quota = look(session.db, session.backend)
+    assert quota is not None
+    assert quota.window.kind == "rolling"
+
+
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WEEKLY, FIVE_HOUR = (Meter(name, rejected=True) for name in ("seven_day_opus", "five_hour"))
 
@@ -194,7 +211,9 @@ WEEKLY, FIVE_HOUR = (Meter(name, rejected=True) for name in ("seven_day_opus", "
     ("told", "expected"),
     [
         (Snoozed(NOW + HOUR, "", "quota"), True),
-        (Snoozed(None, "", "quota"), True),
+        (Snoozed(None, "", "quota"), False),
+        (Snoozed(None, "", "quota", (FIVE_HOUR,)), True),
+        (Snoozed(None, "", "quota", (WEEKLY,)), False),
         (Snoozed(NOW + HOUR, "", "quota", (FIVE_HOUR,)), True),
         (Snoozed(NOW + HOUR, "", "quota", (WEEKLY,)), False),
         (Snoozed(NOW + HOUR, "", "quota", (WEEKLY, FIVE_HOUR)), True),
@@ -210,3 +229,24 @@ WEEKLY, FIVE_HOUR = (Meter(name, rejected=True) for name in ("seven_day_opus", "
 def test_which_refusals_mean_that_the_window_is_used_up(told: Snoozed, *, expected: bool) -> None:
     assert is_exhaustion(CONFIG, told, NOW) is expected
     assert not is_exhaustion(replace(CONFIG, window=None), told, NOW)
+
+
+@pytest.mark.parametrize(
+    ("meter", "ends"),
+    [
+        (Meter("five_hour", 0.74, resets_at=NOW + HOUR), False),
+        (Meter("five_hour", 0.75, resets_at=NOW + HOUR), True),
+        (Meter("five_hour", resets_at=NOW + HOUR, rejected=True), True),
+        (Meter("five_hour", 0.9), False),
+        (Meter("five_hour", 0.9, resets_at=NOW - HOUR), False),
+        (Meter("seven_day", 0.9, resets_at=NOW + HOUR), False),
+        (Meter("requests", 1.0, 0, NOW + HOUR), False),
+    ],
+)
+def test_a_fire_ends_where_the_provider_says_that_our_share_is_used(meter: Meter, *, ends: bool) -> None:
+    ending = share_is_used(CONFIG, [Meter("tokens"), meter], NOW)
+    assert (ending is not None) is ends
+    if ending is not None:
+        assert (ending.state, ending.snoozed_until) == ("snoozed", NOW + HOUR)
+        assert (ending.reason or "").endswith("of the window of backend sub is used; 75% are for us")
+    assert share_is_used(replace(CONFIG, window=None), [meter], NOW) is None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waves.models import Snoozed
+from waves.models import Meter, Snoozed
 from waves.quota.snooze import FIRST_PAUSE, LONGEST, jitter
 from waves.quota.window import margin
 from waves.steps.session import Session
@@ -70,6 +70,11 @@ def test_pauses_grow_until_something_succeeds(session: Session) -> None:
     assert lasts(snooze(session, None, "529").snoozed_until) <= FIRST_PAUSE
 
 
+def test_a_longer_snooze_of_another_fire_stays(session: Session) -> None:
+    longer = snooze(session, hours(5), "weekly limit")
+    assert snooze(session, hours(1), "429") == longer
+
+
 def test_nobody_sleeps_for_ever(session: Session) -> None:
     assert lasts(snooze(session, hours(24 * 400), "429").snoozed_until) <= LONGEST
     assert snoozed(session) is not None
@@ -107,8 +112,10 @@ def test_an_outage_says_nothing_about_the_window(session: Session) -> None:
 
 def test_without_a_moment_the_fixed_window_s_end_is_waited_for(session: Session) -> None:
     midnight = datetime.now(UTC).time().replace(hour=0, minute=0, second=0, microsecond=0)
-    backend = replace(session.backend, window=timedelta(days=1), resets_at=midnight)
-    ending = snooze(replace(session, backend=backend), None, "limit", Snoozed(None, "limit", "quota"))
+    backend = replace(session.backend, window=timedelta(days=7), resets_at=midnight)
+    told = Snoozed(None, "limit", "quota", (Meter("seven_day", rejected=True),))
+    ending = snooze(replace(session, backend=backend), None, "limit", told)
     assert ending.snoozed_until is not None
-    tomorrow = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), midnight, UTC)
-    assert tomorrow <= ending.snoozed_until <= tomorrow + 2 * margin(None)
+    today = datetime.now(UTC).date()
+    monday = datetime.combine(today + timedelta(days=7 - today.weekday()), midnight, UTC)
+    assert monday <= ending.snoozed_until <= monday + 2 * margin(None)

@@ -9,7 +9,9 @@ WITH candidate AS (
       FROM candidate AS c
       JOIN (SELECT {source_row} FROM {source} WHERE {in_scope}) AS s ON {same_key}
 ), judged AS (
-    SELECT c.*, {need} AS need
+    SELECT c.*, {need} AS need,               -- an accepted row with a reason was cleared and asked again in vain
+           coalesce(CASE v.state WHEN 'failed' THEN v.attempts > 0 WHEN 'accepted' THEN v.reason IS NOT NULL END, false)
+           AS tried
       FROM current AS c
       {target_join}
       LEFT JOIN waves.verdict AS v
@@ -18,7 +20,7 @@ WITH candidate AS (
 )
 
 -- findings --
-SELECT n, need, entity_key, input_hash, {inputs} FROM judged ORDER BY n
+SELECT n, need, tried, entity_key, input_hash, {inputs} FROM judged ORDER BY n
 
 -- need --
 CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'

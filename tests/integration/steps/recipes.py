@@ -1,15 +1,18 @@
-"""A recipe for workers that an item can kill: whatever is in the same worker dies with it."""
+"""Recipes for workers, in place of `Classifier`. They are loaded inside of workers, so nothing is imported here that a
+worker does not have anyway.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from waves.executors.events import Handler
-from waves.models import Answer, Ask, Outcome
+from waves.models import Answer, Ask, Discarded, Outcome
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 from waves.worker import Classifier
@@ -19,7 +22,7 @@ MARKER = "KILLS"
 
 @dataclass(frozen=True, slots=True)
 class Killable:
-    """In place of `Classifier`. The killer waits a moment first, so that others are in flight beside it."""
+    """An item can kill its worker, and whatever is in it. It waits a moment first, so that others are beside it."""
 
     config: BackendConfig
     rubric: Rubric
@@ -39,7 +42,7 @@ class Killable:
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """In place of `Classifier`: every worker dies of its first request."""
+    """Every worker dies of its first request."""
 
     config: BackendConfig
     rubric: Rubric
@@ -50,3 +53,20 @@ class Doomed:
             raise AssertionError
 
         return killed
+
+
+@dataclass(frozen=True, slots=True)
+class Unconnected:
+    """An item is refused where its worker could speak to a database."""
+
+    config: BackendConfig
+    rubric: Rubric
+
+    def __call__(self) -> Handler:
+        classify = Classifier(self.config, self.rubric)()
+
+        async def checked(ask: Ask, emit: Callable[[Answer], None]) -> Outcome:
+            found: Outcome = await classify(ask, emit)
+            return Discarded("refused", "psycopg is loaded") if "psycopg" in sys.modules else found
+
+        return checked
