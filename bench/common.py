@@ -146,7 +146,8 @@ def place() -> Iterator[Place]:
 @contextmanager
 def provider(latency: float, record: Path | None = None, **scenario: object) -> Iterator[str]:
     """The rehearsal provider without its brain, in a process of its own; its URL. `scenario` is what it does else."""
-    behaviour = json.dumps({"latency": {"kind": "fixed", "a": latency}, **scenario})
+    boundless = dict.fromkeys(("requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"), 10**9)
+    behaviour = json.dumps({"latency": {"kind": "fixed", "a": latency}, **boundless, **scenario})
     command = [sys.executable, "-m", "waves.rehearsal", "--no-brain", "--until-stdin-closes", "--scenario", behaviour]
     if record is not None:
         command += ["--record", str(record)]
