@@ -73,9 +73,17 @@ def _backends(project: Project) -> Iterator[Finding]:
 
 def _backend(backend: BackendConfig) -> Finding:
     about = f"backend {backend.name} ({backend.kind}): {', '.join(backend.models)}"
-    if backend.kind == "anthropic" and backend.api_key is None:
+    if backend.kind == "rehearsal":
+        return Finding("ok", about)
+    if backend.api_key is None:
         return Finding(
             "warning", f"{about}; {backend.api_key_env} is not set", f"Set {backend.api_key_env}, for cron too."
+        )
+    if backend.kind == "claude_cli" and shutil.which(backend.command, path=backend.environment.get("PATH", "")) is None:
+        return Finding(
+            "warning",
+            f"{about}; there is no executable {backend.command!r}",
+            "Install it (npm package @anthropic-ai/claude-code), or give `command` its full path.",
         )
     return Finding("ok", about)
 

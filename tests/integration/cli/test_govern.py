@@ -159,3 +159,20 @@ def test_doctor_says_what_is_well_and_what_is_not_and_exits_like_it(site: Site) 
     shown = site.wave("doctor", WAVES_DATABASE="postgresql://ana:hunter2@127.0.0.1:1/x")
     assert shown.code == 69
     assert "hunter2" not in shown.out + shown.err
+
+
+def test_doctor_misses_what_a_backend_cannot_do_without(site: Site) -> None:
+    site.fill(1)
+    lacking = {
+        "overnight": {"kind": "message_batches", "models": ["m"], "api_key_env": "NO_SUCH_KEY"},
+        "plan": {"kind": "claude_cli", "models": ["m"], "api_key_env": "SITE_KEY", "command": "no-such-tool"},
+    }
+    project = json.loads(site.project_file())
+    project["backends"] |= lacking
+    site.write("waves.yaml", json.dumps(project))
+    ran = site.wave("doctor", "--json")
+    assert ran.code == 0
+    told = [
+        one["what"] for one in ran.json["findings"] if one["level"] == "warning" and one["what"].startswith("backend")
+    ]
+    assert ["NO_SUCH_KEY is not set" in told[0], "no-such-tool" in told[1]] == [True, True]
