@@ -117,8 +117,9 @@ def asker(session: Session, wave: Opened, guard: Guard) -> Iterator[Asking]:
     with rehearse(session.backend) as backend:
         if (fatal := unusable(backend)) is not None:
             raise CredentialsError(fatal.message, fatal.hint)
+        purse = purse_of(session, wave)  # before the workers: the table of prices is read while they still import
         with workers(session, wave, backend) as processes, closing(wave.folder.new_journal(session.run_id)) as journal:
-            yield Asking(session, wave, guard, backend, processes, journal, purse_of(session, wave))
+            yield Asking(session, wave, guard, backend, processes, journal, purse)
 
 
 @contextmanager

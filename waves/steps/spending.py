@@ -55,9 +55,12 @@ def reserve_price(backend: BackendConfig, ask: Ask, rubric: Rubric) -> float | N
 
 def purse_of(session: Session, wave: Opened) -> Purse:
     """What the fire may spend on this wave. Raises ConfigurationError for a cap that no request fits under, or over a
-    model whose price nobody knows."""
+    model whose price nobody knows. Without a cap that is logged."""
     caps = list(_caps(session, wave.wave_id))
     if not caps:
+        unknown = [model for model in session.backend.models if not prices.known(session.backend, model)]
+        if unknown:
+            session.log.write("price_unknown", models=", ".join(unknown))
         return Purse(unbounded)
     items, size = wave.manifest.items, session.limits.batch_size
     batches = (items[start : start + size] for start in range(0, len(items), size))
