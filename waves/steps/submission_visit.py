@@ -129,18 +129,19 @@ class Visit:
         for request, _ in group:
             journal.sent(request.sent)
         journal.sync()
+        self._book(
+            group
+        )  # first, because a fault while it is handed over must not hide from other fires what it may cost
         told = self._provider.submit([(custom_id(intent, number), body) for number, (_, body) in enumerate(group)])
         match told:
             case Batch(batch_id=batch_id):
                 journal.ticket(Ticket(intent.intent, batch_id, now()))
                 journal.sync()
-                self._book(group)
                 self._session.log.write(
                     "submitted", wave=self._wave.wave_id, batch=batch_id, intent=intent.intent, requests=len(group)
                 )
                 return None
             case Problem(arrived=True):
-                self._book(group)
                 self._session.log.write("reply_lost", wave=self._wave.wave_id, intent=intent.intent)
                 return self._submitted()
             case Problem():
