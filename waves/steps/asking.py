@@ -156,7 +156,7 @@ class Asking:
                 self._lost(flying, reason)
 
     def _ended(self, flying: Flying, outcome: Outcome) -> None:
-        maybe = isinstance(outcome, Retryable) and outcome.maybe_paid
+        maybe = isinstance(outcome, Retryable | Snoozed) and outcome.maybe_paid
         self._flights.land(flying, "maybe_paid" if maybe else "unpaid", reason_of(outcome))
         self._conclude(flying, outcome)
 

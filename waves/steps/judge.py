@@ -108,7 +108,7 @@ def _reserve(session: Session, ask: Ask) -> Sent:
 
 def _book(session: Session, sent: Sent, outcome: Outcome, answer: Answer | None) -> None:
     paid = Paid(sent.call_id, answer.status, answer.usage, "", now()) if answer else None
-    maybe = isinstance(outcome, Retryable) and outcome.maybe_paid
+    maybe = isinstance(outcome, Retryable | Snoozed) and outcome.maybe_paid
     ended = None if answer else Ended(sent.call_id, "maybe_paid" if maybe else "unpaid", type(outcome).__name__, now())
     _settle(session, Call(sent, session.run_id, paid, ended))
 
