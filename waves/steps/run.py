@@ -104,7 +104,8 @@ def _one_pass(
     try:
         ending = asking.ask(batches)
     finally:
-        book(session, wave.manifest, asking.settled, asking.doubt.unanswered if ending is None else ())
+        settled = [*asking.settled, *asking.abandoned()]
+        book(session, wave.manifest, settled, asking.doubt.unanswered if ending is None else ())
         asking.settled.clear()
         asking.doubt.unanswered.clear()
         observe(session, asking.meters)

@@ -68,12 +68,15 @@ def purse_of(session: Session, wave: Opened) -> Purse:
     return Purse(_drawing(session, caps, dearest * session.limits.parallel * _AT_ONCE))
 
 
-def afford(session: Session) -> Ending | None:
-    """The ending for a fire that finds a cap used up, before a wave is opened; None where a request fits."""
+def afford(session: Session, ask: Ask | None = None) -> Ending | None:
+    """The ending for a fire that finds a cap used up, before a wave is opened; None where a request fits: this one, or
+    the smallest that there can be."""
     caps = list(_caps(session, _NO_WAVE))
     if not caps:
         return None
     least = _dearest(session, caps, [()], session.rubric)
+    if ask is not None:
+        least = reserve_price(session.backend, ask, session.rubric) or least
     for cap in caps:
         spent = ledger.spent(session.db, cap.scope, session.run_id, others=False) + _of_others(session, cap)
         if cap.usd - spent < least:
