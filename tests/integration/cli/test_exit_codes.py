@@ -13,8 +13,9 @@ import pytest
 from psycopg import sql
 
 from tests.integration.cli import shapes
-from tests.integration.cli.site import KEY, RUBRIC, TABLE, THEME, THEME_FILE, Ran, Site
+from tests.integration.cli.site import KEY, RUBRIC, TABLE, THEME, THEME_FILE, Site
 from tests.integration.cli.tee import Tee
+from tests.project_folder import Ran
 from waves.errors import EXIT_CODES
 from waves.spool import files, locks
 
