@@ -76,7 +76,6 @@ def test_it_is_handed_over_by_one_fire_and_fetched_by_a_later_one_whatever_that_
     assert f"{N_REQUESTS} requests, submitted 0 min ago" in submitted(place.fire("--backend", "rehearsal"))
     assert fates(place) == {"maybe_paid": N_REQUESTS}
     told = place.run("status", THEME, "--json").json
-    assert told is not None
     assert told["themes"][0]["wave"]["state"] == "submitted"
     assert "submitted 0 min ago" in place.begin("status", THEME).process.communicate(timeout=60)[0]
     last = place.fire("--backend", "rehearsal")
