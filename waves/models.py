@@ -16,6 +16,7 @@ from waves.errors import WaveError
 Output = Mapping[str, Any]
 """What a model says about one item, in the rubric's fields, e.g. `{"labels": ["question"], "confidence": 0.9}`."""
 
+BackendKind = Literal["anthropic", "message_batches", "claude_cli", "rehearsal"]
 ParseRung = Literal["strict", "fenced", "repaired", "retried"]
 WaveState = Literal["open", "submitted", "held", "closed", "abandoned"]
 WaveKind = Literal["normal", "pilot"]

@@ -11,19 +11,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import time, timedelta
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any
 
 from waves import document
 from waves.errors import ConfigurationError
-from waves.models import Limits
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from waves.models import BackendKind, Limits
 
 FILE_NAME = "waves.yaml"
-BackendKind = Literal["anthropic", "message_batches", "claude_cli", "rehearsal"]
 
 _KEY_ENV: Mapping[BackendKind, str] = {"claude_cli": "CLAUDE_CODE_OAUTH_TOKEN"}
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -119,7 +114,9 @@ def find(start: Path, named: str | None) -> Path:
 
 def build(source: document.Document, environ: Mapping[str, str]) -> Project:
     """The file's values under those of the environment."""
-    file: Any = document.validate(_file_model(), source)
+    from waves.project_file import ProjectFile
+
+    file = document.validate(ProjectFile, source)
     root = source.where.parent
     backends = {"rehearsal": REHEARSAL}
     for name, entry in file.backends.items():
@@ -172,68 +169,3 @@ def _duration(text: str) -> timedelta:
 
 def _listed(text: str | None) -> tuple[str, ...] | None:
     return tuple(word.strip() for word in text.split(",") if word.strip()) or None if text else None
-
-
-@cache
-def _file_model() -> type[BaseModel]:
-    """The shape of `waves.yaml`. Made on first use, because `wave --help` shall not pay for pydantic."""
-    from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-    variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-    dollars = Annotated[float, Field(ge=0)]
-
-    class CapsEntry(BaseModel):
-        model_config = ConfigDict(extra="forbid", strict=True)
-
-        wave: dollars | None = None
-        day: dollars | None = None
-        month: dollars | None = None
-
-    class PriceEntry(BaseModel):
-        model_config = ConfigDict(extra="forbid", strict=True)
-
-        input: dollars
-        output: dollars
-        cache_write: dollars | None = None
-        cache_write_1h: dollars | None = None
-        cache_read: dollars | None = None
-
-    class BackendEntry(BaseModel):
-        model_config = ConfigDict(extra="forbid", strict=True)
-
-        kind: BackendKind
-        models: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
-        base_url: str | None = Field(default=None, pattern=r"^https?://")
-        api_key_env: variable | None = None
-        timeout: float = Field(default=60.0, gt=0, le=3600)
-        scenario: str | None = None
-        window: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,5}[smhdw]$")
-        resets_at: str | None = Field(default=None, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]Z$")
-        capacity: int | None = Field(default=None, gt=0)
-        use_at_most: float = Field(default=0.75, gt=0, le=1)
-        caps: CapsEntry = Field(default_factory=CapsEntry)
-        prices: dict[str, PriceEntry] = Field(default_factory=dict)
-        command: str = Field(default="claude", min_length=1)
-        environment: list[variable] = Field(default_factory=list)
-
-        @model_validator(mode="after")
-        def _has_models(self) -> BackendEntry:
-            if self.kind != "rehearsal" and not self.models:
-                raise ValueError("`models` names no model; the first is the primary, the others the fallback chain")
-            if self.kind != "rehearsal" and self.scenario is not None:
-                raise ValueError("`scenario` belongs to a backend of kind rehearsal")
-            if self.kind != "claude_cli" and {"command", "environment"} & self.model_fields_set:
-                raise ValueError("`command` and `environment` belong to a backend of kind claude_cli")
-            if self.window is None and {"resets_at", "capacity", "use_at_most"} & self.model_fields_set:
-                raise ValueError("`resets_at`, `capacity` and `use_at_most` speak of a `window`, and there is none")
-            return self
-
-    class ProjectFile(BaseModel):
-        model_config = ConfigDict(extra="forbid", strict=True)
-
-        database: str = Field(default="embedded", pattern=r"^(embedded|postgres(ql)?://.*)$")
-        data: str = Field(default="data", min_length=1)
-        prompts: str = Field(default="prompts", min_length=1)
-        backends: dict[str, BackendEntry] = Field(default_factory=dict)
-
-    return ProjectFile

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.site import ROOT, Ran
+from tests.integration.cli.site import ROOT
+from tests.project_folder import Ran
 
 DEEP = Path("a folder with blanks", *["and another one that makes the path deep"] * 3)
 """Far more than the 107 bytes that the name of a Unix socket may have."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.site import ROOT, Site, url_of
+from tests.integration.cli.site import ROOT, Site
 from tests.integration.cli.tee import Tee, provider
+from tests.project_folder import url_of
 from waves.store.connect import open_database
 from waves.store.sample import load_sample
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.faults.provider import Provider
-from tests.integration.cli.site import ROOT, Site, url_of
+from tests.integration.cli.site import ROOT, Site
+from tests.project_folder import url_of
 from tests.real_claude import CLAUDE, needs_claude
 from waves.store.connect import open_database
 from waves.store.sample import load_sample

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.place import Place, url_of
+from tests.faults.place import Place
 from tests.faults.provider import Provider
+from tests.project_folder import url_of
 
 Make = Callable[..., Place]
 

@@ -14,23 +14,18 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, LiteralString
-from urllib.parse import urlencode
 
 import psutil
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from tests.faults.corpus import PROJECT, RUBRIC, TABLE, THEME_FILE
 from tests.faults.provider import Provider
+from tests.project_folder import WAVE, ProjectFolder, Ran
 from waves import project as projects
 from waves.steps import govern
 
-WAVE = (sys.executable, "-m", "waves")
 TRAP = Path(__file__).with_name("trap.py")
 MARK = "FAULTS_PLACE"
 THEME = "notes"
@@ -54,24 +49,8 @@ class Trap:
     who: str = "runner"
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """How one `wave` ended. `report` is the object of --json, None where none was printed."""
-
-    code: int
-    report: Mapping[str, Any] | None
-    stderr: str
-
-    @property
-    def state(self) -> str:
-        assert self.report is not None, self.stderr
-        return str(self.report["state"])
-
-
 @dataclass
-class Place:
-    root: Path
-    database: str
+class Place(ProjectFolder):
     provider: Provider
     n_items: int = 60
     batch_size: int = 3
@@ -98,10 +77,6 @@ class Place:
         (self.root / "waves.yaml").write_text(PROJECT % facts)
 
     @property
-    def data(self) -> Path:
-        return self.root / "data"
-
-    @property
     def folder(self) -> Path:
         return self.data / THEME
 
@@ -111,18 +86,6 @@ class Place:
         return max(path for path in (self.folder / "waves").iterdir() if not path.name.startswith("."))
 
     # --- the database -----------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def connect(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        with psycopg.connect(self.database, autocommit=True) as connection:
-            yield connection
-
-    def sql(self, query: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
-        with self.connect() as connection:
-            cursor = connection.execute(query, values)
-            # a SELECT of no columns has rows, and no description
-            has_rows = cursor.description or (cursor.statusmessage or "").startswith("SELECT")
-            return cursor.fetchall() if has_rows else []
 
     def inputs(self) -> dict[str, dict[str, str | None]]:
         """Row by key, as the model sees it."""
@@ -167,13 +130,13 @@ class Place:
     def begin_fire(self, *arguments: str, traps: Sequence[Trap] | None = None) -> Wave:
         return self.begin("fire", THEME, "--json", *arguments, traps=traps)
 
-    def fire(self, *arguments: str, traps: Sequence[Trap] | None = None) -> Fired:
+    def fire(self, *arguments: str, traps: Sequence[Trap] | None = None) -> Ran:
         return self.begin_fire(*arguments, traps=traps).end()
 
-    def run(self, *arguments: str) -> Fired:
+    def run(self, *arguments: str) -> Ran:
         return self.begin(*arguments).end()
 
-    def fire_until_complete(self, fires: int = 8) -> Fired:
+    def fire_until_complete(self, fires: int = 8) -> Ran:
         """As an operator who wakes the backend after each fire that could not end."""
         for _ in range(fires):
             self.awake()
@@ -217,9 +180,9 @@ class Wave:
 
     process: subprocess.Popen[str]
 
-    def end(self, timeout: float = 60) -> Fired:
+    def end(self, timeout: float = 60) -> Ran:
         out, err = self.process.communicate(timeout=timeout)
-        return Fired(self.process.returncode, json.loads(out) if out.startswith("{") else None, err)
+        return Ran(self.process.returncode, out, err)
 
     def signal(self, number: signal.Signals, *, group: bool = False) -> None:
         if group:
@@ -238,13 +201,6 @@ def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> 
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         threading.Event().wait(0.002)
-
-
-def url_of(conninfo: str) -> str:
-    """A `postgresql://` URL, as a person writes it into waves.yaml."""
-    found = dict(conninfo_to_dict(conninfo))
-    name = found.pop("dbname")
-    return f"postgresql:///{name}?{urlencode(found)}"
 
 
 def _is_forkserver(process: psutil.Process) -> bool:

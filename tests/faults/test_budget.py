@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.faults.judge import after_all, booked_tokens, calls, counted_tokens, ledger_agrees
-from tests.faults.place import THEME, Fired, Place, Trap, until
+from tests.faults.place import THEME, Place, Trap, until
+from tests.project_folder import Ran
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -52,15 +53,13 @@ def reserve(place: Place) -> float:
 def spent(place: Place) -> dict[str, Any]:
     fired = place.run("spend", "--json")
     assert fired.code == 0, fired
-    assert fired.report is not None
-    return dict(fired.report["total"])
+    return dict(fired.json["total"])
 
 
-def over_budget(fired: Fired, name: str) -> str:
+def over_budget(fired: Ran, name: str) -> str:
     assert (fired.code, fired.state) == (76, "over_budget"), fired
-    assert fired.report is not None
-    assert name in fired.report["reason"]
-    return str(fired.report["reason"])
+    assert name in fired.json["reason"]
+    return str(fired.json["reason"])
 
 
 @pytest.mark.parametrize("where", ["theme", "backend"])
@@ -132,7 +131,7 @@ def test_no_request_is_sent_for_a_model_without_a_price_where_there_is_a_cap(mak
     configure(place, price=None, month=5.0)
     fired = place.fire()
     assert (fired.code, fired.state) == (78, "failed"), fired
-    assert "caps.month of provider is set, but no price is known for model model-1" in fired.stderr
+    assert "caps.month of provider is set, but no price is known for model model-1" in fired.err
     assert place.provider.lines("arrived") == []
 
 
@@ -143,7 +142,7 @@ def test_a_cap_below_one_request_is_a_configuration_error(make: Make, key: str) 
     cap(place, key, 0.000001)
     fired = place.fire()
     assert (fired.code, fired.state) == (78, "failed"), fired
-    assert f"{key} of theme notes is $1e-06, and one request may cost" in fired.stderr
+    assert f"{key} of theme notes is $1e-06, and one request may cost" in fired.err
     assert place.provider.lines("arrived") == []
 
 
@@ -151,12 +150,10 @@ def test_what_a_model_without_a_price_costs_is_unknown_and_said_so(make: Make) -
     place = make(n_items=10)
     configure(place, price=None)
     fired = place.fire()
-    assert fired.report is not None
-    assert (fired.code, fired.report["cost_usd"]) == (0, None)
-    assert fired.report["tokens"]["input"] == counted_tokens(place)[0]
+    assert (fired.code, fired.json["cost_usd"]) == (0, None)
+    assert fired.json["tokens"]["input"] == counted_tokens(place)[0]
     total = spent(place)
     assert (total["cost_usd"], total["price_tables"]) == (None, [])
     assert total["unpriced_requests"] == len(place.provider.answers())
     status = place.run("status", "--json")
-    assert status.report is not None
-    assert status.report["themes"][0]["spend"] == {"today_usd": None, "total_usd": None}
+    assert status.json["themes"][0]["spend"] == {"today_usd": None, "total_usd": None}

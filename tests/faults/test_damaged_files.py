@@ -78,7 +78,7 @@ def test_a_damaged_part_is_told_and_rebuilt_from_the_journal_without_a_request(d
     asked = {item for call in judge.calls(place).values() if call.paid for item in call.sent.items}
     parts = sorted((place.wave / "parts").glob("*/*.json"))
     damage(parts[3])
-    status = place.run("status", THEME, "--json").report
+    status = place.run("status", THEME, "--json").json
     assert status is not None
     assert status["themes"][0]["corrupt_parts"] == (0 if damage is Path.unlink else 1)
     assert place.fire().code == 0
@@ -147,7 +147,7 @@ def test_a_wave_that_cannot_be_read_is_told_and_can_be_given_up(name: str, damag
     arrived = len(place.provider.lines("arrived"))
     fired = place.fire()
     assert (fired.code, fired.state) == (65, "failed")
-    assert "wave abandon" in str(fired.report)
+    assert "wave abandon" in str(fired.json)
     assert len(place.provider.lines("arrived")) == arrived
     assert place.run("abandon", THEME, "--by", "ana").code == 0
     assert place.fire().code == 0
@@ -160,7 +160,7 @@ def test_a_wave_folder_that_is_gone_is_told_and_can_be_given_up(make: Make) -> N
     shutil.rmtree(place.wave)
     fired = place.fire()
     assert fired.code == 65
-    assert "wave abandon" in str(fired.report)
+    assert "wave abandon" in str(fired.json)
     assert place.run("abandon", THEME, "--by", "ana").code == 0
     assert place.fire().code == 0
 
@@ -172,7 +172,7 @@ def test_a_data_folder_of_another_database_is_refused_and_left_as_it_is(make: Ma
     parts = sorted(place.wave.rglob("*.json*"))
     fired = place.fire()
     assert (fired.code, fired.state) == (78, "failed")
-    assert "another database" in str(fired.report)
+    assert "another database" in str(fired.json)
     assert sorted(place.wave.rglob("*.json*")) == parts
 
 

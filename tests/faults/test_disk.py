@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import THEME, WAVE, Fired, Place, Trap
+from tests.faults.place import THEME, Place, Trap
+from tests.project_folder import WAVE, Ran
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -25,7 +26,7 @@ _LIMITED = (
 _LIMITED += "os.execv(sys.argv[3], sys.argv[3:])"
 
 
-def fire_limited(place: Place, limit: str, value: int) -> Fired:
+def fire_limited(place: Place, limit: str, value: int) -> Ran:
     """A fire whose process may not go beyond a limit of the system (its children may not either)."""
     program = (sys.executable, "-c", _LIMITED, limit, str(value), *WAVE)
     return place.begin("fire", THEME, "--json", program=program).end()
@@ -67,10 +68,9 @@ def read_only(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def is_a_disk_fault(fired: Fired) -> None:
+def is_a_disk_fault(fired: Ran) -> None:
     assert (fired.code, fired.state) == (74, "failed"), fired
-    assert fired.report is not None
-    assert fired.report["error"]["hint"]
+    assert fired.json["error"]["hint"]
 
 
 @pytest.mark.parametrize("size", ["48k", "140k", "260k"])

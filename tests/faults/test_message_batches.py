@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import THEME, Fired, Place
+from tests.faults.place import THEME, Place
+from tests.project_folder import Ran
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -38,10 +39,9 @@ def fates(place: Place) -> Counter[str]:
     return Counter(fate for (fate,) in place.sql("SELECT fate FROM waves.ledger"))
 
 
-def submitted(fired: Fired) -> str:
+def submitted(fired: Ran) -> str:
     assert (fired.code, fired.state) == (75, "submitted"), fired
-    assert fired.report is not None
-    return str(fired.report["reason"])
+    return str(fired.json["reason"])
 
 
 def fire_until_complete(place: Place, fires: int = 8) -> int:
@@ -75,15 +75,13 @@ def test_it_is_handed_over_by_one_fire_and_fetched_by_a_later_one_whatever_that_
     assert state(place) == "submitted"
     assert f"{N_REQUESTS} requests, submitted 0 min ago" in submitted(place.fire("--backend", "rehearsal"))
     assert fates(place) == {"maybe_paid": N_REQUESTS}
-    told = place.run("status", THEME, "--json").report
-    assert told is not None
+    told = place.run("status", THEME, "--json").json
     assert told["themes"][0]["wave"]["state"] == "submitted"
     assert "submitted 0 min ago" in place.begin("status", THEME).process.communicate(timeout=60)[0]
     last = place.fire("--backend", "rehearsal")
     assert (last.code, last.state) == (0, "complete")
-    assert last.report is not None
-    assert last.report["llm_calls"] == N_REQUESTS
-    assert last.report["tokens"]["output"] > 0
+    assert last.json["llm_calls"] == N_REQUESTS
+    assert last.json["tokens"]["output"] > 0
     assert len(place.provider.lines("arrived")) == N_REQUESTS
     paid_once(place)
 

@@ -51,7 +51,7 @@ def test_no_fire_starts_while_a_worker_of_a_killed_one_lives(make: Make) -> None
     arrived = len(place.provider.lines("arrived"))
     second = place.fire()
     assert (second.code, second.state) == (75, "locked")
-    assert "Workers of an earlier fire" in str(second.report)
+    assert "Workers of an earlier fire" in str(second.json)
     assert len(place.provider.lines("arrived")) == arrived
     stopped.send_signal(signal.SIGCONT)
     fire.end()
@@ -67,7 +67,7 @@ def test_a_wave_of_another_host_is_left_alone_until_it_is_taken_over(make: Make)
     arrived = len(place.provider.lines("arrived"))
     fired = place.fire()
     assert (fired.code, fired.state) == (75, "locked")
-    assert "elsewhere" in str(fired.report)
+    assert "elsewhere" in str(fired.json)
     assert place.run("takeover", THEME, "--by", "ana").code == 0
     assert len(place.provider.lines("arrived")) == arrived
     assert place.fire().code == 0

@@ -135,8 +135,7 @@ def test_what_only_a_person_can_mend_stops_the_fire_and_charges_nobody(fault: st
     place = make({"down": [{"fault": fault}]})
     fired = place.fire()
     assert (fired.code, fired.state) == (code, "failed")
-    assert fired.report is not None
-    assert fired.report["error"]["hint"]
+    assert fired.json["error"]["hint"]
     assert len(place.provider.lines("arrived")) <= 2 * place.parallel + 1
     nobody_was_charged(place)
     place.provider.restart()

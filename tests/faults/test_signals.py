@@ -29,7 +29,7 @@ def test_a_signal_stops_sending_and_waits_for_what_is_in_flight(
     fire.signal(number, group=group)
     fired = fire.end()
     assert (fired.code, fired.state) == (75, "interrupted")
-    assert number.name in str(fired.report)
+    assert number.name in str(fired.json)
     judge.nothing_is_left_running(place)
     assert len(place.provider.lines("arrived")) - arrived <= PARALLEL
     assert place.sql("SELECT DISTINCT fate FROM waves.ledger") == [("paid",)]

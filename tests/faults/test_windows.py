@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import THEME, Fired, Place
+from tests.faults.place import THEME, Place
+from tests.project_folder import Ran
 from waves import project as projects
 from waves.steps import govern
 
@@ -47,15 +48,14 @@ def wait_until(moment: str) -> None:
     threading.Event().wait(max(0.0, left + 1))  # the report's moments are in whole seconds
 
 
-def drained(place: Place, most: int = 8) -> list[Fired]:
+def drained(place: Place, most: int = 8) -> list[Ran]:
     """Fires, each once the one before it may go on, until the gap is empty."""
-    fires: list[Fired] = []
+    fires: list[Ran] = []
     while not fires or fires[-1].state != "complete":
-        assert len(fires) < most, [fired.report for fired in fires]
+        assert len(fires) < most, fires
         if fires:
-            report = fires[-1].report
+            report = fires[-1].json
             assert (fires[-1].code, fires[-1].state) == (75, "snoozed"), report
-            assert report is not None
             wait_until(report["snoozed_until"])
         fires.append(place.fire("--keys", "240", "--until-complete"))
     return fires
@@ -67,8 +67,7 @@ def test_a_corpus_is_drained_window_by_window_and_refused_in_the_first_alone(mak
     assert first.state == "snoozed", "the first window is learned by filling it"
     refused = [line for line in place.provider.lines("ended") if line["status"] == 429]
     assert 1 <= len(refused) <= place.parallel
-    assert first.report is not None
-    wait_until(first.report["snoozed_until"])
+    wait_until(first.json["snoozed_until"])
     drained(place, most=7)
     assert [line for line in place.provider.lines("ended") if line["status"] == 429] == refused
     assert place.sql("SELECT count(*) FROM note WHERE labels IS NULL") == [(0,)]
@@ -94,7 +93,7 @@ def test_two_themes_that_fire_at_once_take_the_share_together(make: Make) -> Non
     fires = [place.begin("fire", theme, "--keys", "48", "--json") for theme in (THEME, "others")]
     ended = [fire.end() for fire in fires]
     keys = sum(len(line["items"]) for line in place.provider.answers())
-    assert keys == 60, [fired.report for fired in ended]
+    assert keys == 60, ended
     assert {fired.code for fired in ended} <= {0, 75}
     assert place.fire().state == "snoozed"
     assert sum(len(line["items"]) for line in place.provider.answers()) == 60

@@ -18,22 +18,17 @@ from typing import Any, Literal
 from waves.rehearsal import replies, verdicts
 from waves.rehearsal.batch_requests import Kind, work
 from waves.rehearsal.batches import BATCHES, Shelf
-from waves.rehearsal.faults import ITEM_FAULTS, STATUS_FAULTS, Decision, Dice, decide, is_down
+from waves.rehearsal.faults import STATUS_FAULTS, Decision, Dice, decide, is_down
 from waves.rehearsal.limits import Limits
 from waves.rehearsal.protocol import LARGEST_REQUEST, Asked, ProtocolError, read_request
 from waves.rehearsal.record import Turn
-from waves.rehearsal.scenarios import Fault, Scenario
-from waves.rehearsal.usage import PromptCache, count_tokens, size, tokens
+from waves.rehearsal.scenarios import Scenario
+from waves.rehearsal.usage import PromptCache, count_tokens
 
 MESSAGES = "/v1/messages"
 COUNT = "/v1/messages/count_tokens"
 MODELS = "/v1/models"
 _METHODS = {MESSAGES: "POST", COUNT: "POST", MODELS: "GET"}
-
-# Where a forced tool is answered with text instead: an object could not carry these.
-_ONLY_IN_TEXT: frozenset[Fault] = frozenset(
-    {"truncated", "code_fence", "prose", "python_literal", "unescaped_quote", "lone_surrogate"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +200,7 @@ class Desk:
         return Plan(200, (replies.message_json(message),), headers=headers, latency=latency, ending=ending)
 
     def _message(self, turn: Turn, asked: Asked, decision: Decision) -> replies.Message:
-        content, output_tokens, stop_reason = self._content(asked, decision)
+        content, output_tokens, stop_reason = verdicts.content(asked, decision, brain=self._scenario.brain)
         billed = self._cache.bill(asked.model, asked.segments, turn.started)
         self._limits.book(billed.total, output_tokens)
         turn.input_tokens, turn.output_tokens = billed.uncached, output_tokens
@@ -218,27 +213,6 @@ class Desk:
             billed=billed,
             output_tokens=output_tokens,
         )
-
-    def _content(self, asked: Asked, decision: Decision) -> tuple[str | tuple[str, dict[str, object]], int, str]:
-        """The content, its tokens and the stop reason."""
-        if decision.fault == "refusal":
-            return "", 1, "refusal"
-        answer = verdicts.answer(asked, brain=self._scenario.brain)
-        if answer is None:
-            text = verdicts.PLAIN_TEXT
-        else:
-            if decision.fault in ITEM_FAULTS:
-                answer = verdicts.spoil(answer, decision.items or (("", decision.fault),), asked.schema)
-            text = verdicts.render(answer, decision.fault)
-        n_tokens = max(1, tokens(size(text)))
-        if n_tokens > asked.max_tokens:
-            return text[: asked.max_tokens * 4], asked.max_tokens, "max_tokens"
-        if decision.fault == "max_tokens":
-            return text, n_tokens, "max_tokens"
-        faults = {decision.fault, *(fault for _, fault in decision.items)}
-        if asked.tool is None or answer is None or faults & _ONLY_IN_TEXT:
-            return text, n_tokens, "end_turn"
-        return (asked.tool, answer), n_tokens, "tool_use"
 
     def _refuse(self, turn: Turn, error: ProtocolError, headers: Mapping[str, str], latency: float = 0.0) -> Plan:
         body = replies.error_json(error.status, error.message, turn.request_id, error.error_code)

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from waves.rehearsal.brain import brain_for, confidence
+from waves.rehearsal.faults import ITEM_FAULTS, Decision
 from waves.rehearsal.protocol import Asked
 from waves.rehearsal.scenarios import Fault
 from waves.rehearsal.schema import Schema, fit
+from waves.rehearsal.usage import size, tokens
 
 PLAIN_TEXT = "This is a rehearsal and not a language model: it labels items, and has nothing to say."
 
@@ -23,8 +25,35 @@ _QUOTE = "\ue000\ue0f1\ue000"
 _SURROGATE = "\ue000\ue0f2\ue000"
 _ESCAPES = {_QUOTE: '"', _SURROGATE: "\\ud83d"}
 
+# Where a forced tool is answered with text instead: an object could not carry these.
+_ONLY_IN_TEXT: frozenset[Fault] = frozenset(
+    {"truncated", "code_fence", "prose", "python_literal", "unescaped_quote", "lone_surrogate"}
+)
 
-def answer(asked: Asked, *, brain: bool) -> dict[str, Any] | None:
+
+def content(asked: Asked, decision: Decision, *, brain: bool) -> tuple[str | tuple[str, dict[str, object]], int, str]:
+    """Text, or the name of a tool with its input; then its tokens and the stop reason."""
+    if decision.fault == "refusal":
+        return "", 1, "refusal"
+    answer = _answer(asked, brain=brain)
+    if answer is None:
+        text = PLAIN_TEXT
+    else:
+        if decision.fault in ITEM_FAULTS:
+            answer = _spoil(answer, decision.items or (("", decision.fault),), asked.schema)
+        text = _render(answer, decision.fault)
+    n_tokens = max(1, tokens(size(text)))
+    if n_tokens > asked.max_tokens:
+        return text[: asked.max_tokens * 4], asked.max_tokens, "max_tokens"
+    if decision.fault == "max_tokens":
+        return text, n_tokens, "max_tokens"
+    faults = {decision.fault, *(fault for _, fault in decision.items)}
+    if asked.tool is None or answer is None or faults & _ONLY_IN_TEXT:
+        return text, n_tokens, "end_turn"
+    return (asked.tool, answer), n_tokens, "tool_use"
+
+
+def _answer(asked: Asked, *, brain: bool) -> dict[str, Any] | None:
     """The answer's JSON; None where neither a schema nor items ask for any."""
     if asked.schema is None:
         if not asked.items:
@@ -44,7 +73,7 @@ def answer(asked: Asked, *, brain: bool) -> dict[str, Any] | None:
     return {**others, name: verdicts}
 
 
-def spoil(answer: dict[str, Any], items: tuple[tuple[str, Fault], ...], schema: Schema | None) -> dict[str, Any]:
+def _spoil(answer: dict[str, Any], items: tuple[tuple[str, Fault], ...], schema: Schema | None) -> dict[str, Any]:
     """The answer with the verdicts of these ids made bad; the others stay as they are."""
     name, _ = _verdict_list(schema) if schema is not None else ("verdicts", None)
     ways = dict(items)
@@ -66,7 +95,7 @@ def spoil(answer: dict[str, Any], items: tuple[tuple[str, Fault], ...], schema: 
     return {**answer, name: verdicts}
 
 
-def render(answer: dict[str, Any], fault: Fault | None) -> str:
+def _render(answer: dict[str, Any], fault: Fault | None) -> str:
     """The answer as the text that a model would send, spoiled as a whole where the fault is of that kind."""
     text = json.dumps(answer, ensure_ascii=False)
     for stand_in, raw in _ESCAPES.items():

@@ -229,7 +229,7 @@ def test_a_child_that_it_leaves_behind_neither_delays_the_answer_nor_lives_on(cl
     until(lambda: gone(claude.seen["grandchild"]))
 
 
-def test_a_flood_is_cut_off(claude: Any) -> None:
+def test_a_tool_that_floods_us_is_killed_and_maybe_paid(claude: Any) -> None:
     claude.acts(flood=40, hang=True)
     outcome = claude.ask()
     assert isinstance(outcome, Retryable)

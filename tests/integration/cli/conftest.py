@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.site import Site, url_of
+from tests.integration.cli.site import Site
 from tests.integration.cli.tee import Tee, provider
+from tests.project_folder import url_of
 
 
 @pytest.fixture(scope="session")

@@ -9,16 +9,12 @@ import json
 import os
 import pty
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, LiteralString
-from urllib.parse import urlencode
+from typing import Any
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from tests.project_folder import WAVE, ProjectFolder, Ran
 
 ROOT = Path(__file__).parents[3]
 THEME = "comments"
@@ -68,37 +64,8 @@ Label each comment by what it does.
 TEXTS = ("How many patients were left out of group {}?", "A wonderful paper, thank you for point {}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How one `wave` ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The one object on stdout; fails where there is anything else."""
-        assert self.out.endswith("}\n"), self.out
-        assert self.out.count("\n") == 1, self.out
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
-
-    @property
-    def fault(self) -> tuple[str, str]:
-        """The two lines of an error: what is wrong, what to do."""
-        lines = self.err.splitlines()
-        assert len(lines) == 2, self.err
-        assert lines[0].startswith("wave: "), self.err
-        assert lines[1].startswith("      "), self.err
-        return lines[0].removeprefix("wave: "), lines[1].strip()
-
-
 @dataclass
-class Site:
-    root: Path
-    database: str
+class Site(ProjectFolder):
     provider: str
     theme: str = THEME
     environment: dict[str, str] = field(default_factory=lambda: {"SITE_KEY": KEY})
@@ -112,10 +79,6 @@ class Site:
     @property
     def folder(self) -> Path:
         return self.root / "prompts" / self.theme
-
-    @property
-    def data(self) -> Path:
-        return self.root / "data"
 
     def project_file(self, **more: str) -> str:
         backend = {"kind": "anthropic", "models": ["model-1"], "base_url": self.provider, "api_key_env": "SITE_KEY"}
@@ -132,7 +95,7 @@ class Site:
     # --- wave -------------------------------------------------------------------------------------------------------
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "waves", *arguments]
+        return [*WAVE, *arguments]
 
     def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         # aiohttp warns of bodies over 1 MB by a ResourceWarning, which nobody sees by default
@@ -189,16 +152,6 @@ class Site:
 
     # --- the database -----------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def connect(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        with psycopg.connect(self.database, autocommit=True) as connection:
-            yield connection
-
-    def sql(self, query: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
-        with self.connect() as connection:
-            cursor = connection.execute(query, values)
-            return cursor.fetchall() if cursor.description else []
-
     def fill(self, rows: int) -> None:
         """The table with so many comments, from id 1."""
         self.sql(TABLE)
@@ -212,13 +165,6 @@ class Site:
     def states(self) -> dict[str, int]:
         """How many verdicts there are in each state."""
         return dict(self.sql("SELECT state, count(*) FROM waves.verdict GROUP BY 1"))
-
-
-def url_of(conninfo: str) -> str:
-    """A `postgresql://` URL, as a person writes it into waves.yaml."""
-    found = dict(conninfo_to_dict(conninfo))
-    name = found.pop("dbname")
-    return f"postgresql:///{name}?{urlencode(found)}"
 
 
 def _until_closed(terminal: int) -> Iterator[bytes]:

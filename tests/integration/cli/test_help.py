@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.site import Ran, Site
+from tests.integration.cli.site import Site
+from tests.project_folder import Ran
 from waves.errors import EXIT_CODES
 from waves.surfaces.cli.main import COMMANDS
 

@@ -132,18 +132,18 @@ def ids(message: anthropic.types.Message) -> list[str]:
     return [verdict["id"] for verdict in json.loads(text_of(message))["verdicts"]]
 
 
-def test_an_id_is_missing(start: Any) -> None:
+def test_missing_id_leaves_one_verdict_out(start: Any) -> None:
     found = ids(start(always("missing_id")).create())
     assert len(found) == 2
     assert set(found) < {"1", "2", "3"}
 
 
-def test_an_id_comes_twice(start: Any) -> None:
+def test_duplicate_id_gives_one_verdict_twice(start: Any) -> None:
     found = ids(start(always("duplicate_id")).create())
     assert (len(found), set(found)) == (4, {"1", "2", "3"})
 
 
-def test_an_id_is_foreign(start: Any) -> None:
+def test_foreign_id_gives_one_verdict_an_id_that_nobody_asked_for(start: Any) -> None:
     found = ids(start(always("foreign_id")).create())
     assert (len(found), len(set(found) & {"1", "2", "3"})) == (3, 2)
 

@@ -91,6 +91,10 @@ class Corpus:
     def taken(self, keys: int = 700, drift_rows: int = 50_000) -> list[str]:
         return [item.entity_key for item in self.take(keys, drift_rows, dry_run=True).items]
 
+    def opened(self, keys: int = 700) -> Manifest:
+        """A wave with what the gap holds."""
+        return self.open_wave(self.take(keys).items)
+
     def open_wave(self, items: Sequence[Item], version: str | None = None) -> Manifest:
         self.waves += 1
         wave = f"wave-{self.waves}"

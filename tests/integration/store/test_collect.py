@@ -16,15 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.store.conftest import Corpus
-    from waves.models import Manifest
 
     Make = Callable[..., Corpus]
 
 pytestmark = pytest.mark.postgres
-
-
-def opened(corpus: Corpus, keys: int = 700) -> Manifest:
-    return corpus.open_wave(corpus.take(keys).items)
 
 
 def everything(corpus: Corpus) -> list[Any]:
@@ -34,7 +29,7 @@ def everything(corpus: Corpus) -> list[Any]:
 
 def test_the_clean_case_has_equal_sets_and_one_audit_row_for_each_row(comments: Make) -> None:
     corpus = comments(30)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     assert corpus.collect(manifest) == Merge(30, 30, 0, (), applied=True)
     assert corpus.run("SELECT labels, confidence, version, count(*) FROM comments GROUP BY 1, 2, 3") == [
         ('["question"]', 0.75, corpus.v1, 30)
@@ -56,7 +51,7 @@ def test_the_clean_case_has_equal_sets_and_one_audit_row_for_each_row(comments: 
 
 def test_a_wave_that_is_closed_is_not_touched_again(comments: Make) -> None:
     corpus = comments(5)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.collect(manifest)
     before = everything(corpus)
     assert corpus.collect(manifest) == Merge(already_closed=True)
@@ -65,7 +60,7 @@ def test_a_wave_that_is_closed_is_not_touched_again(comments: Make) -> None:
 
 def test_a_wave_that_the_database_does_not_know_is_bad_data_and_changes_nothing(comments: Make) -> None:
     corpus = comments(5)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.run("DELETE FROM waves.wave")
     before = everything(corpus)
     with pytest.raises(BadDataError, match="does not know wave"):
@@ -75,7 +70,7 @@ def test_a_wave_that_the_database_does_not_know_is_bad_data_and_changes_nothing(
 
 def test_of_two_that_collect_the_same_wave_at_once_one_does_nothing(comments: Make) -> None:
     corpus = comments(50)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     merges: list[Merge] = []
     with psycopg.connect(corpus.db.url, autocommit=True) as other:
         second = replace(corpus, db=replace(corpus.db, connection=other))
@@ -90,7 +85,7 @@ def test_of_two_that_collect_the_same_wave_at_once_one_does_nothing(comments: Ma
 
 def test_rows_edited_deleted_and_inserted_while_the_wave_is_open(comments: Make) -> None:
     corpus = comments(30)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.run("UPDATE comments SET content = 'edited' WHERE id = 3")
     corpus.run("DELETE FROM comments WHERE id = 4")
     corpus.run("INSERT INTO comments (id, content) VALUES (99, 'new')")
@@ -107,7 +102,7 @@ def test_rows_edited_deleted_and_inserted_while_the_wave_is_open(comments: Make)
 
 def test_an_orphan_whose_content_returns_is_restored_without_asking(comments: Make) -> None:
     corpus = comments(30)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.run("UPDATE comments SET content = 'edited' WHERE id = 3")
     corpus.collect(manifest)
     corpus.run("UPDATE comments SET content = 'text 3' WHERE id = 3")
@@ -124,7 +119,7 @@ def test_too_many_orphans_hold_the_wave_and_nothing_is_merged(
     comments: Make, rows: int, edited: int, rate: float, *, held: bool
 ) -> None:
     corpus = comments(rows)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.run("UPDATE comments SET content = 'edited' WHERE id <= %s", edited)
     before = everything(corpus)
     if not held:
@@ -137,7 +132,7 @@ def test_too_many_orphans_hold_the_wave_and_nothing_is_merged(
 
 def test_a_held_wave_is_merged_when_a_person_accepts_its_orphans_and_that_is_audited(comments: Make) -> None:
     corpus = comments(30)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.run("UPDATE comments SET content = 'edited' WHERE id <= 25")
     corpus.run("UPDATE waves.wave SET state = 'held'")
     assert corpus.collect(manifest, by="ada") == Merge(30, 5, 25, (), applied=True)
@@ -148,7 +143,7 @@ def test_a_held_wave_is_merged_when_a_person_accepts_its_orphans_and_that_is_aud
 
 def test_a_version_that_is_not_active_any_more_enters_history_alone(comments: Make) -> None:
     corpus = comments(5)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.activate(corpus.v2)
     assert corpus.collect(manifest) == Merge(5, 5, 0, (), applied=False)
     assert corpus.run("SELECT DISTINCT labels, version FROM comments") == [(None, None)]
@@ -158,7 +153,7 @@ def test_a_version_that_is_not_active_any_more_enters_history_alone(comments: Ma
 
 def test_activation_waits_until_collect_is_through(comments: Make) -> None:
     corpus = comments(5)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     with psycopg.connect(corpus.db.url) as other:
         other.execute("UPDATE waves.theme SET active_version = %s", [corpus.v2])
         done: list[Merge] = []
@@ -173,7 +168,7 @@ def test_activation_waits_until_collect_is_through(comments: Make) -> None:
 
 def test_an_edit_that_commits_while_collect_waits_for_the_row_is_seen(comments: Make) -> None:
     corpus = comments(5)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     with psycopg.connect(corpus.db.url) as other:
         other.execute("UPDATE comments SET content = 'edited' WHERE id = 2")
         done: list[Merge] = []
@@ -188,7 +183,7 @@ def test_an_edit_that_commits_while_collect_waits_for_the_row_is_seen(comments: 
 @pytest.mark.parametrize("state", ["40001", "40P01"], ids=["serialization failure", "deadlock"])
 def test_a_conflict_with_another_session_costs_another_try_and_no_verdict(comments: Make, state: str) -> None:
     corpus = comments(5)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.db.connection.execute(CONFLICT.format(state=state, times=3))
     assert corpus.collect(manifest) == Merge(5, 5, 0, (), applied=True)
     assert corpus.run("SELECT count(*) FROM waves.audit_log") == [(5,)]
@@ -196,7 +191,7 @@ def test_a_conflict_with_another_session_costs_another_try_and_no_verdict(commen
 
 def test_a_conflict_that_does_not_end_is_left_to_the_next_fire(comments: Make) -> None:
     corpus = comments(5)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.db.connection.execute(CONFLICT.format(state="40P01", times=99))
     before = everything(corpus)
     with pytest.raises(TryLaterError):
@@ -206,7 +201,7 @@ def test_a_conflict_that_does_not_end_is_left_to_the_next_fire(comments: Make) -
 
 def test_the_parts_must_belong_to_the_wave_and_be_there_once(comments: Make) -> None:
     corpus = comments(3)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     good = [corpus.part(manifest, item) for item in manifest.items]
     before = everything(corpus)
     for wrong in (
@@ -224,7 +219,7 @@ def test_the_parts_must_belong_to_the_wave_and_be_there_once(comments: Make) -> 
 
 def test_entries_that_something_swallows_undo_the_whole_collect(comments: Make) -> None:
     corpus = comments(3)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     corpus.run("CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
     corpus.run(
         "CREATE TRIGGER swallow BEFORE INSERT ON waves.verdict FOR EACH ROW WHEN (new.entity_key = '2') "
@@ -238,7 +233,7 @@ def test_entries_that_something_swallows_undo_the_whole_collect(comments: Make) 
 
 def test_a_part_of_the_parts_is_merged_and_the_others_stay_in_the_gap(comments: Make) -> None:
     corpus = comments(5)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     merge = corpus.collect(manifest, [corpus.part(manifest, item) for item in manifest.items[:3]])
     assert (merge.entries, merge.matched) == (3, 3)
     assert corpus.taken() == ["4", "5"]
@@ -246,13 +241,13 @@ def test_a_part_of_the_parts_is_merged_and_the_others_stay_in_the_gap(comments: 
 
 def test_no_parts_at_all_close_the_wave(comments: Make) -> None:
     corpus = comments(2)
-    assert corpus.collect(opened(corpus), []) == Merge(applied=True)
+    assert corpus.collect(corpus.opened(), []) == Merge(applied=True)
     assert corpus.run("SELECT state FROM waves.wave") == [("closed",)]
 
 
 def test_an_accepted_verdict_replaces_a_failed_or_quarantined_one_and_keeps_its_attempts(comments: Make) -> None:
     corpus = comments(2)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     for item, state in zip(manifest.items, ("failed", "quarantined"), strict=True):
         corpus.run(
             "INSERT INTO waves.verdict (theme_id, entity_key, rubric_version, input_hash, state, attempts, reason, raw)"
@@ -271,155 +266,11 @@ CONFLICT = """
     BEGIN IF nextval('tries') < {times} THEN RAISE EXCEPTION SQLSTATE '{state}'; END IF; RETURN new; END $$;
     CREATE TRIGGER conflict BEFORE UPDATE ON comments FOR EACH ROW EXECUTE FUNCTION conflict();
 """
-TRIGGER = """
-    CREATE FUNCTION picky() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION 'will not have %', new.content; END $$;
-    CREATE TRIGGER picky BEFORE UPDATE ON comments FOR EACH ROW WHEN (new.id IN (7, 20)) EXECUTE FUNCTION picky();
-"""
-DEFERRED = """
-    CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE check_violation; END $$;
-    CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON comments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-    WHEN (new.id IN (7, 20)) EXECUTE FUNCTION late();
-"""
-SILENT = """
-    CREATE FUNCTION silent() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-    CREATE TRIGGER silent BEFORE UPDATE ON comments FOR EACH ROW WHEN (new.id IN (7, 20)) EXECUTE FUNCTION silent();
-"""
-CHECK = "ALTER TABLE comments ADD CONSTRAINT odd CHECK (version IS NULL OR id NOT IN (7, 20))"
-
-
-@pytest.mark.parametrize(
-    ("defence", "why"),
-    [
-        (TRIGGER, "the target refused it: RaiseException (P0001)"),
-        (DEFERRED, "the target refused it: CheckViolation (23514)"),
-        (SILENT, "the target did not take the row: a trigger or a policy suppressed it"),
-        (CHECK, "the target refused it: CheckViolation (23514) at odd"),
-    ],
-    ids=["trigger", "deferred trigger", "silent trigger", "constraint"],
-)
-def test_rows_that_the_target_refuses_are_quarantined_alone(comments: Make, defence: str, why: str) -> None:
-    corpus = comments(40)
-    manifest = opened(corpus)
-    corpus.db.connection.execute(defence)
-    merge = corpus.collect(manifest)
-    assert (merge.matched, sorted(merge.refused_by_target)) == (40, ["20", "7"])
-    assert corpus.run("SELECT id FROM comments WHERE version IS NULL ORDER BY id") == [(7,), (20,)]
-    quarantined = "SELECT entity_key, reason, applied_at FROM waves.verdict WHERE state = 'quarantined' ORDER BY 1"
-    assert corpus.run(quarantined) == [("20", why, None), ("7", why, None)]
-    assert corpus.run("SELECT entity_id FROM waves.audit_log WHERE after_json ? 'state' ORDER BY 1") == [
-        ("20",),
-        ("7",),
-    ]
-    assert corpus.run("SELECT count(*) FROM waves.audit_log WHERE after_json ? 'labels'") == [(38,)]
-    assert corpus.fire() == []
-
-
-def test_values_that_a_column_cannot_take_are_quarantined_alone(on_table: Make) -> None:
-    corpus = on_table(
-        "CREATE TABLE docs (id int PRIMARY KEY, content text, hours numeric(3,1), kind varchar(4), version text);"
-        "INSERT INTO docs SELECT g, 'c' FROM generate_series(1, 4) g",
-        relation="docs",
-        table="docs",
-        inputs=("content",),
-        columns=(("hours", "hours"), ("kind", "kind"), ("$version", "version")),
-    )
-    manifest = opened(corpus)
-    outputs: list[dict[str, Any]] = [
-        {"hours": 1.5, "kind": "run"},
-        {"hours": 1000, "kind": "run"},
-        {"hours": 2, "kind": "too long"},
-        {"hours": "soon", "kind": None},
-    ]
-    pairs = zip(manifest.items, outputs, strict=True)
-    merge = corpus.collect(manifest, [corpus.part(manifest, item, **output) for item, output in pairs])
-    assert sorted(merge.refused_by_target) == ["2", "3", "4"]
-    assert corpus.run("SELECT id, hours::text, kind FROM docs WHERE version IS NOT NULL") == [(1, "1.5", "run")]
-
-
-def test_a_row_that_the_target_refuses_when_it_is_restored_is_quarantined_alone(comments: Make) -> None:
-    corpus = comments(30)
-    corpus.fire()
-    corpus.run("UPDATE comments SET version = 'v0'")
-    corpus.db.connection.execute(TRIGGER)
-    assert corpus.take().restored == 28
-    assert corpus.take().restored == 0
-    assert sorted(key for (key, _), state in corpus.verdicts().items() if state == "quarantined") == ["20", "7"]
-
-
-@pytest.mark.parametrize("bad", ["a\x00b", "a\ud83db"])
-def test_output_that_postgresql_cannot_hold_is_quarantined_alone(comments: Make, bad: str) -> None:
-    corpus = comments(3)
-    manifest = opened(corpus)
-    parts = [corpus.part(manifest, item, note="\\u0000 \U0001f600") for item in manifest.items]
-    parts[1] = replace(parts[1], output={"labels": [], "deep": [{"x": bad}]})
-    merge = corpus.collect(manifest, parts)
-    assert (merge.matched, merge.refused_by_target) == (3, ("2",))
-    assert corpus.run("SELECT entity_key, output FROM waves.verdict WHERE state = 'quarantined'") == [("2", None)]
-
-
-VALUES: list[tuple[str, str, Any]] = [
-    ("$labels", "text", '["a", "ü"]'),
-    ("$labels", "jsonb", ["a", "ü"]),
-    ("$labels", "json", ["a", "ü"]),
-    ("$labels", "text[]", ["a", "ü"]),
-    ("$label", "varchar(5)", "a"),
-    ("$confidence", "double precision", 0.75),
-    ("$confidence", "real", 0.75),
-    ("$model", "text", "model-1"),
-    ("$run", "text", "run-1"),
-    ("word", "text", 'as "it" is'),
-    ("word", "jsonb", 'as "it" is'),
-    ("nothing", "text", None),
-    ("nothing", "jsonb", None),
-    ("nothing", "text[]", None),
-    ("missing", "int", None),
-    ("number", "int", 7),
-    ("number", "text", "7"),
-    ("flag", "boolean", True),
-    ("day", "date", "2026-11-20"),
-    ("things", "text", '[{"a": 1}]'),
-    ("things", "jsonb", [{"a": 1}]),
-    ("words", "text[]", ["x", None]),
-    ("numbers", "int[]", [1, 2]),
-    ("50% {of} it", "text", "half"),
-]
-
-
-@pytest.mark.parametrize(("value", "kind", "stored"), VALUES)
-def test_values_reach_columns_of_every_type_that_takes_them(on_table: Make, value: str, kind: str, stored: Any) -> None:
-    corpus = on_table(
-        f'CREATE TABLE docs (id int PRIMARY KEY, "in %s" text, "out 5%%" {kind}, version text);'
-        "INSERT INTO docs VALUES (1, 'c')",
-        relation="docs",
-        table="docs",
-        inputs=("in %s",),
-        columns=((value, "out 5%%"), ("$version", "version")),
-    )
-    output: dict[str, Any] = {
-        "labels": ["a", "ü"],
-        "word": 'as "it" is',
-        "nothing": None,
-        "number": 7,
-        "flag": True,
-        "day": "2026-11-20",
-        "things": [{"a": 1}],
-        "words": ["x", None],
-        "numbers": [1, 2],
-        "50% {of} it": "half",
-    }
-    assert corpus.fire(**output) == ["1"]
-    (seen,) = corpus.db.connection.execute('SELECT "out 5%%" FROM docs').fetchone() or ()
-    assert (str(seen) if kind == "date" else seen) == stored
-    corpus.run("UPDATE docs SET version = 'v0'")
-    assert corpus.take().restored == 1
-    (again,) = corpus.db.connection.execute('SELECT "out 5%%" FROM docs').fetchone() or ()
-    assert again == seen
 
 
 def test_a_right_that_is_lost_in_between_is_a_configuration_error_and_changes_nothing(comments: Make) -> None:
     corpus = comments(3)
-    manifest = opened(corpus)
+    manifest = corpus.opened()
     role = corpus.run("SELECT 'reader_' || current_database()")[0][0]
     corpus.db.connection.execute(f"""CREATE ROLE "{role}"; GRANT ALL ON SCHEMA waves TO "{role}";
         GRANT ALL ON ALL TABLES IN SCHEMA waves TO "{role}"; GRANT SELECT ON comments TO "{role}";

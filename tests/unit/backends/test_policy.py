@@ -202,5 +202,5 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
         pytest.param(replace(ONE, waits=MOST_WAITS - 1), Snoozed(NOW, "429"), True, id="and once more"),
     ],
 )
-def test_what_is_waited_for(this: Try, refused: Snoozed, worth: bool) -> None:
+def test_a_refusal_that_is_over_in_time_is_waited_for(this: Try, refused: Snoozed, worth: bool) -> None:
     assert worth_waiting(this, refused, now=NOW, timeout=60) is worth

@@ -31,7 +31,7 @@ def test_the_least_theme_has_the_default_limits(tmp_path: Path) -> None:
     assert found.folder == tmp_path / "t"
 
 
-def test_a_whole_theme(tmp_path: Path) -> None:
+def test_every_key_of_a_theme_arrives(tmp_path: Path) -> None:
     found = load(
         tmp_path,
         "layer: senate\n"

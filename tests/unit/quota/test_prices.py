@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from waves.models import Usage
-from waves.project import BackendConfig, BackendKind, Price
+from waves.models import BackendKind, Usage
+from waves.project import BackendConfig, Price
 from waves.quota import prices
 from waves.quota.prices import Cost, price
 

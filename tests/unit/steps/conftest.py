@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.site import TABLE, Site, url_of
+from tests.integration.cli.site import TABLE, Site
+from tests.project_folder import url_of
 from waves import project
 from waves.steps.session import Opening, Session, open_session
 

@@ -64,7 +64,7 @@ def fit(text: str, *columns: tuple[str, str]) -> None:
     check_fit(replace(THEME, target=target), rubric.parse(text, "v1", Path("v1.md")))
 
 
-def test_what_fits_passes() -> None:
+def test_columns_and_examples_that_fit_the_rubric_are_accepted() -> None:
     fit(CLASSIFY + EXAMPLE % "content", ("$labels", "l"), ("$confidence", "c"), ("$version", "v"))
     fit(EXTRACT, ("tone", "t"), ("$version", "v"))
     fit(EXTRACT)

@@ -9,8 +9,8 @@ import pytest
 
 from waves.errors import ConfigurationError
 from waves.ids import new_run_id
-from waves.models import Ask, Call, Ended, Item, Limits, Manifest, Paid, Sent, Usage
-from waves.project import BackendConfig, BackendKind, Caps, Price
+from waves.models import Ask, BackendKind, Call, Ended, Item, Limits, Manifest, Paid, Sent, Usage
+from waves.project import BackendConfig, Caps, Price
 from waves.spool.wave_dir import WaveDir
 from waves.steps.opened import Opened, dress
 from waves.steps.pricing import priced, reprice

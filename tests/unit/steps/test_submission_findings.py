@@ -140,7 +140,7 @@ def test_a_custom_id_leads_back_to_its_request(number: int) -> None:
 
 
 @given(st.text() | st.from_regex(r"00112233aabbccdd-\S*"))
-def test_nothing_else_does(name: str) -> None:
+def test_no_other_name_leads_to_a_request(name: str) -> None:
     number = number_of(INTENT, name)
     assert number is None or (0 <= number < len(CALLS) and custom_id(INTENT, number) == name)
 

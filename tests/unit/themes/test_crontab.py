@@ -6,10 +6,11 @@ import os
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from waves import theme
-from waves.surfaces.cli.main import COMMANDS
+from waves.surfaces.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[3]
 LINES = (ROOT / "crontab.example").read_text("utf-8").splitlines()
@@ -29,12 +30,15 @@ def test_there_are_two_fires_a_night_after_the_reset_at_23_utc() -> None:
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_each_job_calls_something_that_exists_by_an_absolute_path(job: str) -> None:
+def test_each_job_calls_what_exists_by_an_absolute_path_and_as_it_wants_to_be_called(job: str) -> None:
     program, *arguments = job.split()[5:]
     placeholder, _, inside = program.partition("/path/to/waves/")
     assert placeholder == ""
     if inside == ".venv/bin/wave":
         assert arguments[0] in COMMANDS
+        subcommand = cli.get_command(click.Context(cli), arguments[0])
+        assert subcommand is not None
+        assert subcommand.make_context(arguments[0], arguments[1:]).params["theme"] in theme.known(ROOT / "prompts")
     else:
         assert os.access(ROOT / inside, os.X_OK)
 

@@ -16,11 +16,11 @@ from waves.errors import EXIT_CODES, WaveError
 COMMANDS: dict[str, str] = {
     "status": "Every theme at a glance: progress, open wave, quarantine, spend.",
     "fire": "The whole cycle, what cron calls: rescue, prepare, run, collect.",
-    "spend": "Requests, tokens and US dollars: by day, theme, model or backend.",
     "prepare": "Open a wave from the gap, and write its batch files.",
     "run": "Classify what is missing of the open wave.",
     "collect": "Merge the open wave into the database, if it converged.",
-    "quota": "What a backend's window still holds, and what the next fire may take.",
+    "quota": "How full a backend's window is; what the next fire may take.",
+    "spend": "Requests, tokens and US dollars: by day, theme, model or backend.",
     "approve": "Open the gate for a rubric version.",
     "rubrics": "List the rubric versions of a theme, or activate one.",
     "retry": "Have quarantined, refused and failed items asked again.",
@@ -30,8 +30,9 @@ COMMANDS: dict[str, str] = {
     "doctor": "Check configuration, database, themes and disk; offer remedies.",
     "db": "Run psql on the project's database, the embedded one included.",
     "rehearse": "Run the rehearsal provider by itself.",
-    "demo": "Classify the sample comments on the embedded database, from nothing to 100 %.",
+    "demo": "Classify the sample comments, from nothing to 100 %.",
 }
+"""In the order of an operator's needs: look, fire, step by step, what it takes, decide, mend, try out."""
 EXIT_CODE_HELP = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
 
 

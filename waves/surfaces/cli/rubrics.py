@@ -16,7 +16,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="All versions of a theme, and which is in force.")
 @click.argument("theme")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def list_versions(theme: str, *, as_json: bool) -> None:
@@ -44,7 +44,7 @@ def list_versions(theme: str, *, as_json: bool) -> None:
         click.echo(f"{one.version}  {state:<10}  {gate}")
 
 
-@command.command("activate")
+@command.command("activate", short_help="Put a version in force; rows it has judged are restored.")
 @click.argument("theme")
 @click.argument("version", required=False)
 @click.option("--by", "name", default="operator", show_default=True, help="Who decides; stands in the audit log.")

@@ -1,0 +1,66 @@
+"""The shape of `waves.yaml`. Imported when a file is read: `wave --help` shall not pay for pydantic."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from waves.models import BackendKind
+
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Dollars = Annotated[float, Field(ge=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class CapsEntry(_Strict):
+    wave: Dollars | None = None
+    day: Dollars | None = None
+    month: Dollars | None = None
+
+
+class PriceEntry(_Strict):
+    input: Dollars
+    output: Dollars
+    cache_write: Dollars | None = None
+    cache_write_1h: Dollars | None = None
+    cache_read: Dollars | None = None
+
+
+class BackendEntry(_Strict):
+    kind: BackendKind
+    models: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    api_key_env: Variable | None = None
+    timeout: float = Field(default=60.0, gt=0, le=3600)
+    scenario: str | None = None
+    window: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,5}[smhdw]$")
+    resets_at: str | None = Field(default=None, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]Z$")
+    capacity: int | None = Field(default=None, gt=0)
+    use_at_most: float = Field(default=0.75, gt=0, le=1)
+    caps: CapsEntry = Field(default_factory=CapsEntry)
+    prices: dict[str, PriceEntry] = Field(default_factory=dict)
+    command: str = Field(default="claude", min_length=1)
+    environment: list[Variable] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> BackendEntry:
+        if self.kind != "rehearsal" and not self.models:
+            raise ValueError("`models` names no model; the first is the primary, the others the fallback chain")
+        if self.kind != "rehearsal" and self.scenario is not None:
+            raise ValueError("`scenario` belongs to a backend of kind rehearsal")
+        if self.kind != "claude_cli" and {"command", "environment"} & self.model_fields_set:
+            raise ValueError("`command` and `environment` belong to a backend of kind claude_cli")
+        if self.window is None and {"resets_at", "capacity", "use_at_most"} & self.model_fields_set:
+            raise ValueError("`resets_at`, `capacity` and `use_at_most` speak of a `window`, and there is none")
+        return self
+
+
+class ProjectFile(_Strict):
+    database: str = Field(default="embedded", pattern=r"^(embedded|postgres(ql)?://.*)$")
+    data: str = Field(default="data", min_length=1)
+    prompts: str = Field(default="prompts", min_length=1)
+    backends: dict[str, BackendEntry] = Field(default_factory=dict)
