@@ -180,7 +180,7 @@ def _file_model() -> type[BaseModel]:
     from pydantic import BaseModel, ConfigDict, Field, model_validator
 
     variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-    dollars = Annotated[float, Field(ge=0)]
+    dollars = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
     class CapsEntry(BaseModel):
         model_config = ConfigDict(extra="forbid", strict=True)
