@@ -53,6 +53,8 @@ class Over:
     reason: str
 
 
+NOT_KEPT = Over("maybe_paid", "the provider does not keep its results any more")
+
 Finding = Running | Ready | Over | Problem
 
 
@@ -92,10 +94,7 @@ def candidates(intent: Intent, listing: Listing, ticketed: Collection[str]) -> l
     return [
         batch
         for batch in listing.batches
-        if batch.batch_id not in ticketed
-        and batch.requests == len(intent.calls)
-        and first <= batch.created_at <= last
-        and not batch.gone
+        if batch.batch_id not in ticketed and batch.requests == len(intent.calls) and first <= batch.created_at <= last
     ]
 
 
@@ -107,19 +106,22 @@ def without_candidate(intent: Intent, seen_at: datetime) -> Running | Over:
 
 
 def _looked_for(provider: MessageBatches, intent: Intent, listing: Listing, ticketed: Collection[str]) -> Finding:
-    running = False
+    running = gone = False
     for batch in candidates(intent, listing, ticketed):
-        if not batch.ended:
+        if batch.gone:
+            gone = True
+        elif not batch.ended:
             running = True
-            continue
-        ours = _bears(provider, batch, intent)
-        if isinstance(ours, Problem):
-            return ours
-        if ours:
-            return Ready(batch.batch_id, adopted=True)
+        else:
+            ours = _bears(provider, batch, intent)
+            if isinstance(ours, Problem):
+                return ours
+            if ours:
+                return Ready(batch.batch_id, adopted=True)
     if running:
         return Running("the reply to its submission was lost; a batch that may be it is still running")
-    return without_candidate(intent, listing.seen_at)
+    found = without_candidate(intent, listing.seen_at)
+    return NOT_KEPT if gone and isinstance(found, Over) else found
 
 
 def _bears(provider: MessageBatches, batch: Batch, intent: Intent) -> bool | Problem:
@@ -140,7 +142,7 @@ def _ticketed(told: Batch | Problem, intent: Intent, batch_id: str) -> Finding:
         case Problem():
             return told
         case Batch() if told.gone or (not told.ended and told.seen_at - intent.at > KEPT):
-            return Over("maybe_paid", "the provider does not keep its results any more")
+            return NOT_KEPT
         case Batch() if told.ended:
             return Ready(batch_id, adopted=False)
         case Batch():

@@ -153,6 +153,17 @@ def test_two_fires_never_draw_the_same_dollar_of_a_backend(running: Session) -> 
     assert [us.reserve(call_id, price) is None for call_id in "defgh"] == [True, True, True, True, False]
 
 
+def test_a_fire_that_runs_for_days_holds_what_it_draws_today(running: Session) -> None:
+    price = request_price(with_caps(running))
+    ours = with_caps(running, caps=Caps(day=price * 8))
+    theirs = replace(ours, run_id="run-2", theme=replace(ours.theme, theme_id="another"))
+    rubric_registry.ensure_theme(ours.db, "another")
+    start(theirs)
+    ours.db.execute("UPDATE waves.runs SET started_at = now() - interval '3 days' WHERE run_id = 'run-2'")
+    assert purse_of(theirs, wave_of(ours)).reserve("theirs", price * 4) is None  # and four requests more: all of it
+    assert purse_of(ours, wave_of(replace(ours, run_id="run-3"))).reserve("ours", price) is not None
+
+
 def test_a_cap_that_no_request_fits_under_is_a_configuration_error(running: Session) -> None:
     price = request_price(with_caps(running))
     session = with_caps(running, caps=Caps(month=price * 0.5))

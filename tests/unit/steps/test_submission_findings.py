@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from waves.backends.message_batches_wire import Batch, Listing, Problem, Result
 from waves.models import Call, Fatal, Intent, Retryable, Sent
 from waves.spool.history import Submission
-from waves.steps.submission_findings import Over, Ready, Running, candidates, custom_id, find, number_of
+from waves.steps.submission_findings import NOT_KEPT, Over, Ready, Running, candidates, custom_id, find, number_of
 
 AT = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
 CALLS = ("c0", "c1", "c2")
@@ -96,6 +96,13 @@ def test_what_another_submission_has_a_ticket_for_is_no_candidate() -> None:
     assert isinstance(finding(Told(batch(), at=31, bearing=("b1",)), ticketed=("b1",)), Over)
 
 
+def test_one_that_may_have_been_ours_and_is_not_kept_any_more_may_have_been_paid() -> None:
+    assert finding(Told(batch("b2"), batch(gone=True), at=600)) == NOT_KEPT
+    assert isinstance(finding(Told(batch(gone=True), at=29)), Running)
+    assert finding(Told(batch("b2"), batch(gone=True), at=600, bearing=("b2",))) == Ready("b2", adopted=True)
+    assert isinstance(finding(Told(batch("b2", status="in_progress"), batch(gone=True), at=600)), Running)
+
+
 def test_results_that_cannot_be_read_leave_the_question_open() -> None:
     assert finding(Told(batch(), at=600, bearing=("b1",), problem=True)) == AWAY
 
@@ -149,4 +156,4 @@ def test_no_other_name_leads_to_a_request(name: str) -> None:
 def test_a_candidate_has_as_many_requests_and_no_ticket(shown: list[Batch]) -> None:
     ticketed = {one.batch_id for one in shown[::2]}
     for one in candidates(INTENT, Listing(tuple(shown), minutes(1)), ticketed):
-        assert (one.requests, one.gone, one.batch_id in ticketed) == (3, False, False)
+        assert (one.requests, one.batch_id in ticketed) == (3, False)

@@ -94,7 +94,7 @@ WHERE (run_id <> %(run_id)s) = %(others)s
 
 -- claimed --
 -- What other fires hold and have not booked yet. A fire that died keeps its claim until it is put right, at most for a
--- day into the next period.
+-- day into the next period; one that runs for days renews it with each draw.
 SELECT coalesce(sum(greatest(0, run.reserved_usd - booked.usd)), 0)
 FROM waves.runs AS run, LATERAL (
     SELECT coalesce(sum(CASE WHEN fate = 'paid' THEN coalesce(cost_usd, reserved_usd)
@@ -104,11 +104,11 @@ FROM waves.runs AS run, LATERAL (
 WHERE run.state = 'running' AND run.run_id <> %(run_id)s
   AND (%(theme_id)s::text IS NULL OR run.theme_id = %(theme_id)s)
   AND (%(backend)s::text IS NULL OR run.backend = %(backend)s)
-  AND run.started_at >= date_trunc(%(period)s, now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '1 day'
+  AND coalesce(run.reserved_at, run.started_at) >= date_trunc(%(period)s, now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '1 day'
 
 -- lock --
 -- One fire at a time looks at what is left and takes of it.
 SELECT pg_advisory_xact_lock(hashtext('waves.ledger.budget'))
 
 -- claim --
-UPDATE waves.runs SET backend = %(backend)s, reserved_usd = %(usd)s WHERE run_id = %(run_id)s
+UPDATE waves.runs SET backend = %(backend)s, reserved_usd = %(usd)s, reserved_at = now() WHERE run_id = %(run_id)s
