@@ -152,12 +152,13 @@ class Retryable:
 @dataclass(frozen=True, slots=True)
 class Snoozed:
     """The backend is unusable until a moment; None where the provider did not say. `rate`: too many requests at a time,
-    soon over; `quota`: a window is used up; `spend`: a limit in money."""
+    soon over; `quota`: a window is used up; `spend`: a limit in money. `maybe_paid`: an answer had begun."""
 
     until: datetime | None
     reason: str
     kind: Literal["rate", "quota", "spend"] = "rate"
     meters: tuple[Meter, ...] = ()
+    maybe_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,8 @@ def test_foreign_and_repeated_journal_lines_change_nothing(make: Make) -> None:
         lines.write(paid + b"\n" + stranger + b"\n" + b"\x00\xff not JSON\n" + b'{"t":"sent","call_id":"torn')
     assert place.fire().code == 0
     judge.all_accepted(place)
-    assert journal.with_suffix(".bad").read_bytes() == paid + b"\n" + stranger + b"\n" + b"\x00\xff not JSON\n"
+    # the stranger is no bad line: its request might have been sent in another journal of the wave, and was not
+    assert journal.with_suffix(".bad").read_bytes() == paid + b"\n" + b"\x00\xff not JSON\n"
     assert place.sql("SELECT FROM waves.ledger WHERE call_id LIKE 'ffff%%'") == []
 
 

@@ -21,6 +21,9 @@ from waves.rubric import Rubric
 Envelope = Mapping[str, Any] | None
 """The message around the text, or None where the answer is something else."""
 
+_PLAUSIBLE = 10**9
+"""Tokens of one request; nobody counts more."""
+
 _checker = lru_cache(maxsize=8)(Checker)
 
 
@@ -53,8 +56,9 @@ def usage_of(envelope: Envelope) -> Usage:
 
 
 def _count(usage: Mapping[str, Any], name: str) -> int | None:
+    """What no request can have is as if it were not told: it goes into the journal, and the ledger must take it."""
     count = usage.get(name)
-    return count if isinstance(count, int) and count >= 0 else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _PLAUSIBLE else None
 
 
 def judge(envelope: Envelope, rubric: Rubric, short_ids: Sequence[str], strict: bool) -> Outcome:

@@ -25,8 +25,9 @@ _PLAIN = re.compile(r"[a-z0-9_.-]{1,60}")
 
 def outcome_of(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
     """The outcome of the first rule that applies: billing and the like by type, then the nearest class in the table."""
-    if isinstance(error, anthropic.APIStatusError) and error.type in BY_TYPE:
-        return BY_TYPE[error.type](error, config)
+    named = error.type if isinstance(error, anthropic.APIStatusError) and isinstance(error.type, str) else None
+    if named in BY_TYPE:
+        return BY_TYPE[named](error, config)
     return next(BY_CLASS[base] for base in type(error).__mro__ if base in BY_CLASS)(error, config)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from waves.backends.claude_cli_resets import LONGEST, reset_in
 from waves.models import Discarded, Fatal, Meter, Outcome, Retryable, Snoozed
@@ -65,7 +66,7 @@ _OUTAGE_CODES = ("server_error", "overloaded", "api_error")
 def outcome_of(said: Said, config: BackendConfig, now: datetime) -> Outcome:
     """Of a run in which no answer came to its end."""
     if _BUSY.search(said.text) and not any(meter.rejected and meter.resets_at for meter in said.meters):
-        return Snoozed(None, "too many requests at a time (429)", "rate", said.meters)
+        return Snoozed(None, "too many requests at a time (429)", "rate", said.meters, said.asked)
     if (limit := _limit(said, now)) is not None:
         return limit
     return _refused(said, config) or _unanswered(said) or _unknown(said)
@@ -78,7 +79,8 @@ def _limit(said: Said, now: datetime) -> Snoozed | None:
         return None
     name = rejected[0].limit if rejected else "a limit"
     until = _latest(rejected, now) or reset_in(said.text, now)
-    return Snoozed(until, f"{name} of the subscription is used up", "spend" if spent else "quota", said.meters)
+    kind: Literal["quota", "spend"] = "spend" if spent else "quota"
+    return Snoozed(until, f"{name} of the subscription is used up", kind, said.meters, said.asked)
 
 
 def _latest(rejected: Sequence[Meter], now: datetime) -> datetime | None:
@@ -110,7 +112,7 @@ def _refused(said: Said, config: BackendConfig) -> Outcome | None:
 
 def _unanswered(said: Said) -> Retryable | None:
     if said.status is not None and said.status >= 408:  # noqa: PLR2004 - HTTP: what is left says nothing about the items
-        return Retryable("outage", f"the provider answers with {said.status}")
+        return Retryable("outage", f"the provider answers with {said.status}", maybe_paid=said.asked)
     if _NEVER_SENT.search(said.text):
         return Retryable("outage", "no connection to the provider", maybe_paid=said.asked)
     if said.code in _OUTAGE_CODES or _UNREACHED.search(said.text):
@@ -121,4 +123,5 @@ def _unanswered(said: Said) -> Retryable | None:
 def _unknown(said: Said) -> Outcome:
     if not said.text:
         return Retryable("outage", "the CLI ended without a result", maybe_paid=True)
-    return Snoozed(None, "the CLI says something that we do not know in the place of an answer", "quota", said.meters)
+    reason = "the CLI says something that we do not know in the place of an answer"
+    return Snoozed(None, reason, "quota", said.meters, said.asked)

@@ -7,15 +7,18 @@ its `stop_reason` is `end_turn` only where every condition of a good result hold
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from waves.backends import answer
 from waves.models import Meter, Usage
 
 _SYNTHETIC = "<synthetic>"  # the CLI's own words in the place of a model's
 _MOST_TEXT = 2000
+_MOST_USD = 1000.0  # that a single request is believed to have cost
 _STOPPED_EARLY = ("max_tokens", "refusal")
 _KEPT = ("subtype", "is_error", "api_error_status", "terminal_reason", "num_turns", "stop_reason", "total_cost_usd")
 _CLASSES = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -106,8 +109,8 @@ class Transcript:
 
     def usage(self) -> Usage:
         """The tokens of all requests; None in a class where one of them does not tell."""
-        cost = self.result.get("total_cost_usd")
-        reported = float(cost) if isinstance(cost, int | float) and cost > 0 else None
+        cost = _number(self.result.get("total_cost_usd"))
+        reported = cost if cost is not None and 0 < cost <= _MOST_USD else None
         counted = self._counted()
         told = [request.usage for request in self._requests.values()] or (counted if len(counted) == 1 else [Usage()])
         return Usage(
@@ -200,10 +203,7 @@ def read_meters(info: Mapping[str, Any]) -> list[Meter]:
 
 
 def usage_of(usage: Mapping[str, Any]) -> Usage:
-    counts = [count if isinstance(count := usage.get(name), int) else None for name in _CLASSES]
-    kinds = usage.get("cache_creation")
-    hour = kinds.get("ephemeral_1h_input_tokens") if isinstance(kinds, dict) else None
-    return Usage(counts[0], counts[1], counts[2], counts[3], hour if isinstance(hour, int) else None)
+    return answer.usage_of({"usage": usage})
 
 
 def _completed(begun: Usage, end: object) -> Usage:
@@ -227,7 +227,18 @@ def _moment(info: Mapping[str, Any]) -> datetime | None:
 
 
 def _share(said: object) -> float | None:
-    return float(said) if isinstance(said, int | float) and not isinstance(said, bool) else None
+    share = _number(said)
+    return share if share is not None and share >= 0 else None
+
+
+def _number(said: object) -> float | None:
+    """One that a journal and a database can hold; JSON's are without bounds."""
+    if not isinstance(said, int | float) or isinstance(said, bool):
+        return None
+    try:
+        return float(said) if math.isfinite(said) else None
+    except OverflowError:
+        return None
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

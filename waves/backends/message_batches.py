@@ -85,8 +85,9 @@ class MessageBatches:
         return response if isinstance(response, Problem) else clock_of(response)
 
     def since(self, moment: datetime) -> Listing | Problem:
-        """The batches that were created at that moment or later, the newest first, page by page."""
-        found: list[Batch] = []
+        """The batches that were created at that moment or later, the newest first, page by page; a page that tells
+        nothing new is the last one, whatever it says of more."""
+        found: dict[str, Batch] = {}
         after = ""
         while True:
             response = self._get(f"{_PATH}?limit={_PAGE}{after}")
@@ -96,10 +97,12 @@ class MessageBatches:
             entries = page.get("data")
             if not isinstance(entries, list):
                 return nonsense("no list of batches")
-            seen = [batch for entry in entries if (batch := batch_of(entry, clock_of(response))) is not None]
-            found += [batch for batch in seen if batch.created_at >= moment]
+            told = [batch for entry in entries if (batch := batch_of(entry, clock_of(response))) is not None]
+            seen = [batch for batch in told if batch.batch_id not in found]
+            found |= {batch.batch_id: batch for batch in seen}
             if page.get("has_more") is not True or not seen or seen[-1].created_at < moment:
-                return Listing(tuple(found), clock_of(response))
+                recent = tuple(batch for batch in found.values() if batch.created_at >= moment)
+                return Listing(recent, clock_of(response))
             after = f"&after_id={quote(seen[-1].batch_id, safe='')}"
 
     def results(self, batch_id: str) -> Generator[Result | Problem]:

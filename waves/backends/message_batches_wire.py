@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ from waves.project import BackendConfig
 
 if TYPE_CHECKING:
     import httpx2
+
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # stands in journals, addresses and on terminals
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +90,13 @@ def clock_of(response: httpx2.Response) -> datetime:
     """By the header `date`; by our own clock where there is none."""
     try:
         return _aware(parsedate_to_datetime(response.headers["date"]))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return now()
 
 
 def batch_of(fields: object, seen_at: datetime) -> Batch | None:
     """None for what has no id by which to ask for it again."""
-    if not isinstance(fields, dict) or not isinstance(batch_id := fields.get("id"), str) or not batch_id:
+    if not isinstance(fields, dict) or not isinstance(batch_id := fields.get("id"), str) or not _ID.fullmatch(batch_id):
         return None
     counts = fields.get("request_counts")
     try:

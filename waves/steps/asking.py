@@ -16,7 +16,7 @@ from waves.backends.policy import Decision, decide, speaks_for_outage, worth_wai
 from waves.executors.events import Emitted, Event, Finished, Lost
 from waves.executors.processes import Processes
 from waves.ids import now
-from waves.models import Answer, Call, Ending, Item, Meter, Outcome, Part, Retryable, Snoozed
+from waves.models import Answer, Ask, Call, Ending, Item, Meter, Outcome, Part, Retryable, Snoozed
 from waves.project import BackendConfig
 from waves.quota.budget import Purse
 from waves.quota.pacing import Pace
@@ -84,6 +84,11 @@ class Asking:
         self._give_up_rest()
         return self._halt.ending_or_fault()
 
+    def abandoned(self) -> list[Settled]:
+        """What was in flight when a fault ended the loop. Entered as it stands, it counts against the caps of others
+        until this wave's journals are read again."""
+        return [Settled(_slim(call, None)) for call in self._flights.calls]
+
     # --- sending ----------------------------------------------------------------------------------------------------
 
     def _send(self) -> None:
@@ -91,20 +96,25 @@ class Asking:
         asks, at = [], time.monotonic()
         places = self._places(at)
         while self._flights.awaited < places and (question := self._next(at)) is not None:
-            ask = self._flights.depart(question, self.doubt.answers)
-            if isinstance(ask, Denied):
+            ask = self._depart(question)
+            if ask is None:
                 self._put_back(question)
-                self._broke(ask)
                 break
             asks.append(ask)
         self._flights.sync()
         for ask in asks:
             self._workers.submit(ask.call_id, ask)
 
-    def _broke(self, denied: Denied) -> None:
-        """What is in flight has reserved more than it will cost: only after its answers is the money really used up."""
-        if not len(self._flights):
-            self._halt.stop(Ending("over_budget", denied.reason))
+    def _depart(self, question: Question) -> Ask | None:
+        """None where there is no money for it. What is in flight has reserved more than it will cost: only after its
+        answers is the money really used up."""
+        with self._halt.heeding(self._backend.timeout):
+            ask = self._flights.depart(question, self.doubt.answers)
+            if not isinstance(ask, Denied):
+                return ask
+            if not len(self._flights):
+                self._halt.stop(Ending("over_budget", ask.reason))
+        return None
 
     def _places(self, at: float) -> int:
         """How many requests may be in flight. Where meters alone would hold us back for longer than an answer may take,
@@ -129,22 +139,24 @@ class Asking:
 
     def _take_in(self, arrived: Iterable[Event]) -> None:
         for event in arrived:
-            flying = self._flights.find(event.key)
-            if flying is None:
-                continue
-            match event:
-                case Emitted(value=Answer() as answer):
-                    self._flights.paid(flying, answer)
-                    self.meters = answer.meters
-                    if (used := share_is_used(self._session.backend, answer.meters, now())) is not None:
-                        self._halt.stop(used, self._backend.timeout)
-                case Finished(value=outcome):
-                    self._ended(flying, outcome)  # type: ignore[arg-type] # the handler returns outcomes
-                case Lost(reason=reason):
-                    self._lost(flying, reason)
+            if (flying := self._flights.find(event.key)) is not None:
+                with self._halt.heeding(self._backend.timeout):
+                    self._take(flying, event)
+
+    def _take(self, flying: Flying, event: Event) -> None:
+        match event:
+            case Emitted(value=Answer() as answer):
+                self._flights.paid(flying, answer)
+                self.meters = answer.meters
+                if (used := share_is_used(self._session.backend, answer.meters, now())) is not None:
+                    self._halt.stop(used, self._backend.timeout)
+            case Finished(value=outcome):
+                self._ended(flying, outcome)  # type: ignore[arg-type] # the handler returns outcomes
+            case Lost(reason=reason):
+                self._lost(flying, reason)
 
     def _ended(self, flying: Flying, outcome: Outcome) -> None:
-        maybe = isinstance(outcome, Retryable) and outcome.maybe_paid
+        maybe = isinstance(outcome, Retryable | Snoozed) and outcome.maybe_paid
         self._flights.land(flying, "maybe_paid" if maybe else "unpaid", reason_of(outcome))
         self._conclude(flying, outcome)
 
@@ -156,15 +168,17 @@ class Asking:
     def _conclude(self, flying: Flying, outcome: Outcome) -> None:
         """The request is over: what it yields is due, what follows from it goes on the pile."""
         decision = None
-        if isinstance(outcome, Snoozed):
-            self._refused(flying.question, outcome)
-        else:
+        try:
+            if isinstance(outcome, Snoozed):
+                self._refused(flying.question, outcome)
+                return
             self._pace.heard(outcome, flying.meters, time.monotonic(), now())
             if flying.question.probe:
                 self.doubt.probed(outcome)
             else:
                 decision = self._follow(flying, outcome)
-        self.settled.append(Settled(_slim(flying.call, decision), decision))
+        finally:
+            self.settled.append(Settled(_slim(flying.call, decision), decision))
 
     def _follow(self, flying: Flying, outcome: Outcome) -> Decision:
         self._due += parts_of(self._wave.manifest, flying.call.sent, outcome)

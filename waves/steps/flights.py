@@ -77,6 +77,11 @@ class Flights:
         """Those of them that the provider has not answered: an answer that is still being read takes no place."""
         return len(self._flying) - self._answered
 
+    @property
+    def calls(self) -> list[Call]:
+        """What the journal holds of those that are not over."""
+        return [flying.call for flying in self._flying.values()]
+
     def find(self, call_id: str) -> Flying | None:
         return self._flying.get(call_id)
 

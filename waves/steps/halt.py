@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from waves.errors import ConfigurationError, CredentialsError, TryLaterError, WaveError
+from waves.errors import ConfigurationError, CredentialsError, DiskError, TryLaterError, WaveError
 from waves.models import Ending, Fatal
 from waves.steps.locking import Guard
 from waves.steps.session import Session
@@ -42,6 +44,17 @@ class Halt:
         hint = "Look at this machine's memory and at the log; nothing was charged to the rows."
         self._break(TryLaterError(f"not even the rubric's first example survives in a worker: {reason}", hint))
 
+    @contextmanager
+    def heeding(self, patience: float) -> Iterator[None]:
+        """A fault of the database ends the fire, too, but not before the answers that came or will come are on disk:
+        they are paid for. Where the disk itself fails nothing can be kept any more: that is raised at once."""
+        try:
+            yield
+        except DiskError:
+            raise
+        except WaveError as fault:
+            self._break(fault, patience)
+
     def over(self, in_flight: int) -> bool:
         """Whether nothing is worth waiting for any more."""
         return self.ending is not None and (not in_flight or time.monotonic() > self._give_up_at)
@@ -51,6 +64,6 @@ class Halt:
             raise self._fault
         return self.ending
 
-    def _break(self, fault: WaveError) -> None:
+    def _break(self, fault: WaveError, patience: float = PATIENCE) -> None:
         self._fault = self._fault or fault
-        self.stop(Ending("failed", fault.message))
+        self.stop(Ending("failed", fault.message), patience)

@@ -63,12 +63,11 @@ def judge(opening: Opening, given: Mapping[str, str | None]) -> Judgement:
         foreign = sorted(set(given) - set(columns))
         if foreign:
             raise ConfigurationError(f"unknown input {foreign[0]!r}", f"Inputs of this theme: {', '.join(columns)}.")
-        if (broke := afford(session)) is not None:
-            raise OverBudgetError(broke.reason or "", "Nothing was asked.")
         with rehearse(session.backend) as backend:
             ask = Ask(new_call_id(), backend.models[0], (("1", {name: given.get(name) for name in columns}),))
+            sent = _reserve(session, ask)
             outcome, answer = asyncio.run(_ask(backend, session.rubric, ask))
-        _book(session, ask, outcome, answer)
+        _book(session, sent, outcome, answer)
         match outcome:
             case Answered(labelled=(Labelled(output=output, confidence=confidence),)) if answer is not None:
                 return Judgement(output, confidence, session.rubric.version, answer.raw)
@@ -86,7 +85,9 @@ async def _ask(config: BackendConfig, rubric: Rubric, ask: Ask) -> tuple[Outcome
     return outcome, received[0] if received else None
 
 
-def _book(session: Session, ask: Ask, outcome: Outcome, answer: Answer | None) -> None:
+def _reserve(session: Session, ask: Ask) -> Sent:
+    """Enter the request before it goes out: nobody else takes the same remainder of a cap, and it counts however this
+    process ends."""
     sent = Sent(
         call_id=ask.call_id,
         version=session.rubric.version,
@@ -97,11 +98,23 @@ def _book(session: Session, ask: Ask, outcome: Outcome, answer: Answer | None) -
         reserved_usd=reserve_price(session.backend, ask, session.rubric),
         at=now(),
     )
-    paid = Paid(ask.call_id, answer.status, answer.usage, "", now()) if answer else None
-    maybe = isinstance(outcome, Retryable) and outcome.maybe_paid
-    ended = None if answer else Ended(ask.call_id, "maybe_paid" if maybe else "unpaid", type(outcome).__name__, now())
-    entries = priced(session, [Call(sent, session.run_id, paid, ended)])
-    ledger.settle(session.db, session.theme.theme_id, OUTSIDE, entries)
+    with session.db.transaction():
+        ledger.lock_budget(session.db)
+        if (broke := afford(session, ask)) is not None:
+            raise OverBudgetError(broke.reason or "", "Nothing was asked.")
+        _settle(session, Call(sent, session.run_id))
+    return sent
+
+
+def _book(session: Session, sent: Sent, outcome: Outcome, answer: Answer | None) -> None:
+    paid = Paid(sent.call_id, answer.status, answer.usage, "", now()) if answer else None
+    maybe = isinstance(outcome, Retryable | Snoozed) and outcome.maybe_paid
+    ended = None if answer else Ended(sent.call_id, "maybe_paid" if maybe else "unpaid", type(outcome).__name__, now())
+    _settle(session, Call(sent, session.run_id, paid, ended))
+
+
+def _settle(session: Session, call: Call) -> None:
+    ledger.settle(session.db, session.theme.theme_id, OUTSIDE, priced(session, [call]))
 
 
 def _fault(outcome: Outcome) -> WaveError:

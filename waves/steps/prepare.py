@@ -69,22 +69,25 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
     if (asleep := snoozed(session)) is not None:
         return asleep
     planned = plan(session, keys, reserve)
+    unapproved = planned.ending is not None and planned.ending.state == "awaiting_approval"
     taken = gap.take(
         session.db,
         session.shape,
         session.rubric.version,
         planned.keys or 1,
         session.limits.drift_rows,
-        dry_run=planned.ending is not None,
+        dry_run=unapproved,  # to restore costs nothing: neither a cap nor a window holds it back
     )
     session.log.write("taken", items=len(taken.items), restored=taken.restored)
-    if not taken.items and not taken.exhausted:
-        return Ending("collected", f"restored {taken.restored} rows without asking; more are left for the next fire")
-    if not taken.items:
-        return Ending("complete")
-    if planned.ending is not None:
+    if planned.ending is not None and (taken.items or (unapproved and taken.restored)):
         return planned.ending
-    return _open(session, taken.items)
+    if taken.items:
+        return _open(session, taken.items)
+    if taken.exhausted:
+        return Ending("complete")
+    if not taken.restored:
+        return Ending("not_converged", "rows wait to be restored, and none could be; the next fire goes on")
+    return Ending("collected", f"restored {taken.restored} rows without asking; more are left for the next fire")
 
 
 def batches_of(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -104,7 +104,8 @@ def _one_pass(
     try:
         ending = asking.ask(batches)
     finally:
-        book(session, wave.manifest, asking.settled, asking.doubt.unanswered if ending is None else ())
+        settled = [*asking.settled, *asking.abandoned()]
+        book(session, wave.manifest, settled, asking.doubt.unanswered if ending is None else ())
         asking.settled.clear()
         asking.doubt.unanswered.clear()
         observe(session, asking.meters)
@@ -117,8 +118,9 @@ def asker(session: Session, wave: Opened, guard: Guard) -> Iterator[Asking]:
     with rehearse(session.backend) as backend:
         if (fatal := unusable(backend)) is not None:
             raise CredentialsError(fatal.message, fatal.hint)
+        purse = purse_of(session, wave)  # before the workers: the table of prices is read while they still import
         with workers(session, wave, backend) as processes, closing(wave.folder.new_journal(session.run_id)) as journal:
-            yield Asking(session, wave, guard, backend, processes, journal, purse_of(session, wave))
+            yield Asking(session, wave, guard, backend, processes, journal, purse)
 
 
 @contextmanager

@@ -55,9 +55,12 @@ def reserve_price(backend: BackendConfig, ask: Ask, rubric: Rubric) -> float | N
 
 def purse_of(session: Session, wave: Opened) -> Purse:
     """What the fire may spend on this wave. Raises ConfigurationError for a cap that no request fits under, or over a
-    model whose price nobody knows."""
+    model whose price nobody knows. Without a cap that is logged."""
     caps = list(_caps(session, wave.wave_id))
     if not caps:
+        unknown = [model for model in session.backend.models if not prices.known(session.backend, model)]
+        if unknown:
+            session.log.write("price_unknown", models=", ".join(unknown))
         return Purse(unbounded)
     items, size = wave.manifest.items, session.limits.batch_size
     batches = (items[start : start + size] for start in range(0, len(items), size))
@@ -65,12 +68,15 @@ def purse_of(session: Session, wave: Opened) -> Purse:
     return Purse(_drawing(session, caps, dearest * session.limits.parallel * _AT_ONCE))
 
 
-def afford(session: Session) -> Ending | None:
-    """The ending for a fire that finds a cap used up, before a wave is opened; None where a request fits."""
+def afford(session: Session, ask: Ask | None = None) -> Ending | None:
+    """The ending for a fire that finds a cap used up, before a wave is opened; None where a request fits: this one, or
+    the smallest that there can be."""
     caps = list(_caps(session, _NO_WAVE))
     if not caps:
         return None
     least = _dearest(session, caps, [()], session.rubric)
+    if ask is not None:
+        least = reserve_price(session.backend, ask, session.rubric) or least
     for cap in caps:
         spent = ledger.spent(session.db, cap.scope, session.run_id, others=False) + _of_others(session, cap)
         if cap.usd - spent < least:

@@ -25,7 +25,7 @@ from waves.steps.locking import Guard
 from waves.steps.opened import Opened
 from waves.steps.rescue import standing
 from waves.steps.session import Session
-from waves.steps.snooze import snooze
+from waves.steps.snooze import awake, needs_probe, snooze
 from waves.steps.spending import purse_of
 from waves.steps.submission import progress
 from waves.steps.submission_findings import Finding, Over, Ready, Running, custom_id, find
@@ -46,6 +46,8 @@ class Visit:
     def pay(self) -> Ending | None:
         """None once the wave has converged and nothing of it is in flight."""
         findings = self._look()
+        if any(not isinstance(finding, Over | Problem) for _, finding in findings):
+            self._well()
         waiting = [finding for _, finding in findings if isinstance(finding, Running)]
         if findings and len(waiting) == len(findings):
             return self._leave(self._submitted(waiting[0].reason))
@@ -129,18 +131,20 @@ class Visit:
         for request, _ in group:
             journal.sent(request.sent)
         journal.sync()
+        self._book(
+            group
+        )  # first, because a fault while it is handed over must not hide from other fires what it may cost
         told = self._provider.submit([(custom_id(intent, number), body) for number, (_, body) in enumerate(group)])
         match told:
             case Batch(batch_id=batch_id):
                 journal.ticket(Ticket(intent.intent, batch_id, now()))
                 journal.sync()
-                self._book(group)
+                self._well()
                 self._session.log.write(
                     "submitted", wave=self._wave.wave_id, batch=batch_id, intent=intent.intent, requests=len(group)
                 )
                 return None
             case Problem(arrived=True):
-                self._book(group)
                 self._session.log.write("reply_lost", wave=self._wave.wave_id, intent=intent.intent)
                 return self._submitted()
             case Problem():
@@ -163,6 +167,11 @@ class Visit:
         known = ended or {}
         calls = [Call(one.sent, self._session.run_id, ended=known.get(one.sent.call_id)) for one, _ in group]
         book(self._session, self._wave.manifest, [Settled(call) for call in calls])
+
+    def _well(self) -> None:
+        """The provider works for us: after a snooze, the next pause is a short one again."""
+        if needs_probe(self._session):
+            awake(self._session)
 
     # --- how it ends ------------------------------------------------------------------------------------------------
 

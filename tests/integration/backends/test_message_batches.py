@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,32 @@ def test_a_listing_reaches_back_to_its_moment_over_all_pages(connect: Connect) -
     later = provider.since(now() + timedelta(minutes=5))
     assert isinstance(later, Listing)
     assert later.batches == ()
+
+
+def test_a_listing_whose_pages_never_end_ends_where_they_tell_nothing_new() -> None:
+    page = {"has_more": True, "data": [{"id": "b1", "created_at": now().isoformat(), "processing_status": "ended"}]}
+
+    class Stuck(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(page).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with contextlib.ExitStack() as stack, HTTPServer(("127.0.0.1", 0), Stuck) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            listing = _client(stack, f"http://127.0.0.1:{server.server_port}").since(now() - timedelta(minutes=5))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert isinstance(listing, Listing)
+    assert [batch.batch_id for batch in listing.batches] == ["b1"]
 
 
 def test_the_clock_is_the_providers(connect: Connect) -> None:

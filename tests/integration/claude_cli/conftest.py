@@ -27,7 +27,9 @@ ASK = Ask("call-1", "model-1", (("1", {"content": ROW}), ("2", {"content": None}
 USAGE = {"input_tokens": 9, "output_tokens": 5, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 4}
 
 _SCRIPT = """\
-#!{python} -IS
+#!/bin/sh
+'''exec' "{python}" -IS "$0" "$@"
+' '''
 import json, os, signal, subprocess, sys, time
 here = os.path.dirname(os.path.realpath(__file__))
 if "--help" in sys.argv:

@@ -180,6 +180,20 @@ def test_a_provider_that_is_away_is_left_alone_for_a_while(fire_at: FireAt, prov
     paid_once(provider)
 
 
+def test_pauses_grow_until_a_batch_is_taken_or_looked_at(fire_at: FireAt, db: Database) -> None:
+    def pauses() -> int:
+        db.execute("UPDATE waves.backend_state SET snoozed_until = now() WHERE snoozed_until IS NOT NULL")
+        return backend_state.unwoken(db, "rehearsal")
+
+    one_fire = fire_at(
+        batches={"looks": 9},
+        down=[{"fault": "529", "start": n, "end": n + 1} for n in (1, 2, 5)],
+    )
+    for expected, state in ((1, "snoozed"), (2, "snoozed"), (0, "submitted"), (1, "snoozed"), (0, "submitted")):
+        assert one_fire().ending.state == state
+        assert pauses() == expected
+
+
 def test_requests_that_the_provider_calls_invalid_one_and_all_stop_the_fire_and_charge_nobody(
     fire_at: FireAt, db: Database
 ) -> None:

@@ -160,6 +160,12 @@ def test_usage_is_what_the_provider_said(message: Message) -> None:
     assert usage_of(read_envelope(message("", usage=said))) == Usage(1, None, 7, None, cache_write_1h=5)
 
 
+@pytest.mark.parametrize("count", [True, -1, 10**10, 10**30, 10**400], ids=lambda count: str(count)[:9])
+def test_a_count_that_no_ledger_could_take_is_as_if_it_were_not_told(message: Message, count: int) -> None:
+    said = {"input_tokens": count, "output_tokens": count, "cache_creation": {"ephemeral_1h_input_tokens": count}}
+    assert usage_of(read_envelope(message("", usage=said))) == Usage()
+
+
 @pytest.mark.parametrize("written", [None, 7, [], {}, {"ephemeral_1h_input_tokens": "5"}])
 def test_how_long_written_tokens_stay_is_unknown_where_the_provider_does_not_say(
     message: Message, written: object

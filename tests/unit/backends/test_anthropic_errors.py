@@ -38,6 +38,11 @@ def _outcome(status: int, **facts: Any) -> Outcome:
     return outcome_of(_status_error(status, **facts), CONFIG)
 
 
+@pytest.mark.parametrize("kind", [["billing_error"], {"a": 1}, 7, None], ids=str)
+def test_an_error_whose_type_is_no_text_goes_by_its_status(kind: Any) -> None:
+    assert isinstance(_outcome(529, kind=kind), Retryable)
+
+
 def test_every_error_class_of_the_sdk_is_mapped() -> None:
     """By itself or by the class of its status. What no request raises is named here, so that a class of tomorrow is
     looked at; `anthropic.lib` holds helpers that we do not use."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.backends.message_batches_wire import Batch, batch_of, lines_of, result_of
+from waves.backends.message_batches_wire import Batch, batch_of, clock_of, lines_of, result_of
+from waves.ids import now
 from waves.models import Discarded, Fatal, Retryable, Snoozed, Usage
 from waves.project import BackendConfig
 
@@ -101,3 +103,13 @@ def test_the_fields_of_a_batch() -> None:
     assert batch_of({"id": "b", "archived_at": "2026-11-19T12:00:00Z"}, NOW) == Batch(
         "b", "None", 0, NOW, NOW, gone=True
     )
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "\ud800", "\x1b[2J", "a" * 201, 7], ids=ascii)
+def test_an_id_that_can_stand_in_no_address_is_none(name: object) -> None:
+    assert batch_of({"id": name, "processing_status": "ended"}, NOW) is None
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT", "Mon, 32 Jan 2026 0:0 GMT"])
+def test_a_date_that_cannot_be_read_leaves_our_own_clock(date: str) -> None:
+    assert abs(clock_of(httpx2.Response(200, headers={"date": date})) - now()) < timedelta(minutes=1)

@@ -1,0 +1,31 @@
+"""What the tool says in the place of an answer, where a model had begun to give one: its tokens may be charged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from waves.backends.claude_cli_limits import Said, outcome_of
+from waves.models import Retryable, Snoozed
+from waves.project import BackendConfig
+
+CONFIG = BackendConfig("mine", "claude_cli", ("model-1",))
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("Request rejected (429)", 429),
+        ("You've hit your session limit", 429),
+        ("words that nobody knows", None),
+        ("API Error: 529 overloaded", 529),
+        ("connection refused", None),
+    ],
+)
+def test_what_a_model_had_begun_to_answer_may_be_paid(text: str, status: int | None, *, asked: bool) -> None:
+    outcome = outcome_of(Said(text, status, asked=asked), CONFIG, NOW)
+    assert isinstance(outcome, Retryable | Snoozed)
+    assert outcome.maybe_paid is asked
