@@ -11,28 +11,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from waves.rehearsal.scenarios import Down, Fault, Scenario
+from waves.rehearsal.scenarios import Down, Fault, ItemFault, Scenario, StatusFault
 
 Cause = Literal["down", "quota", "poison", "share"]
 
 # Faults of single verdicts: they hit the marked items, or one item drawn by chance, and leave the others alone.
-ITEM_FAULTS: frozenset[Fault] = frozenset(
-    {
-        "unescaped_quote",
-        "missing_id",
-        "duplicate_id",
-        "foreign_id",
-        "label_case",
-        "unknown_label",
-        "lone_surrogate",
-        "nul",
-    }
-)
-STATUS_FAULTS: frozenset[Fault] = frozenset(
-    {"400", "401", "402", "403", "404", "413", "429", "500", "503", "504", "529"}
-)
+ITEM_FAULTS: frozenset[Fault] = frozenset(get_args(ItemFault))
+STATUS_FAULTS: frozenset[Fault] = frozenset(get_args(StatusFault))
 
 
 @dataclass(frozen=True, slots=True)

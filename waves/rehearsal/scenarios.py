@@ -15,19 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from waves.errors import ConfigurationError
 
-Fault = Literal[
+StatusFault = Literal["400", "401", "402", "403", "404", "413", "429", "500", "503", "504", "529"]
+WholeFault = Literal[
     # the request fails
-    "400",
-    "401",
-    "402",
-    "403",
-    "404",
-    "413",
-    "429",
-    "500",
-    "503",
-    "504",
-    "529",
     "hang",  # no answer until the client leaves
     "reset",  # the connection is reset in the middle of the answer
     "html",  # 200 with a web page
@@ -39,7 +29,8 @@ Fault = Literal[
     "code_fence",
     "prose",
     "python_literal",
-    # one verdict is bad
+]
+ItemFault = Literal[
     "unescaped_quote",
     "missing_id",
     "duplicate_id",
@@ -49,6 +40,8 @@ Fault = Literal[
     "lone_surrogate",
     "nul",
 ]
+"""One verdict is bad."""
+Fault = Literal[StatusFault, WholeFault, ItemFault]
 """Everything that can go wrong. A number is an HTTP status."""
 
 FaultName = Annotated[Fault, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]

@@ -16,7 +16,11 @@ from waves.errors import WaveError
 from waves.models import Counts, FireReport
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
+
+WIDE = 200
+"""Columns where no terminal says how many there are: nothing is cut in a pipe or a mail."""
 
 
 def emit(value: Mapping[str, Any]) -> None:
@@ -56,6 +60,13 @@ def fire_object(report: FireReport) -> dict[str, Any]:
     if report.fault is not None:
         found["error"] = error_object(report.fault)
     return found
+
+
+def console() -> Console:
+    """For tables on stdout."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 def on_terminal() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from waves.store.spend import By, Line
 
 _BY = ("day", "theme", "model", "backend")
-WIDE = 200
-"""Columns where no terminal says how many there are: nothing is cut in a pipe or a mail."""
 
 
 @click.command("spend")
@@ -62,10 +59,11 @@ def _object(line: Line) -> dict[str, Any]:
 
 
 def _show(by: str, lines: list[Line], total: Line) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    from waves.surfaces.cli import output
+
+    console = output.console()
     table = Table(box=None, pad_edge=False)
     table.add_column(by)
     for name in ("requests", "paid", "input", "output", "cache write", "of it 1 h", "cache read", "cost", "maybe paid"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,9 +12,6 @@ if TYPE_CHECKING:
     from waves.errors import WaveError
     from waves.steps.quota_report import BackendQuota
     from waves.steps.status import ThemeStatus
-
-WIDE = 200
-"""Columns where no terminal says how many there are: nothing is cut in a pipe or a mail."""
 
 
 @click.command("status")
@@ -126,10 +122,11 @@ def _counts_object(counts: Any) -> dict[str, int] | None:  # noqa: ANN401 - Coun
 
 
 def _show(found: list[ThemeStatus]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    from waves.surfaces.cli import output
+
+    console = output.console()
     table = Table(box=None, pad_edge=False)
     for name in ("theme", "rubric", "done", "missing", "quarantined", "%", "last run (UTC)", "state"):
         table.add_column(name, justify="right" if name in {"done", "missing", "quarantined", "%"} else "left")
