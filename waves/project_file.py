@@ -37,7 +37,7 @@ class BackendEntry(_Strict):
     api_key_env: Variable | None = None
     timeout: float = Field(default=60.0, gt=0, le=3600)
     scenario: str | None = None
-    window: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,5}[smhdw]$")
+    window: str | None = Field(default=None, pattern=r"^[1-9]([0-9]{0,5}[sm]|[0-9]{0,3}h|[0-9]{0,2}d|[0-9]?w)$")
     resets_at: str | None = Field(default=None, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]Z$")
     capacity: int | None = Field(default=None, gt=0)
     use_at_most: float = Field(default=0.75, gt=0, le=1)

@@ -164,6 +164,8 @@ def test_secrets_are_in_no_repr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("backends:\n  a: {kind: anthropic, models: [m], timeout: .nan}\n", "waves.yaml:2: backends.a.timeout: "),
         ("backends:\n  a: {kind: anthropic, models: [m], timeout: true}\n", "waves.yaml:2: backends.a.timeout: "),
         ("backends:\n  a: {kind: anthropic, models: [m], caps: {day: .inf}}\n", "waves.yaml:2: backends.a.caps.day: "),
+        ("backends:\n  a: {kind: anthropic, models: [m], window: 999999w}\n", "waves.yaml:2: backends.a.window: "),
+        ("backends:\n  a: {kind: anthropic, models: [m], window: 0h}\n", "waves.yaml:2: backends.a.window: "),
         (
             "backends:\n  a: {kind: anthropic, models: [m], prices: {m: {input: .inf, output: 1.0}}}\n",
             "waves.yaml:2: backends.a.prices.m.input: ",
