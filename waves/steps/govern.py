@@ -52,6 +52,13 @@ def activate(project: Project, theme_id: str, version: str | None, *, by: str, r
     return wanted
 
 
+def rollback(project: Project, theme_id: str, *, by: str, reason: str) -> str:
+    """Put the version in force that was so before the active one. The version that is now active."""
+    theme = themes.load(project.prompts, theme_id)
+    with open_database(project.database, project.data) as db:
+        return rubric_registry.rollback(db, theme.theme_id, actor=by, reason=reason)
+
+
 def versions(project: Project, theme_id: str) -> list[Version]:
     """All versions of a theme: those that were used, oldest first, then files that never were."""
     theme = themes.load(project.prompts, theme_id)

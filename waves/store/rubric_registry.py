@@ -87,6 +87,22 @@ def activate(db: Database, theme_id: str, version: str, actor: str, reason: str 
             _move(db, theme_id, before, version, actor, reason)
 
 
+def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> str:
+    """Makes the version active that was so before the active one, and returns it. ConfigurationError where there was
+    none."""
+    with db.transaction():
+        now = _lock(db, theme_id)
+        row = db.execute(queries.load(_SQL)["active_before"], {"theme_id": theme_id, "version": now}).fetchone()
+        if row is None or row[0] is None:
+            raise ConfigurationError(
+                f"the theme {theme_id} had no active rubric version before {now or 'now'}",
+                f"`wave rubrics list {theme_id}` shows its versions.",
+            )
+        before: str = row[0]
+        _move(db, theme_id, now, before, actor, reason)
+    return before
+
+
 def approve(db: Database, theme_id: str, version: str, by: str, max_rows: int | None, reason: str | None) -> None:
     """Lets `version` touch `max_rows` rows in all, any number where None. ConfigurationError for an unknown version."""
     rows = UNLIMITED if max_rows is None else max_rows

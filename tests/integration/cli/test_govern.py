@@ -90,6 +90,24 @@ def test_an_unknown_version_names_the_known_ones(site: Site, command: list[str])
     assert "v1-" in ran.fault[1]
 
 
+def test_a_rollback_takes_back_the_last_activation_and_asks_nothing_again(site: Site) -> None:
+    site.fill(3)
+    old = site.fire()["rubric_version"]
+    refused = site.wave("rubrics", "rollback", THEME)
+    assert (refused.code, refused.out) == (78, "")
+    assert refused.fault[0] == f"the theme comments had no active rubric version before {old}"
+    site.write(f"prompts/{THEME}/v2.md", RUBRIC + "\nAnd be brief.\n")
+    assert site.wave("rubrics", "activate", THEME).code == 0
+    assert site.fire()["counts"]["matched"] == 3
+    back = site.wave("rubrics", "rollback", THEME, "--by", "ana", "--reason", "worse")
+    assert (back.code, back.out) == (0, f"rubric {old} of theme comments is active again\n")
+    fired = site.fire()
+    assert (fired["rubric_version"], fired["llm_calls"]) == (old, 0)
+    assert site.sql("SELECT DISTINCT version FROM comment") == [(old,)]
+    audit = site.sql("SELECT actor, reason FROM waves.audit_log WHERE entity_id = %s ORDER BY id DESC", old)
+    assert ("ana", "worse") in audit
+
+
 def test_a_rubric_that_does_not_fit_its_theme_is_not_activated(site: Site) -> None:
     site.fill(1)
     site.fire()

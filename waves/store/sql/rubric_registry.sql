@@ -32,3 +32,8 @@ FROM waves.theme_rubric WHERE theme_id = %(theme_id)s ORDER BY created_at, versi
 -- emitted --
 SELECT coalesce(sum((counts->>'emitted')::bigint), 0)::bigint
 FROM waves.wave WHERE theme_id = %(theme_id)s AND rubric_version = %(version)s
+
+-- active_before --
+SELECT before_json->>'active_version' FROM waves.audit_log
+WHERE theme_id = %(theme_id)s AND entity_id = %(version)s AND after_json->>'active_version' = %(version)s
+ORDER BY id DESC LIMIT 1

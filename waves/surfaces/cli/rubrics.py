@@ -60,3 +60,21 @@ def activate_version(theme: str, version: str | None, *, name: str, reason: str)
     from waves.steps.govern import activate
 
     click.echo(f"rubric {activate(project.load(), theme, version, by=name, reason=reason)} of theme {theme} is active")
+
+
+@command.command("rollback", short_help="Put the version back in force that was so before.")
+@click.argument("theme")
+@click.option("--by", "name", default="operator", show_default=True, help="Who decides; stands in the audit log.")
+@click.option("--reason", default="", help="Why; stands in the audit log.")
+def roll_back(theme: str, *, name: str, reason: str) -> None:
+    """Put the version of THEME back in force that was so before the active one. Rows it has judged are restored free by
+    the next fires. A second rollback undoes the first.
+
+    \b
+    Example:
+      wave rubrics rollback comment_classifier --by ana --reason "v2 mixes up two labels"
+    """
+    from waves import project
+    from waves.steps.govern import rollback
+
+    click.echo(f"rubric {rollback(project.load(), theme, by=name, reason=reason)} of theme {theme} is active again")
