@@ -48,8 +48,28 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Gold:
+    """Where people's own verdicts stand in the database: a relation, its key and the column that holds them, as a JSON
+    array of labels, a label, or an object of fields."""
+
+    relation: str
+    key: tuple[str, ...]
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a version has to reach before it may be activated: macro F1 on gold of at least `min_f1`, and at most the
+    share `max_flips` of compared rows whose verdict changes. Both from 0 to 1; None where nobody asked for it."""
+
+    min_f1: float | None = None
+    max_flips: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Theme:
-    """`limits` are the defaults under theme.yaml's own numbers; `settle` puts the later layers on top."""
+    """`limits` are the defaults under theme.yaml's own numbers; `settle` puts the later layers on top. `on_complete` is
+    a command and its arguments, run when the gap is empty; `gold` None means `gold.jsonl` in the folder, if any."""
 
     theme_id: str
     layer: str
@@ -59,6 +79,9 @@ class Theme:
     models: tuple[str, ...] | None
     limits: Limits
     folder: Path
+    on_complete: tuple[str, ...] = ()
+    gold: Gold | None = None
+    gate: Gate = Gate()
 
 
 def known(prompts: Path) -> list[str]:
@@ -97,6 +120,9 @@ def load(prompts: Path, theme_id: str) -> Theme:
         models=tuple(file.models) if file.models else None,
         limits=Limits(**file.wave.model_dump()),
         folder=path.parent,
+        on_complete=tuple(file.on_complete),
+        gold=Gold(file.gold.relation, _columns(file.gold.key), file.gold.column) if file.gold else None,
+        gate=Gate(file.gate.min_f1, file.gate.max_flips),
     )
 
 

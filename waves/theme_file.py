@@ -78,6 +78,17 @@ class TargetEntry(_Strict):
         return columns
 
 
+class GoldEntry(_Strict):
+    relation: str = Field(min_length=1)
+    key: Column
+    column: str = Field(min_length=1)
+
+
+class GateEntry(_Strict):
+    min_f1: float | None = Field(default=None, ge=0, le=1)
+    max_flips: float | None = Field(default=None, ge=0, le=1)
+
+
 class ThemeFile(_Strict):
     layer: str = Field(default="default", pattern=r"^[a-z][a-z0-9_-]{0,40}$")
     source: SourceEntry
@@ -85,3 +96,6 @@ class ThemeFile(_Strict):
     backends: list[str] = Field(min_length=1)
     models: list[str] | None = None
     wave: LimitNumbers = Field(default_factory=LimitNumbers)
+    on_complete: list[Annotated[str, Field(min_length=1)]] = []
+    gold: GoldEntry | None = None
+    gate: GateEntry = GateEntry()
