@@ -12,7 +12,8 @@ from waves import theme as themes
 from waves.errors import WaveError
 from waves.project import BackendConfig, Project
 from waves.spool import files, locks
-from waves.steps.session import backend_chain, check_fit
+from waves.steps.session import backend_chain
+from waves.steps.versions import check_fit
 from waves.store import catalog, connect, migrate, rubric_registry
 from waves.store.connect import Database
 

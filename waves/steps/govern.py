@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from waves import document
 from waves import rubric as rubrics
 from waves import theme as themes
-from waves.errors import ConfigurationError
 from waves.project import Project
-from waves.rubric import Rubric
-from waves.steps.session import check_fit
+from waves.steps.versions import named, on_disk, register
 from waves.store import catalog, rubric_registry
-from waves.store.connect import Database, open_database
-from waves.theme import Theme
+from waves.store.connect import open_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ def approve(project: Project, theme_id: str, *, by: str, version: str | None, ma
         rubric_registry.ensure_theme(db, theme_id)
         active = rubric_registry.active(db, theme_id)
         wanted = version or (active.version if active else rubrics.newest(theme.folder).version)
-        _ensure_registered(db, theme, wanted)
+        register(db, theme, named(db, theme, wanted), by=by)
         rubric_registry.approve(db, theme_id, wanted, by=by, max_rows=max_rows, reason=reason)
     return wanted
 
@@ -47,7 +43,7 @@ def activate(project: Project, theme_id: str, version: str | None, *, by: str, r
     with open_database(project.database, project.data) as db:
         rubric_registry.ensure_theme(db, theme_id)
         wanted = version or rubrics.newest(theme.folder).version
-        _ensure_registered(db, theme, wanted)
+        register(db, theme, named(db, theme, wanted), by=by)
         rubric_registry.activate(db, theme_id, wanted, actor=by, reason=reason)
     return wanted
 
@@ -75,24 +71,8 @@ def versions(project: Project, theme_id: str) -> list[Version]:
             for one in rubric_registry.history(db, theme_id)
         ]
     names = {one.version for one in known}
-    on_disk = [found for found in _on_disk(theme) if found.version not in names]
     return known + [
         Version(rubric.version, active=False, registered=None, approved_by=None, approved_rows=None)
-        for rubric in on_disk
+        for rubric in on_disk(theme)
+        if rubric.version not in names
     ]
-
-
-def _ensure_registered(db: Database, theme: Theme, version: str) -> None:
-    if rubric_registry.find(db, theme.theme_id, version) is not None:
-        return
-    found = {rubric.version: rubric for rubric in _on_disk(theme)}
-    if version not in found:
-        known = [one.version for one in rubric_registry.history(db, theme.theme_id)]
-        names = ", ".join(dict.fromkeys([*known, *found])) or "none"
-        raise ConfigurationError(f"theme {theme.theme_id} has no rubric version {version!r}", f"Known: {names}.")
-    check_fit(theme, found[version])
-    rubric_registry.register(db, theme.theme_id, found[version], theme.source.input)
-
-
-def _on_disk(theme: Theme) -> list[Rubric]:
-    return [rubrics.parse(document.read_text(path), path.stem, path) for path in rubrics.files(theme.folder)]

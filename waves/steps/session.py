@@ -13,15 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from waves import rubric as rubrics
 from waves import theme as themes
 from waves.errors import ConfigurationError
 from waves.models import Counts, Limits
 from waves.project import BackendConfig, Project
 from waves.rubric import Rubric
 from waves.spool.fire_log import FireLog
+from waves.steps import versions
 from waves.steps.interruption import Stop
-from waves.store import backend_state, catalog, config, connect, rubric_registry, views
+from waves.store import backend_state, catalog, config, connect
 from waves.theme import Theme
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a command was called with. `flags` are limits from the command line, None where not given."""
+    """What a command was called with. `flags` are limits from the command line, None where not given; `version` is the
+    rubric version to judge by, None for the one in force."""
 
     project: Project
     theme_id: str
@@ -84,6 +85,7 @@ class Opening:
     backend: str | None = None
     trigger: str = "shell"
     watcher: Watcher | None = None
+    version: str | None = None
 
 
 @contextmanager
@@ -98,13 +100,14 @@ def open_session(
     project, theme_id = opening.project, opening.theme_id
     theme = themes.load(project.prompts, theme_id)
     chain = backend_chain(project, theme, opening.backend)
-    newest = rubrics.newest(theme.folder)
     with connect.open_database(project.database, project.data, migrate=not read_only) as db:
         given = {name: value for name, value in opening.flags.items() if value is not None}
         limits = themes.settle(theme.limits, config.overrides(db, theme_id), project.limits, given)
         shape = catalog.describe(db, theme)
-        active = _active_rubric(db, theme, newest, read_only=read_only)
-        check_fit(theme, active)
+        rubric = versions.active(db, theme, read_only=read_only)
+        if opening.version is not None:
+            rubric = versions.named(db, theme, opening.version)
+        versions.check_fit(theme, rubric)
         log = FireLog(project.data, theme_id, run_id)
         try:
             yield Session(
@@ -114,7 +117,7 @@ def open_session(
                 backend=first_awake(db, chain),
                 db=db,
                 shape=shape,
-                rubric=active,
+                rubric=rubric,
                 run_id=run_id,
                 host=socket.gethostname(),
                 log=log,
@@ -146,49 +149,3 @@ def first_awake(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig:
             return backend
         asleep.append((state[0], len(asleep)))
     return chain[min(asleep)[1]]
-
-
-def _active_rubric(db: Database, theme: Theme, newest: Rubric, *, read_only: bool) -> Rubric:
-    """The version in force, from the registry: the file may have been edited since, or be gone."""
-    if not read_only:
-        rubric_registry.ensure_theme(db, theme.theme_id)
-        views.ensure_views(db, theme.theme_id)
-    active = rubric_registry.active(db, theme.theme_id)
-    if active is None:
-        if read_only:
-            return newest
-        active = rubric_registry.register(db, theme.theme_id, newest, theme.source.input)
-    if active.version == newest.version:
-        return newest
-    stem = active.version.rsplit("-", 1)[0]
-    return rubrics.parse(active.text, stem, theme.folder / f"{stem}.md")
-
-
-def check_fit(theme: Theme, rubric: Rubric) -> None:
-    """A rubric and its theme speak of the same columns and fields."""
-    where = theme.folder / "theme.yaml"
-    for number, example in enumerate(rubric.examples, 1):
-        foreign = sorted(set(example.input) - set(theme.source.input))
-        if foreign:
-            raise ConfigurationError(
-                f"example {number} of rubric {rubric.version} has input {foreign[0]!r}, which source.input lacks",
-                f"Correct the example, or add the column in {where}.",
-            )
-    if theme.target is None:
-        return
-    for value, column in theme.target.columns:
-        if value in {"$label", "$labels"} and rubric.kind != "classify":
-            raise ConfigurationError(
-                f"{where}: {value} goes to {column!r}, but rubric {rubric.version} has no labels",
-                "Name a field of the rubric's schema instead.",
-            )
-        if value == "$label" and rubric.multi:
-            raise ConfigurationError(
-                f"{where}: $label goes to {column!r}, but rubric {rubric.version} may give several labels",
-                "Use $labels, or say `multi: false` in the rubric.",
-            )
-        if not value.startswith("$") and value not in rubric.schema["properties"]:
-            raise ConfigurationError(
-                f"{where}: field {value!r} goes to {column!r}, but rubric {rubric.version} has no such field",
-                f"Its fields: {', '.join(rubric.schema['properties'])}.",
-            )

@@ -29,13 +29,15 @@ _SQL = "rubric_registry.sql"
 @dataclass(frozen=True, slots=True)
 class Registered:
     """A version as the database keeps it. `text` is the rubric file; `approved_rows` and `approved_by` are None where
-    nobody approved it, `approved_rows` is `UNLIMITED` where somebody did without a limit."""
+    nobody approved it, `approved_rows` is `UNLIMITED` where somebody did without a limit; `created_by` is None where a
+    fire registered it."""
 
     version: str
     text: str
     approved_rows: int | None
     approved_by: str | None
     created_at: datetime
+    created_by: str | None
     input_columns: list[str]
 
 
@@ -44,15 +46,18 @@ def ensure_theme(db: Database, theme_id: str) -> None:
     db.execute(queries.load(_SQL)["ensure_theme"], {"theme_id": theme_id})
 
 
-def register(db: Database, theme_id: str, rubric: Rubric, input_columns: Sequence[str]) -> Registered:
+def register(
+    db: Database, theme_id: str, rubric: Rubric, input_columns: Sequence[str], *, by: str | None = None
+) -> Registered:
     """The version of `rubric`, entered where it is new; what was entered before stays as it is. The first version of
-    a theme becomes active by itself, a later one only by `activate`."""
+    a theme becomes active by itself, a later one only by `activate`. `by` is None where a fire does it."""
     values = {
         "theme_id": theme_id,
         "version": rubric.version,
         "prompt": rubric.text,
         "schema": Jsonb(dict(rubric.schema)),
         "input_columns": Jsonb(list(input_columns)),
+        "by": by,
     }
     with db.transaction():
         ensure_theme(db, theme_id)

@@ -12,7 +12,8 @@ from waves import rubric
 from waves.errors import ConfigurationError
 from waves.models import Limits
 from waves.project import REHEARSAL, BackendConfig, Project
-from waves.steps.session import backend_chain, check_fit, first_awake
+from waves.steps.session import backend_chain, first_awake
+from waves.steps.versions import check_fit
 from waves.store import backend_state
 from waves.store.connect import Database
 from waves.theme import Source, Target, Theme

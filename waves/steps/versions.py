@@ -1,0 +1,87 @@
+"""Which rubric a step judges by: the version in force, or one that was named; from the registry, or from a file that
+was never used. A file that was edited or removed since does not change what was registered.
+"""
+
+from __future__ import annotations
+
+from waves import document
+from waves import rubric as rubrics
+from waves.errors import ConfigurationError
+from waves.rubric import Rubric
+from waves.store import rubric_registry, views
+from waves.store.connect import Database
+from waves.store.rubric_registry import Registered
+from waves.theme import Theme
+
+
+def active(db: Database, theme: Theme, *, read_only: bool) -> Rubric:
+    """The version in force. The first file of a theme is registered by that; with `read_only` it is only read."""
+    newest = rubrics.newest(theme.folder)
+    if not read_only:
+        rubric_registry.ensure_theme(db, theme.theme_id)
+        views.ensure_views(db, theme.theme_id)
+    found = rubric_registry.active(db, theme.theme_id)
+    if found is None:
+        if read_only:
+            return newest
+        found = rubric_registry.register(db, theme.theme_id, newest, theme.source.input)
+    return newest if found.version == newest.version else _from_registry(theme, found)
+
+
+def named(db: Database, theme: Theme, version: str) -> Rubric:
+    """Any version, by its whole name. ConfigurationError, with the known ones, where there is no such version."""
+    registered = rubric_registry.find(db, theme.theme_id, version)
+    if registered is not None:
+        return _from_registry(theme, registered)
+    found = {rubric.version: rubric for rubric in on_disk(theme)}
+    if version not in found:
+        known = [one.version for one in rubric_registry.history(db, theme.theme_id)]
+        names = ", ".join(dict.fromkeys([*known, *found])) or "none"
+        raise ConfigurationError(f"theme {theme.theme_id} has no rubric version {version!r}", f"Known: {names}.")
+    return found[version]
+
+
+def register(db: Database, theme: Theme, rubric: Rubric, *, by: str | None) -> None:
+    """Enter the version where it is new. The theme's first one is in force by that."""
+    check_fit(theme, rubric)
+    rubric_registry.register(db, theme.theme_id, rubric, theme.source.input, by=by)
+
+
+def on_disk(theme: Theme) -> list[Rubric]:
+    """The files of the theme, oldest first by their number."""
+    return [rubrics.parse(document.read_text(path), path.stem, path) for path in rubrics.files(theme.folder)]
+
+
+def _from_registry(theme: Theme, registered: Registered) -> Rubric:
+    stem = registered.version.rsplit("-", 1)[0]
+    return rubrics.parse(registered.text, stem, theme.folder / f"{stem}.md")
+
+
+def check_fit(theme: Theme, rubric: Rubric) -> None:
+    """A rubric and its theme speak of the same columns and fields."""
+    where = theme.folder / "theme.yaml"
+    for number, example in enumerate(rubric.examples, 1):
+        foreign = sorted(set(example.input) - set(theme.source.input))
+        if foreign:
+            raise ConfigurationError(
+                f"example {number} of rubric {rubric.version} has input {foreign[0]!r}, which source.input lacks",
+                f"Correct the example, or add the column in {where}.",
+            )
+    if theme.target is None:
+        return
+    for value, column in theme.target.columns:
+        if value in {"$label", "$labels"} and rubric.kind != "classify":
+            raise ConfigurationError(
+                f"{where}: {value} goes to {column!r}, but rubric {rubric.version} has no labels",
+                "Name a field of the rubric's schema instead.",
+            )
+        if value == "$label" and rubric.multi:
+            raise ConfigurationError(
+                f"{where}: $label goes to {column!r}, but rubric {rubric.version} may give several labels",
+                "Use $labels, or say `multi: false` in the rubric.",
+            )
+        if not value.startswith("$") and value not in rubric.schema["properties"]:
+            raise ConfigurationError(
+                f"{where}: field {value!r} goes to {column!r}, but rubric {rubric.version} has no such field",
+                f"Its fields: {', '.join(rubric.schema['properties'])}.",
+            )
