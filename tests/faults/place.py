@@ -24,7 +24,7 @@ from tests.faults.corpus import PROJECT, RUBRIC, TABLE, THEME_FILE
 from tests.faults.provider import Provider
 from tests.project_folder import WAVE, ProjectFolder, Ran
 from waves import project as projects
-from waves.steps import govern
+from waves.learn import approval
 
 TRAP = Path(__file__).with_name("trap.py")
 MARK = "FAULTS_PLACE"
@@ -70,7 +70,7 @@ class Place(ProjectFolder):
             connection.execute(TABLE)
             rows = [(n, _TEXTS[n % 3].format(n), "review") for n in range(1, self.n_items + 1)]
             connection.cursor().executemany("INSERT INTO note (id, content, kind) VALUES (%s, %s, %s)", rows)
-        govern.approve(projects.load(self.root), THEME, by="tests", version=None, max_rows=None, reason="")
+        approval.approve(projects.load(self.root), THEME, by="tests", version=None, max_rows=None, reason="")
 
     def write_project(self) -> None:
         facts = {"database": self.database, "url": self.provider.url, "timeout": self.timeout, "backend": self.backend}

@@ -17,7 +17,7 @@ from tests.faults import judge
 from tests.faults.place import THEME, Place
 from tests.project_folder import Ran
 from waves import project as projects
-from waves.steps import govern
+from waves.learn import approval
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -39,7 +39,7 @@ def add_theme(place: Place, name: str) -> None:
     shutil.copytree(place.root / "prompts" / THEME, folder)
     lines = (folder / "theme.yaml").read_text().splitlines()
     (folder / "theme.yaml").write_text("\n".join(line for line in lines if not line.startswith("target:")))
-    govern.approve(projects.load(place.root), name, by="tests", version=None, max_rows=None, reason="")
+    approval.approve(projects.load(place.root), name, by="tests", version=None, max_rows=None, reason="")
 
 
 def wait_until(moment: str) -> None:

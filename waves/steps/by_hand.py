@@ -10,11 +10,12 @@ from dataclasses import replace
 from waves.errors import ConfigurationError, LockedError, WaveError
 from waves.ids import new_run_id
 from waves.models import Counts, Ending, FireReport
+from waves.steps import gate
 from waves.steps.begin import begun
 from waves.steps.collect import collect
 from waves.steps.locking import Guard, locked
 from waves.steps.opened import Opened
-from waves.steps.prepare import batches_of, go_on, prepare
+from waves.steps.prepare import batches_of, find_open, go_on, prepare
 from waves.steps.rescue import standing
 from waves.steps.run import run
 from waves.steps.session import Opening, Session, open_session
@@ -29,6 +30,9 @@ def prepare_wave(opening: Opening) -> tuple[FireReport, int]:
     batches = 0
     with _timed(tally), begun(opening, tally) as (session, _guard):
         wave = go_on(session)
+        if isinstance(wave, Ending):
+            tally.end(wave)
+            return tally.report, 0
         if wave is not None:
             missing = standing(session, wave).missing
             batches = len(wave.folder.write_batches(list(batches_of(missing, session.limits.batch_size))))
@@ -61,7 +65,8 @@ def collect_wave(opening: Opening, *, partial: bool, accept_orphans_by: str | No
     with _timed(tally), begun(opening, tally) as (session, _guard):
         wave = _open_wave(session)
         tally.note(wave_id=wave.wave_id)
-        merged = collect(session, wave, partial=partial, accept_orphans_by=accept_orphans_by)
+        waits = gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version)
+        merged = waits or collect(session, wave, partial=partial, accept_orphans_by=accept_orphans_by)
         if isinstance(merged, Counts):
             tally.add(merged)
             tally.end(Ending("collected"))
@@ -91,7 +96,7 @@ def _run(session: Session, wave: Opened, guard: Guard, tally: Tally) -> Ending:
 
 
 def _open_wave(session: Session) -> Opened:
-    wave = go_on(session)
+    wave = find_open(session)
     if wave is None:
         raise _nothing_open(session)
     return wave

@@ -1,4 +1,4 @@
-"""What a person decides about rubric versions: register, approve, activate."""
+"""What a person decides about rubric versions: which one is in force."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from waves import rubric as rubrics
 from waves import theme as themes
 from waves.project import Project
 from waves.steps.versions import named, on_disk, register
-from waves.store import catalog, rubric_registry
+from waves.store import rubric_registry
 from waves.store.connect import open_database
 
 
@@ -22,19 +22,6 @@ class Version:
     registered: datetime | None
     approved_by: str | None
     approved_rows: int | None
-
-
-def approve(project: Project, theme_id: str, *, by: str, version: str | None, max_rows: int | None, reason: str) -> str:
-    """Open the gate; a version that is only a file is registered first. The version that was approved."""
-    theme = themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data) as db:
-        catalog.describe(db, theme)
-        rubric_registry.ensure_theme(db, theme_id)
-        active = rubric_registry.active(db, theme_id)
-        wanted = version or (active.version if active else rubrics.newest(theme.folder).version)
-        register(db, theme, named(db, theme, wanted), by=by)
-        rubric_registry.approve(db, theme_id, wanted, by=by, max_rows=max_rows, reason=reason)
-    return wanted
 
 
 def activate(project: Project, theme_id: str, version: str | None, *, by: str, reason: str) -> str:

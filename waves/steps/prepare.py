@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from waves.errors import BadDataError
 from waves.ids import new_wave_id, now
-from waves.models import Counts, Ending, Item, Manifest
+from waves.models import Counts, Ending, Item, Manifest, WaveKind
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
+from waves.steps import gate
 from waves.steps.forecast import forecast
 from waves.steps.opened import Opened, dress, open_on_disk
 from waves.steps.quota import Reserved, reserve, would_reserve
@@ -20,7 +21,7 @@ from waves.steps.session import Opening, Session, open_session
 from waves.steps.snooze import snoozed
 from waves.steps.spending import afford
 from waves.steps.tally import Tally
-from waves.store import gap, rubric_registry, waves
+from waves.store import gap, waves
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,15 @@ class Plan:
     ending: Ending | None
 
 
-def go_on(session: Session) -> Opened | None:
-    """The open wave of this theme, if there is one."""
+def go_on(session: Session) -> Opened | Ending | None:
+    """The open wave of this theme, if there is one; the ending where it is a pilot that nobody approved: a fire leaves
+    that to a person."""
+    wave = find_open(session)
+    return wave and (gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version) or wave)
+
+
+def find_open(session: Session) -> Opened | None:
+    """The open wave of this theme, a pilot included."""
     row = waves.current(session.db, session.theme.theme_id)
     if row is None:
         return None
@@ -47,21 +55,13 @@ def go_on(session: Session) -> Opened | None:
 def plan(session: Session, keys: int, quota: Callable[[Session, int], Reserved]) -> Plan:
     """How many keys a wave may take now: the gate and the window come before the gap. `quota` reserves them, or only
     foresees what it would give."""
-    left = _rows_left(session)
+    left = gate.rows_left(session)
     if left is not None and left <= 0:
-        return Plan(0, _awaiting_approval(session))
+        return Plan(0, gate.closed(session))
     if (broke := afford(session)) is not None:
         return Plan(0, broke)
     granted = quota(session, keys if left is None else min(keys, left))
     return Plan(granted.keys, None if granted.keys else granted.ending)
-
-
-def _rows_left(session: Session) -> int | None:
-    """What the gate lets through. A dry run may come before a theme's first version is registered."""
-    theme, version, limit = session.theme.theme_id, session.rubric.version, session.limits.max_rows_without_approval
-    if rubric_registry.find(session.db, theme, version) is None:
-        return limit
-    return rubric_registry.rows_left(session.db, theme, version, limit)
 
 
 def prepare(session: Session, keys: int) -> Opened | Ending:
@@ -82,7 +82,7 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
     if planned.ending is not None and (taken.items or (unapproved and taken.restored)):
         return planned.ending
     if taken.items:
-        return _open(session, taken.items)
+        return open_with(session, taken.items)
     if taken.exhausted:
         return Ending("complete")
     if not taken.restored:
@@ -95,12 +95,13 @@ def batches_of(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
         yield items[start : start + size]
 
 
-def _open(session: Session, items: tuple[Item, ...]) -> Opened:
+def open_with(session: Session, items: tuple[Item, ...], kind: WaveKind = "normal") -> Opened:
+    """A wave of these items, on the disk and in the database."""
     manifest = Manifest(
         installation=session.db.installation,
         theme_id=session.theme.theme_id,
         wave_id=new_wave_id(),
-        kind="normal",
+        kind=kind,
         rubric_version=session.rubric.version,
         backend=session.backend.name,
         model=session.backend.models[0],
@@ -111,17 +112,8 @@ def _open(session: Session, items: tuple[Item, ...]) -> Opened:
     folder = WaveDir.create(session.data, manifest, session.rubric.text)
     folder.write_batches(list(batches_of(items, session.limits.batch_size)))
     waves.open_wave(session.db, manifest, session.host)
-    session.log.write("prepared", wave=manifest.wave_id, emitted=len(items))
+    session.log.write("prepared", wave=manifest.wave_id, kind=kind, emitted=len(items))
     return dress(folder)
-
-
-def _awaiting_approval(session: Session) -> Ending:
-    theme, version = session.theme.theme_id, session.rubric.version
-    return Ending(
-        "awaiting_approval",
-        f"rubric {version} of theme {theme} is not approved for more rows; "
-        f"`wave approve {theme} --by NAME` opens the gate",
-    )
 
 
 def foresee(opening: Opening, tally: Tally) -> None:
@@ -135,7 +127,9 @@ def _foresee(session: Session, tally: Tally) -> None:
     row = waves.current(session.db, session.theme.theme_id)
     if row is not None:
         tally.note(wave_id=row.wave_id)
-        tally.end(Ending("dry_run", f"would go on with wave {row.wave_id} ({row.state}, opened on {row.host})"))
+        waits = gate.pilot_waits(session, row.kind, row.rubric_version)
+        would = f"go on with wave {row.wave_id} ({row.state}, opened on {row.host})"
+        tally.end(Ending("dry_run", f"would do nothing: {waits.reason}" if waits else f"would {would}"))
         return
     asleep = snoozed(session)
     planned = Plan(0, asleep) if asleep else plan(session, session.limits.keys, would_reserve)

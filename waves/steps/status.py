@@ -76,7 +76,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         theme_id=theme_id,
         rubric_version=version,
         newest_version=newest,
-        approved=active is not None and active.approved_rows is not None,
+        approved=active is not None and active.rows_for(theme.source.input) is not None,
         backend=backend.name,
         census=gap.census(db, catalog.describe(db, theme), version),
         wave=_open_wave(project, db, theme),

@@ -87,6 +87,12 @@ def of_run(db: Database, run_id: str) -> RunSpend:
     return RunSpend(calls, Usage(*tokens), cost)
 
 
+def of_wave(db: Database, wave_id: str) -> float | None:
+    """US dollars that were paid for the wave, over all of its runs; None where the price of an answer is unknown."""
+    row = db.execute(queries.load(_SQL)["of_wave"], {"wave_id": wave_id}).fetchone()
+    return row[0] if row else None
+
+
 @dataclass(frozen=True, slots=True)
 class Unpriced:
     """A paid answer whose tokens are known and whose price is not."""

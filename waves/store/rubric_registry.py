@@ -40,6 +40,10 @@ class Registered:
     created_by: str | None
     input_columns: list[str]
 
+    def rows_for(self, input_columns: Sequence[str]) -> int | None:
+        """`approved_rows`, as far as the approval was for these columns: other columns are other questions."""
+        return self.approved_rows if self.input_columns == list(input_columns) else None
+
 
 def ensure_theme(db: Database, theme_id: str) -> None:
     """The theme's row, where it is lacking. Everything else of a theme refers to it."""
@@ -108,29 +112,42 @@ def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> str
     return before
 
 
-def approve(db: Database, theme_id: str, version: str, by: str, max_rows: int | None, reason: str | None) -> None:
-    """Lets `version` touch `max_rows` rows in all, any number where None. ConfigurationError for an unknown version."""
-    rows = UNLIMITED if max_rows is None else max_rows
+def approve(
+    db: Database,
+    theme_id: str,
+    version: str,
+    by: str,
+    max_rows: int | None,
+    reason: str | None,
+    input_columns: Sequence[str],
+) -> None:
+    """Lets `version` touch `max_rows` rows in all, any number where None, as long as these are the columns that it
+    judges. ConfigurationError for an unknown version."""
+    rows, columns = UNLIMITED if max_rows is None else max_rows, list(input_columns)
     with db.transaction():
         _lock(db, theme_id)
         before = _known(db, theme_id, version)
-        values = {"theme_id": theme_id, "version": version, "rows": rows, "by": by}
+        values = {"theme_id": theme_id, "version": version, "rows": rows, "by": by, "input_columns": Jsonb(columns)}
         db.execute(queries.load(_SQL)["approve"], values)
+        moved = before.input_columns != columns
         audit.record(
             db,
             theme_id,
             by,
             version,
-            before={"approved_rows": before.approved_rows, "approved_by": before.approved_by},
-            after={"approved_rows": rows, "approved_by": by},
+            before={"approved_rows": before.approved_rows, "approved_by": before.approved_by}
+            | ({"input_columns": before.input_columns} if moved else {}),
+            after={"approved_rows": rows, "approved_by": by} | ({"input_columns": columns} if moved else {}),
             reason=reason,
         )
 
 
-def rows_left(db: Database, theme_id: str, version: str, without_approval: int) -> int | None:
+def rows_left(
+    db: Database, theme_id: str, version: str, without_approval: int, input_columns: Sequence[str]
+) -> int | None:
     """How many rows waves of `version` may still take, None for no limit. Every item that a wave of the version was
-    opened with counts, whatever became of it."""
-    approved = _known(db, theme_id, version).approved_rows
+    opened with counts, whatever became of it; an approval holds for the columns that it was given for."""
+    approved = _known(db, theme_id, version).rows_for(input_columns)
     if approved == UNLIMITED:
         return None
     row = db.execute(queries.load(_SQL)["emitted"], {"theme_id": theme_id, "version": version}).fetchone()

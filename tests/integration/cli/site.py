@@ -162,6 +162,14 @@ class Site(ProjectFolder):
             numbered = [(n, *row) for n, row in enumerate(rows, 1)]
             cursor.executemany("INSERT INTO comment (id, content, kind) VALUES (%s, %s, %s)", numbered)
 
+    def insert_more(self, rows: int) -> None:
+        """So many more comments, after the last one."""
+        self.sql(
+            "INSERT INTO comment (id, content, kind) SELECT last + n, 'And why, in group ' || n || '?', 'review' "
+            "FROM (SELECT coalesce(max(id), 0) AS last FROM comment) AS c, generate_series(1, %s) AS n",
+            rows,
+        )
+
     def states(self) -> dict[str, int]:
         """How many verdicts there are in each state."""
         return dict(self.sql("SELECT state, count(*) FROM waves.verdict GROUP BY 1"))

@@ -53,7 +53,7 @@ def test_the_first_version_becomes_active_by_itself_and_a_later_one_does_not(db:
 
 
 def test_registering_again_changes_nothing(db: Database, theme: str) -> None:
-    registry.approve(db, theme, FIRST.version, "ana", 200, None)
+    registry.approve(db, theme, FIRST.version, "ana", 200, None, ["content"])
     before = registry.find(db, theme, FIRST.version)
     assert registry.register(db, theme, FIRST, ["other"]) == before
 
@@ -79,8 +79,8 @@ def test_activating_moves_the_theme_and_writes_one_audit_row(db: Database, theme
 
 STEPS: dict[str, Callable[[Database, str, str], object]] = {
     "activate": lambda db, theme, version: registry.activate(db, theme, version, "ana", None),
-    "approve": lambda db, theme, version: registry.approve(db, theme, version, "ana", None, None),
-    "rows_left": lambda db, theme, version: registry.rows_left(db, theme, version, 50),
+    "approve": lambda db, theme, version: registry.approve(db, theme, version, "ana", None, None, ["content"]),
+    "rows_left": lambda db, theme, version: registry.rows_left(db, theme, version, 50, ["content"]),
 }
 
 
@@ -94,20 +94,20 @@ def test_an_unknown_version_is_refused_and_the_known_ones_are_named(db: Database
 
 def test_the_gate_counts_what_waves_of_the_version_were_opened_with(db: Database, theme: str) -> None:
     registry.register(db, theme, SECOND, ["content"])
-    assert registry.rows_left(db, theme, FIRST.version, 50) == 50
+    assert registry.rows_left(db, theme, FIRST.version, 50, ["content"]) == 50
     _open(db, theme, FIRST.version, "w1", 30)
-    assert registry.rows_left(db, theme, FIRST.version, 50) == 20
-    assert registry.rows_left(db, theme, SECOND.version, 50) == 50
+    assert registry.rows_left(db, theme, FIRST.version, 50, ["content"]) == 20
+    assert registry.rows_left(db, theme, SECOND.version, 50, ["content"]) == 50
     _open(db, theme, FIRST.version, "w2", 25)
-    assert registry.rows_left(db, theme, FIRST.version, 50) == 0
+    assert registry.rows_left(db, theme, FIRST.version, 50, ["content"]) == 0
 
 
 def test_an_approval_opens_the_gate_as_far_as_it_says(db: Database, theme: str) -> None:
     _open(db, theme, FIRST.version, "w1", 50)
-    registry.approve(db, theme, FIRST.version, "ana", 200, "looks fine")
-    assert registry.rows_left(db, theme, FIRST.version, 50) == 150
-    registry.approve(db, theme, FIRST.version, "ana", None, None)
-    assert registry.rows_left(db, theme, FIRST.version, 50) is None
+    registry.approve(db, theme, FIRST.version, "ana", 200, "looks fine", ["content"])
+    assert registry.rows_left(db, theme, FIRST.version, 50, ["content"]) == 150
+    registry.approve(db, theme, FIRST.version, "ana", None, None, ["content"])
+    assert registry.rows_left(db, theme, FIRST.version, 50, ["content"]) is None
     approvals = _audit(db)[1:]
     assert approvals[0] == (
         "ana",

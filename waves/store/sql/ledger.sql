@@ -45,6 +45,11 @@ SELECT count(*),
             ELSE coalesce(sum(cache_read_tokens), 0)::bigint END
 FROM waves.ledger WHERE run_id = %(run_id)s
 
+-- of_wave --
+SELECT CASE WHEN bool_and(fate <> 'paid' OR cost_usd IS NOT NULL) IS FALSE THEN NULL
+            ELSE coalesce(sum(cost_usd), 0) END
+FROM waves.ledger WHERE wave_id = %(wave_id)s
+
 -- unknown_models --
 SELECT DISTINCT model FROM waves.ledger WHERE run_id = %(run_id)s AND fate = 'paid' AND cost_usd IS NULL ORDER BY model
 

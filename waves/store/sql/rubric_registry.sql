@@ -13,7 +13,7 @@ ON CONFLICT DO NOTHING
 UPDATE waves.theme SET active_version = %(version)s WHERE theme_id = %(theme_id)s
 
 -- approve --
-UPDATE waves.theme_rubric SET approved_rows = %(rows)s, approved_by = %(by)s
+UPDATE waves.theme_rubric SET approved_rows = %(rows)s, approved_by = %(by)s, input_columns = %(input_columns)s
 WHERE theme_id = %(theme_id)s AND version = %(version)s
 
 -- active --

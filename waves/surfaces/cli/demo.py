@@ -23,7 +23,7 @@ def command(ctx: click.Context) -> None:
     from dataclasses import replace
 
     from waves import fire, project
-    from waves.steps.govern import approve
+    from waves.learn.approval import approve
     from waves.steps.status import status
     from waves.store.connect import open_database
     from waves.store.sample import load_sample
@@ -34,8 +34,8 @@ def command(ctx: click.Context) -> None:
     with open_database(here.database, here.data) as db:
         added = load_sample(db, here.root / "data" / "sample")
     click.echo(f"sample: {added or 'the'} comments of scientific reviews in table artifact_comments")
-    version = approve(here, THEME, by="demo", version=None, max_rows=None, reason="the demo's own rubric")
-    click.echo(f"rubric: {version} of theme {THEME}, approved by demo")
+    approval = approve(here, THEME, by="demo", version=None, max_rows=None, reason="the demo's own rubric")
+    click.echo(f"rubric: {approval.version} of theme {THEME}, approved by demo")
     click.echo("provider: the rehearsal on this machine, which is no language model and costs nothing")
     order = fire.Order(backend="rehearsal", until_complete=True, trigger="demo")
     watching = output.watching(wanted=True) if sys.stderr.isatty() else output.lines()

@@ -33,6 +33,11 @@ def moment(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if value else None
 
 
+def dollars(usd: float | None) -> str:
+    """To the hundredth of a cent: a wave of short texts costs less than a cent. `?` where nobody knows."""
+    return "?" if usd is None else f"${usd:,.4f}"
+
+
 def error_object(fault: WaveError) -> dict[str, str]:
     return {"code": fault.code, "message": fault.message, "hint": fault.hint}
 

@@ -78,8 +78,8 @@ def _show(by: str, lines: list[Line], total: Line) -> None:
             _count(line.cache_write_tokens),
             _count(line.cache_write_1h_tokens),
             _count(line.cache_read_tokens),
-            _dollars(line.cost_usd),
-            _dollars(line.maybe_paid_usd) if line.maybe_paid else "",
+            output.dollars(line.cost_usd),
+            output.dollars(line.maybe_paid_usd) if line.maybe_paid else "",
         )
     console.print(table)
     for note in _notes(total):
@@ -100,8 +100,3 @@ def _notes(total: Line) -> list[str]:
 
 def _count(number: int | None) -> str:
     return "?" if number is None else f"{number:,}"
-
-
-def _dollars(usd: float | None) -> str:
-    """To the hundredth of a cent: a wave of short texts costs less than a cent."""
-    return "?" if usd is None else f"${usd:,.4f}"

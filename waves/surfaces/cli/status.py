@@ -165,7 +165,8 @@ def _notes(one: ThemeStatus) -> list[str]:
     if one.wave is not None:
         wave = one.wave
         where = wave.counts.line() if wave.counts else f"its files are on host {wave.host}"
-        notes.append(f"{one.theme_id}: wave {wave.wave_id} is {wave.state} on {wave.host}: {where}")
+        what = "pilot" if wave.kind == "pilot" else "wave"
+        notes.append(f"{one.theme_id}: {what} {wave.wave_id} is {wave.state} on {wave.host}: {where}")
         if wave.reason:
             notes.append(f"{one.theme_id}: {wave.reason}")
         if wave.corrupt_parts:

@@ -1,0 +1,146 @@
+"""Shadow comparison: what would change if another version were in force, on rows that both have judged, without gold.
+
+Reads the verdicts that are known and the parts of the open pilot; asks nobody. What was found is kept, as figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from itertools import chain, islice
+
+from waves import rubric as rubrics
+from waves import theme as themes
+from waves.errors import ConfigurationError
+from waves.learn.agreement import Agreement, Group, require_metrics
+from waves.models import Output
+from waves.project import Project
+from waves.rubric import Rubric
+from waves.spool import wave_dir
+from waves.spool.wave_dir import WaveDir
+from waves.steps.opened import dress
+from waves.steps.versions import named
+from waves.store import catalog, comparison, known_rows, rubric_registry, waves
+from waves.store.comparison import Identity, Pair
+from waves.store.connect import Database, open_database
+from waves.store.waves import OpenWave
+from waves.theme import Theme
+
+_SHOWN = 40
+"""Groups of flips that are reported; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`pilot` is the open wave that some of the pairs come from; `groups` are the most frequent flips, `more_groups`
+    how many others there are; `inputs` the content of their examples, as far as it is still what was judged."""
+
+    comparison_id: int
+    old: str
+    new: str
+    pilot: str | None
+    agreement: Agreement
+    groups: tuple[Group, ...]
+    more_groups: int
+    inputs: Mapping[Identity, Mapping[str, str | None]] = field(hash=False)
+
+
+def compare(project: Project, theme_id: str, *, old: str | None, new: str | None, limit: int | None) -> Comparison:
+    """By default the active version against that of the open pilot, or else that of the newest file."""
+    theme = themes.load(project.prompts, theme_id)
+    with open_database(project.database, project.data) as db:
+        shape = catalog.describe(db, theme)
+        pilot = _pilot(project, db, theme)
+        before = named(db, theme, old or _active(db, theme_id))
+        after = named(db, theme, new or (pilot.rubric_version if pilot else rubrics.newest(theme.folder).version))
+        if before.version == after.version:
+            raise ConfigurationError(
+                f"there is only {before.version} to compare", "Name another version with --old or --new."
+            )
+        agreement = _blank(before, after)
+        of_pilot = pilot is not None and pilot.rubric_version == after.version
+        judged = _of_pilot(project, db, theme, pilot.wave_id) if pilot is not None and of_pilot else {}
+        _add_up(db, theme_id, agreement, (before.version, after.version), judged, limit)
+        if not agreement.compared:
+            raise ConfigurationError(
+                f"no row was judged by both {before.version} and {after.version} with the same content",
+                f"`wave pilot {theme_id} --version {after.version}` has it judge a sample.",
+            )
+        groups = agreement.groups()
+        shown = tuple(groups[:_SHOWN])
+        keys = {pair.entity_key for group in shown for pair in group.examples}
+        return Comparison(
+            comparison_id=_record(db, theme_id, before.version, after.version, agreement),
+            old=before.version,
+            new=after.version,
+            pilot=pilot.wave_id if pilot is not None and of_pilot else None,
+            agreement=agreement,
+            groups=shown,
+            more_groups=len(groups) - len(shown),
+            inputs=known_rows.inputs(db, shape, keys),
+        )
+
+
+def _active(db: Database, theme_id: str) -> str:
+    found = rubric_registry.active(db, theme_id)
+    if found is None:
+        raise ConfigurationError(f"theme {theme_id} has no active rubric yet", f"`wave fire {theme_id}` begins it.")
+    return found.version
+
+
+def _blank(old: Rubric, new: Rubric) -> Agreement:
+    if old.kind != "classify" or new.kind != "classify":
+        return Agreement(None)
+    require_metrics()
+    return Agreement(tuple(dict.fromkeys([*old.labels, *new.labels])), single=not (old.multi or new.multi))
+
+
+def _pilot(project: Project, db: Database, theme: Theme) -> OpenWave | None:
+    """The open pilot, where its files are on this host."""
+    row = waves.current(db, theme.theme_id)
+    if row is None or row.kind != "pilot" or row.wave_id not in wave_dir.wave_ids(project.data, theme.theme_id):
+        return None
+    return row
+
+
+def _of_pilot(project: Project, db: Database, theme: Theme, wave_id: str) -> dict[Identity, Output]:
+    wave = dress(WaveDir.open(project.data, theme.theme_id, wave_id, db.installation))
+    valid, _ = wave.parts.read()
+    return {identity: part.output for identity, part in valid.items()}
+
+
+def _add_up(
+    db: Database,
+    theme_id: str,
+    agreement: Agreement,
+    versions: tuple[str, str],
+    of_pilot: Mapping[Identity, Output],
+    limit: int | None,
+) -> None:
+    """First the pilot's rows, then the others, `limit` at most."""
+    before = comparison.outputs(db, theme_id, versions[0], of_pilot.keys())
+    first = [Pair(*identity, before[identity], of_pilot[identity]) for identity in of_pilot if identity in before]
+    seen = {pair.entity_key for pair in first}
+    with closing(comparison.pairs(db, theme_id, *versions)) as known:
+        others = (pair for pair in known if pair.entity_key not in seen)
+        for pair in islice(chain(first, others), limit):
+            agreement.add(pair)
+
+
+def _record(db: Database, theme_id: str, old: str, new: str, agreement: Agreement) -> int:
+    return comparison.record(
+        db, theme_id, old, new, compared=agreement.compared, flips=agreement.flips, report=figures(agreement)
+    )
+
+
+def figures(agreement: Agreement) -> dict[str, object]:
+    """All that is known without a look at a row."""
+    flips = [{"old": one.old, "new": one.new, "field": one.field, "count": one.count} for one in agreement.groups()]
+    return {
+        "exact_agreement": agreement.exact,
+        "kappa": agreement.kappa(),
+        "labels": [asdict(one) for one in agreement.by_label()],
+        "fields": [asdict(one) for one in agreement.by_field()],
+        "groups": flips[:_SHOWN],
+    }

@@ -1,0 +1,43 @@
+"""Verdicts and row text for a person's eyes. Row text is somebody else's: nothing in it reaches a terminal as a control
+sequence, or a page as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+
+from waves.models import Output
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!|~:@$^=]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_UNSEEN = "\N{REPLACEMENT CHARACTER}"
+
+
+def readable(text: str, width: int) -> str:
+    """One line of at most `width` characters. What has no shape of its own, e.g. controls, is replaced."""
+    line = " ".join(text[: 4 * width].split())
+    line = "".join(character if character.isprintable() else _UNSEEN for character in line)
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def worded(output: Output | None) -> str:
+    """A verdict in short: its labels, or its fields as JSON."""
+    if output is None:
+        return ""
+    labels = output.get("labels")
+    if set(output) == {"labels"} and isinstance(labels, list):
+        return ", ".join(map(str, labels)) or "no label"
+    return json.dumps(dict(output), ensure_ascii=False, sort_keys=True)
+
+
+def escaped(text: str) -> str:
+    """As text of Markdown (CommonMark and GitHub's), whatever stands in it."""
+    return _MARKUP.sub(lambda mark: "\\" + mark[0], re.sub("[&<>]", lambda sign: _ENTITIES[sign[0]], text))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table; the cells are escaped here."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in rows]

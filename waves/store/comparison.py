@@ -1,0 +1,60 @@
+"""What two rubric versions said about the same content of the same rows, and the record of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from waves.store import faults, queries
+from waves.store.transactions import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Generator, Mapping
+
+    from waves.models import Output
+    from waves.store.connect import Database
+
+_SQL = queries.load("comparison.sql")
+_CHUNK = 2000
+
+Identity = tuple[str, str]
+"""(entity key, input hash)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A row that both versions judged with the same content."""
+
+    entity_key: str
+    input_hash: str
+    old: Output = field(hash=False)
+    new: Output = field(hash=False)
+
+
+def pairs(db: Database, theme_id: str, old: str, new: str) -> Generator[Pair]:
+    """All of them, by entity key, one for each row; a few at a time are in memory. To be read to its end, or closed."""
+    values = {"theme": theme_id, "old": old, "new": new}
+    with faults.mapped(), snapshot(db) as connection, connection.cursor(name="wave_pairs") as cursor:
+        cursor.execute(_SQL["pairs"], values)
+        while rows := cursor.fetchmany(_CHUNK):
+            yield from (Pair(*row) for row in rows)
+
+
+def outputs(db: Database, theme_id: str, version: str, identities: Collection[Identity]) -> dict[Identity, Output]:
+    """The accepted verdicts of the version on these contents."""
+    keys, hashes = [key for key, _ in identities], [digest for _, digest in identities]
+    values = {"theme": theme_id, "version": version, "keys": keys, "hashes": hashes}
+    return {(key, digest): output for key, digest, output in db.execute(_SQL["outputs"], values)}
+
+
+def record(
+    db: Database, theme_id: str, old: str, new: str, *, compared: int, flips: int, report: Mapping[str, Any]
+) -> int:
+    """Keep what was found, for whoever activates the version later. `report` holds no row's text. → its id."""
+    values = {"theme": theme_id, "old": old, "new": new, "compared": compared, "flips": flips}
+    row = db.execute(_SQL["record"], {**values, "report": Jsonb(report)}).fetchone()
+    if row is None:
+        raise AssertionError("record")
+    return int(row[0])
