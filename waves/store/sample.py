@@ -29,6 +29,11 @@ def table_of(theme: Theme, folder: Path) -> str | None:
     return next((name for name in named if name in known), None)
 
 
+def load_samples(db: Database, folder: Path) -> dict[str, int]:
+    """Make and fill every table of `folder`, so that no theme that ships lacks its own; how many rows were put in."""
+    return {path.stem: load_sample(db, folder, path.stem) for path in sorted(folder.glob("*.sql"))}
+
+
 def load_sample(db: Database, folder: Path, table: str = "artifact_comments") -> int:
     """Make and fill `table` from `folder`; how many rows were put in (0: they were there)."""
     try:

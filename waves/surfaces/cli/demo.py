@@ -18,8 +18,8 @@ THEME = "comment_classifier"
 @click.option("--all", "every", is_flag=True, help="Each theme that has a sample, one after the other.")
 @click.pass_context
 def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
-    """Set up the sample of THEME (default: comment_classifier) on the embedded database and the rehearsal provider,
-    approve its rubric, and fire to completion.
+    """Set up the samples on the embedded database, and the rehearsal provider; approve the rubric of THEME (default:
+    comment_classifier) and fire it to completion.
 
     The rehearsal provider is a stand-in on this machine: it is no language model, and costs nothing.
 
@@ -32,15 +32,19 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
 
     from waves import project
     from waves import theme as themes
+    from waves.store.connect import open_database
+    from waves.store.sample import load_samples
 
     if theme and every:
         raise click.UsageError("name a THEME, or say --all")
     # whatever waves.yaml or the environment say, a demo touches no database but its own
     here = replace(project.load(), database="embedded")
     samples = _samples(here, themes.known(here.prompts) if every else [theme or THEME])
+    with open_database(here.database, here.data) as db:
+        added = load_samples(db, here.root / "data" / "sample")
     exit_code = 0
     for theme_id, table in samples.items():
-        exit_code = exit_code or _complete(ctx, here, theme_id, table)
+        exit_code = exit_code or _complete(ctx, here, theme_id, table, added.pop(table, 0))
     click.echo(
         "next: .venv/bin/wave status, .venv/bin/wave db psql, or the demo again: nothing is missing, nothing is asked"
     )
@@ -63,17 +67,16 @@ def _samples(here: Project, names: list[str]) -> dict[str, str]:
     return found
 
 
-def _complete(ctx: click.Context, here: Project, theme_id: str, table: str) -> int:
+def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, added: int) -> int:
     """Take one theme from nothing to 100 %; the exit code of its fire. A fault of the fire ends the demo."""
     from waves import fire
     from waves.steps.govern import approve
     from waves.steps.status import status
     from waves.store.connect import open_database
-    from waves.store.sample import described, load_sample
+    from waves.store.sample import described
     from waves.surfaces.cli import main, output
 
     with open_database(here.database, here.data) as db:
-        added = load_sample(db, here.root / "data" / "sample", table)
         about = described(db, table)
     click.echo(f"sample: {added or 'the'} {about} in table {table}")
     version = approve(here, theme_id, by="demo", version=None, max_rows=None, reason="the demo's own rubric")
