@@ -29,11 +29,6 @@ def table_of(theme: Theme, folder: Path) -> str | None:
     return next((name for name in named if name in known), None)
 
 
-def load_samples(db: Database, folder: Path) -> dict[str, int]:
-    """Make and fill every table of `folder`, so that no theme that ships lacks its own; how many rows were put in."""
-    return {path.stem: load_sample(db, folder, path.stem) for path in sorted(folder.glob("*.sql"))}
-
-
 def load_sample(db: Database, folder: Path, table: str = "artifact_comments") -> int:
     """Make and fill `table` from `folder`; how many rows were put in (0: they were there)."""
     try:
@@ -48,6 +43,13 @@ def load_sample(db: Database, folder: Path, table: str = "artifact_comments") ->
     with db.transaction():
         db.connection.execute(definition)
         return db.connection.execute(fill, {"rows": json.dumps(rows)}).rowcount
+
+
+def load_the_rest(db: Database, folder: Path) -> None:
+    """Make and fill each sample table that is not there, so that no theme that ships lacks its own."""
+    for name in sorted(path.stem for path in folder.glob("*.sql")):
+        if db.connection.execute(_SQL["exists"], {"table": name}).fetchone() is None:
+            load_sample(db, folder, name)
 
 
 def described(db: Database, table: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from waves.project import Project
 
 THEME = "comment_classifier"
@@ -33,15 +35,17 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
     from waves import project
     from waves import theme as themes
     from waves.store.connect import open_database
-    from waves.store.sample import load_samples
+    from waves.store.sample import load_sample, load_the_rest
 
     if theme and every:
         raise click.UsageError("name a THEME, or say --all")
     # whatever waves.yaml or the environment say, a demo touches no database but its own
     here = replace(project.load(), database="embedded")
-    samples = _samples(here, themes.known(here.prompts) if every else [theme or THEME])
+    folder = here.root / "data" / "sample"
+    samples = _samples(here, folder, themes.known(here.prompts) if every else [theme or THEME])
     with open_database(here.database, here.data) as db:
-        added = load_samples(db, here.root / "data" / "sample")
+        added = {table: load_sample(db, folder, table) for table in dict.fromkeys(samples.values())}
+        load_the_rest(db, folder)
     exit_code = 0
     for theme_id, table in samples.items():
         exit_code = exit_code or _complete(ctx, here, theme_id, table, added.pop(table, 0))
@@ -51,13 +55,12 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
     ctx.exit(exit_code)
 
 
-def _samples(here: Project, names: list[str]) -> dict[str, str]:
+def _samples(here: Project, folder: Path, names: list[str]) -> dict[str, str]:
     """Those of the themes that work on a sample, each with its table."""
     from waves import theme as themes
     from waves.errors import ConfigurationError
     from waves.store.sample import table_of
 
-    folder = here.root / "data" / "sample"
     found = {name: table for name in names if (table := table_of(themes.load(here.prompts, name), folder))}
     if not found:
         raise ConfigurationError(
