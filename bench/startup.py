@@ -51,7 +51,7 @@ def _limit(value: float, bare: float, limit: float) -> tuple[str, str]:
 
 
 def _load_sample(here: Place) -> str:
-    shutil.copytree(SAMPLE / "prompts", here.root / "prompts")
+    shutil.copytree(SAMPLE / "prompts" / "comment_classifier", here.root / "prompts" / "comment_classifier")
     here.database("sample")
     url = make_conninfo(here.server, dbname="sample")
     with open_database(url, here.root / "data") as db:

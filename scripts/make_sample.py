@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make data/sample/ from the sentences of F1000RD: `make_sample.py f1000rd.jsonl [folder]`.
+"""Make the comments of data/sample/ from the sentences of F1000RD: `make_sample.py f1000rd.jsonl [folder]`.
 
 The same source gives the same bytes. Sentences are chosen by whole paragraphs in an order that hangs on nothing but
 their ids, until each domain has its quota of each class. Writes artifact_comments.jsonl, gold.jsonl and SHA256SUMS.
@@ -133,6 +133,13 @@ def json_lines(records: Iterable[Mapping[str, Any]]) -> bytes:
     return "".join(json.dumps(record) + "\n" for record in records).encode("ascii")
 
 
+def seal(folder: Path) -> None:
+    """Write down the sums of all rows that lie in the folder."""
+    rows = sorted(folder.glob("*.jsonl"))
+    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in rows)
+    (folder / "SHA256SUMS").write_text(sums, "ascii")
+
+
 def main(source: Path, folder: Path) -> None:
     chosen = choose(worth_having(read(source)), QUOTA)
     gold = (
@@ -142,8 +149,7 @@ def main(source: Path, folder: Path) -> None:
     files = {"artifact_comments.jsonl": json_lines(rows(chosen)), "gold.jsonl": json_lines(gold)}
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
-    (folder / "SHA256SUMS").write_text(sums, "ascii")
+    seal(folder)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS artifact_comments (
     classifier_version      text
 );
 
+COMMENT ON TABLE artifact_comments IS 'comments of scientific reviews';
+
 -- What still has to be classified is found through this one, however large the table grows.
 CREATE INDEX IF NOT EXISTS artifact_comments_by_version ON artifact_comments (classifier_version, id);
 

@@ -1,4 +1,4 @@
-"""From a fresh clone to every sample comment classified, by the two commands of the README."""
+"""From a fresh clone to every row of every sample judged, by the commands of the README."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.integration.cli import shapes
 
 THEME = "comment_classifier"
 WAVE = re.compile(r"wave \S+: emitted (\d+) = parts \1 = entries \1 = matched \1, orphaned 0")
+OTHERS = {"activity_enrichment": 223, "article_category": 700, "article_type": 700}
 UNJUDGED = "SELECT count(*) FROM artifact_comments WHERE classifier_version IS NULL AND NOT deleted"
 
 pytestmark = pytest.mark.slow
@@ -55,15 +56,41 @@ def test_a_newcomer_runs_the_demo_and_works_on_with_it(tmp_path: Path) -> None:
         assert again.code == 0
         assert "requests: 0," in again.out
 
-        status = clone.wave("status", "--json")
-        shapes.check(shapes.STATUS, status.json)
-        (theme,) = status.json["themes"]
-        assert (theme["percent"], theme["done"], theme["total"]) == (100, done, done)
+        # the samples of the other themes wait, and all of them run to completion
+        assert _progress(clone) == {THEME: (100, done, done)} | {name: (0, 0, rows) for name, rows in OTHERS.items()}
+        _every_theme(clone)
+        assert _progress(clone) == {name: (100, rows, rows) for name, rows in {**OTHERS, THEME: done}.items()}
         assert clone.wave("doctor").code == 0
 
         _cron(clone, tmp_path)
         # the checkout is as it was: all that came to be is ignored by git
         assert clone.run("git", "status", "--porcelain").out == ""
+
+
+def _progress(clone: Clone) -> dict[str, tuple[float, int, int]]:
+    """By `wave status`: percent, done and total of each theme."""
+    status = clone.wave("status", "--json")
+    assert (status.code, status.err) == (0, "")
+    shapes.check(shapes.STATUS, status.json)
+    return {theme["theme"]: (theme["percent"], theme["done"], theme["total"]) for theme in status.json["themes"]}
+
+
+def _every_theme(clone: Clone) -> None:
+    """`scripts/demo --all`, and what is in the tables afterwards."""
+    ran = clone.run(str(clone.root / "scripts" / "demo"), "--all")
+    assert ran.code == 0, ran
+    ends = re.findall(r"^complete: (\d+) of \1 (\w+), percent 100$", ran.out, re.MULTILINE)
+    assert ends == [("223", "activities"), ("700", "articles"), ("700", "articles"), ("640", "comments")]
+    assert ran.out.count("\nnext: ") == 1
+    kinds = (
+        "count(DISTINCT category) > 2, count(DISTINCT article_type) > 10, count(category_version), count(type_version)"
+    )
+    assert clone.query(f"SELECT {kinds} FROM articles") == "t|t|700|700"
+    assert clone.query("SELECT count(*) FROM activity_enrichment JOIN activities USING (activity_id)") == "223"
+    asking = "estimated_fields @> '[\"duration_minutes\"]'"
+    estimated = f"SELECT count(*) > 0, count(*) = count(duration_minutes) FROM activity_enrichment WHERE {asking}"
+    assert clone.query(estimated) == "t|t"
+    assert clone.query("SELECT count(category) < count(*) FROM activity_enrichment") == "t"
 
 
 def _cron(clone: Clone, elsewhere: Path) -> None:

@@ -71,7 +71,7 @@ class Brain:
             length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
             for feature, weight in weights.items():
                 self._postings[feature].append((index, weight / length))
-        self._lists = _list_fields(self.outputs)
+        self._lists = _lists_of_labels(self.outputs)
 
     def guess(self, given: object) -> Guess:
         """The verdict for one input; the empty one where there are no examples."""
@@ -134,11 +134,13 @@ def _features(given: object, prose: set[str] | None) -> Iterator[tuple[str, str]
             yield (name, " ".join(pair))
 
 
-def _list_fields(outputs: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
-    """The fields that hold lists of text → whether any example gives more than one value there."""
+def _lists_of_labels(outputs: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """The fields that hold lists of text → whether any example gives more than one value there. None where an output
+    says more than such a list and its confidence: it is a record of one piece, whose fields belong together."""
     fields: dict[str, bool] = {}
-    for name in {name for output in outputs for name in output}:
+    for name in {name for output in outputs for name in output} - {"confidence"}:
         values = [output[name] for output in outputs if name in output]
-        if all(isinstance(value, list) and all(isinstance(entry, str) for entry in value) for value in values):
-            fields[name] = any(len(value) > 1 for value in values)
+        if not all(isinstance(value, list) and all(isinstance(entry, str) for entry in value) for value in values):
+            return {}
+        fields[name] = any(len(value) > 1 for value in values)
     return fields

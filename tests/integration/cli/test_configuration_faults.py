@@ -34,6 +34,15 @@ def test_an_unknown_theme_names_the_known_ones(site: Site) -> None:
         assert ran.fault[0] == "unknown theme '../comments'"
 
 
+def test_a_demo_without_a_sample_says_so_and_starts_nothing(site: Site) -> None:
+    for arguments in (["demo", THEME], ["demo", "--all"]):
+        ran = site.wave(*arguments)
+        assert (ran.code, ran.out) == (78, "")
+        assert ran.fault[0] == f"the sample data of {THEME} is not in {site.data / 'sample'}"
+    assert site.wave("demo").fault[0] == "unknown theme 'comment_classifier'"
+    assert not site.data.exists()
+
+
 def test_no_project_is_said_as_json_too(site: Site) -> None:
     (site.root / "waves.yaml").unlink()
     refused(site, 78, "configuration", "no waves.yaml in")

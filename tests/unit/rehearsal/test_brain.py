@@ -87,6 +87,17 @@ def test_other_fields_come_from_the_nearest_example() -> None:
     assert brain_for(system).guess({"text": "seven six"}).output == {"title": "U", "pages": 4}
 
 
+def test_a_record_of_several_fields_is_that_of_one_example() -> None:
+    outputs: list[dict[str, Any]] = [
+        {"minutes": 5, "cost": None, "estimated": ["minutes"]},
+        {"minutes": None, "cost": 3, "estimated": ["cost"]},
+        {"minutes": 9, "cost": 4, "estimated": ["minutes", "cost"]},
+    ]
+    texts = ("please fix the typo", "why this number", "green cheese")
+    system = prompt(*(({"text": text}, output) for text, output in zip(texts, outputs, strict=True)))
+    assert brain_for(system).guess({"text": "please fix the typo; why this number"}).output in outputs[:2]
+
+
 def test_without_examples_there_is_no_guess() -> None:
     assert Brain([]).guess({"text": "x"}).output == {}
 

@@ -1,8 +1,8 @@
-"""scripts/make_sample.py: what is chosen, and that the same source gives the same bytes."""
+"""scripts/make_sample*.py: what is chosen, and that the same source gives the same bytes."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "make_sample.py"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 LONG = "which has quite enough words"
+
+
+def loaded(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A script as a module; what it imports from its own folder is found there."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return importlib.import_module(name)
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_sample", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "make_sample", module)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("make_sample", monkeypatch)
 
 
 @pytest.fixture
@@ -86,3 +87,83 @@ def test_a_paragraph_ends_where_a_class_has_its_quota(script: ModuleType, source
     sentences = script.worth_having(script.read(source))
     chosen = script.choose(sentences, {"Todo": 1, "Weakness": 0, "Strength": 1})
     assert sorted(comment.sentence.gold for comment in chosen) == ["Strength", "Todo"]
+
+
+# --- articles -------------------------------------------------------------------------------------------------------
+
+
+def articles(folder: Path) -> Path:
+    """Nine how-tos, two overviews and one FAQ."""
+    types = ["how-to"] * 9 + ["overview"] * 2 + ["faq"]
+    lines = [
+        json.dumps({"id": f"azmgmt:articles/{n}.md", "title": f"T{n}", "text": f"T{n}\n\nBody {n}", "labels": [label]})
+        for n, label in enumerate(types)
+    ]
+    path = folder / "source.jsonl"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("ascii").splitlines()]
+
+
+def test_up_to_four_articles_of_a_type_are_held_out_and_half_at_most(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = loaded("make_sample_articles", monkeypatch)
+    script.main(articles(tmp_path), tmp_path, tmp_path / "gold.jsonl")
+    gold, rows = read_lines(tmp_path / "gold.jsonl"), read_lines(tmp_path / "articles.jsonl")
+    assert sorted(line["labels"][0] for line in gold) == ["faq", *["how-to"] * 5, "overview"]
+    assert [line["id"] for line in gold] == [row["article_id"] for row in rows]
+
+
+def test_an_article_is_its_title_and_the_rest_of_its_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = loaded("make_sample_articles", monkeypatch)
+    script.main(articles(tmp_path), tmp_path, tmp_path / "gold.jsonl")
+    for row in read_lines(tmp_path / "articles.jsonl"):
+        number = row["path"].removeprefix("articles/").removesuffix(".md")
+        assert (row["title"], row["body"]) == (f"T{number}", f"Body {number}")
+
+
+# --- activities -----------------------------------------------------------------------------------------------------
+
+
+def sentence(number: int, *entities: tuple[str, str]) -> str:
+    named = [{"type": kind, "text": text} for kind, text in entities]
+    return json.dumps({"id": f"ronec:test:{number}", "text": f" Fraza {number} ", "entities": named})
+
+
+def test_sentences_that_name_something_to_do_become_activities(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = loaded("make_sample_activities", monkeypatch)
+    source = tmp_path / "source.jsonl"
+    lines = [
+        sentence(1, ("PERSON", "Ana"), ("GPE", "Arad"), ("WORK_OF_ART", '""'), ("EVENT", "Balul „X”"), ("LOC", "Olt")),
+        sentence(2, ("PERSON", "Ana"), ("GPE", "Arad")),
+        sentence(277, ("EVENT", "shown by the rubric")),
+        sentence(4, ("FACILITY", "Muzeul Satului")),
+    ]
+    source.write_text("\n".join(lines) + "\n", "utf-8")
+    script.main(source, tmp_path)
+    assert read_lines(tmp_path / "activities.jsonl") == [
+        {"activity_id": "ronec-1", "title": "Balul „X”", "description": "Fraza 1", "place": "Arad"},
+        {"activity_id": "ronec-4", "title": "Muzeul Satului", "description": "Fraza 4", "place": None},
+    ]
+
+
+@pytest.mark.parametrize("table", ["articles", "activities"])
+def test_the_same_source_gives_the_same_bytes_of_every_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, table: str
+) -> None:
+    script = loaded(f"make_sample_{table}", monkeypatch)
+    source = articles(tmp_path)
+    if table == "activities":
+        source.write_text(sentence(1, ("EVENT", "Balul")) + "\n" + sentence(2, ("LOC", "Olt")) + "\n", "utf-8")
+    made = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        gold = [tmp_path / name / "gold.jsonl"] if table == "articles" else []
+        script.main(source, tmp_path / name, *gold)
+        made.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert made[0] == made[1]
+    assert f"  {table}.jsonl\n".encode() in made[0]["SHA256SUMS"]

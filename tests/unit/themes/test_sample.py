@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
+TABLES = ("activities", "articles", "artifact_comments")
 
 
 def json_lines(name: str) -> list[dict[str, Any]]:
@@ -67,19 +68,57 @@ def test_each_comment_has_one_gold_class(comments: list[dict[str, Any]]) -> None
 def test_the_files_are_those_that_were_recorded() -> None:
     lines = (SAMPLE / "SHA256SUMS").read_text("ascii").splitlines()
     recorded = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    found = {name: hashlib.sha256((SAMPLE / name).read_bytes()).hexdigest() for name in recorded}
-    assert set(recorded) == {"artifact_comments.jsonl", "gold.jsonl"}
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in SAMPLE.glob("*.jsonl")}
+    assert set(found) == {*(f"{table}.jsonl" for table in TABLES), "gold.jsonl"}
     assert found == recorded
 
 
-def test_the_table_has_the_columns_of_the_rows(comments: list[dict[str, Any]]) -> None:
-    sql = (SAMPLE / "artifact_comments.sql").read_text("utf-8")
-    table = sql[sql.index("CREATE TABLE") : sql.index(");")]
-    assert re.findall(r"^    (\w+)", table, re.MULTILINE) == list(comments[0])
+@pytest.mark.parametrize("table", TABLES)
+def test_the_table_has_the_columns_of_the_rows_and_says_what_they_are(table: str) -> None:
+    sql = (SAMPLE / f"{table}.sql").read_text("utf-8")
+    definition = sql[sql.index(f"CREATE TABLE IF NOT EXISTS {table} (") : sql.index(");")]
+    columns = re.findall(r"^    (\w+)", definition, re.MULTILINE)
+    for row in json_lines(f"{table}.jsonl"):
+        assert list(row) == columns[: len(row)]
+    assert re.search(rf"^COMMENT ON TABLE {table} IS '\w+ [\w ]+';$", sql, re.MULTILINE)
 
 
-def test_licence_and_attribution_stand_beside_the_data() -> None:
-    licence = (SAMPLE / "LICENSE.f1000rd").read_text("utf-8")
-    assert "https://github.com/UKPLab/f1000rd" in licence
-    assert "https://creativecommons.org/licenses/by-sa/4.0/" in licence
-    assert "Section 8 -- Interpretation." in licence
+def test_articles_and_activities_are_unique_and_whole() -> None:
+    for table, key, prose, count in (
+        ("articles", "article_id", "body", 700),
+        ("activities", "activity_id", "description", 223),
+    ):
+        rows = json_lines(f"{table}.jsonl")
+        assert len({row[key] for row in rows}) == len({row[prose] for row in rows}) == len(rows) == count
+        assert all(row["title"].strip() and row[prose].strip() for row in rows)
+
+
+def test_many_activities_have_quotation_marks_that_break_careless_json() -> None:
+    texts = [row["description"] for row in json_lines("activities.jsonl")]
+    assert sum("„" in text for text in texts) > 80
+    assert sum("„" in text and '"' in text for text in texts) > 5
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "says"),
+    [
+        ("f1000rd", "https://github.com/UKPLab/f1000rd", "Section 8 -- Interpretation."),
+        ("f1000rd", "https://creativecommons.org/licenses/by-sa/4.0/", "Attribution-ShareAlike 4.0 International"),
+        ("azure-docs", "https://github.com/MicrosoftDocs/azure-management-docs", "by Microsoft and contributors"),
+        ("azure-docs", "https://creativecommons.org/licenses/by/4.0/", "Section 8 -- Interpretation."),
+        ("ronec", "https://github.com/dumitrescustefan/ronec", "MIT License"),
+    ],
+)
+def test_licence_and_attribution_stand_beside_the_data(name: str, source: str, says: str) -> None:
+    licence = (SAMPLE / f"LICENSE.{name}").read_text("utf-8")
+    assert source in licence
+    assert says in licence
+
+
+def test_each_article_that_a_rubric_quotes_is_named() -> None:
+    rubric = (SAMPLE.parents[1] / "prompts" / "article_type" / "v1.md").read_text("utf-8")
+    named = re.findall(r"^#   (articles/\S+\.md)$", rubric, re.MULTILINE)
+    examples = rubric.count("### Example\n")
+    own = 6
+    assert len(set(named)) == len(named) == examples - own
+    assert not {row["path"] for row in json_lines("articles.jsonl")} & set(named)

@@ -1,7 +1,13 @@
 -- The rows of data/sample, in one statement; nothing where the table has rows already.
 
 -- fill --
-INSERT INTO artifact_comments
+INSERT INTO {table}
 SELECT row.*
-  FROM jsonb_populate_recordset(NULL::artifact_comments, %(rows)s::jsonb) AS row
- WHERE NOT EXISTS (SELECT FROM artifact_comments)
+  FROM jsonb_populate_recordset(NULL::{table}, %(rows)s::jsonb) AS row
+ WHERE NOT EXISTS (SELECT FROM {table})
+
+-- exists --
+SELECT WHERE to_regclass(quote_ident(%(table)s)) IS NOT NULL
+
+-- described --
+SELECT obj_description(to_regclass(quote_ident(%(table)s)), 'pg_class')

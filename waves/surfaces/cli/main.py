@@ -32,7 +32,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "Check configuration, database, themes and disk; offer remedies.",
     "db": "Run psql on the project's database, the embedded one included.",
     "rehearse": "Run the rehearsal provider by itself.",
-    "demo": "Classify the sample comments, from nothing to 100 %.",
+    "demo": "Work through the sample comments, or another sample, to 100 %.",
 }
 """In the order of an operator's needs: look, fire, step by step, what it takes, decide, mend, try out."""
 EXIT_CODE_HELP = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
