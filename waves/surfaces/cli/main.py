@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "quota": "How full a backend's window is; what the next fire may take.",
     "spend": "Requests, tokens and US dollars: by day, theme, model or backend.",
     "approve": "Open the gate for a rubric version.",
+    "eval": "Compare versions, models and batch sizes on gold.",
     "rubrics": "List the rubric versions of a theme, or activate one.",
     "retry": "Have quarantined, refused and failed items asked again.",
     "abandon": "Give up the open wave; what was paid for stays in history.",
