@@ -19,7 +19,8 @@ Output = Mapping[str, Any]
 BackendKind = Literal["anthropic", "message_batches", "claude_cli", "rehearsal"]
 ParseRung = Literal["strict", "fenced", "repaired", "retried"]
 WaveState = Literal["open", "submitted", "held", "closed", "abandoned"]
-WaveKind = Literal["normal", "pilot"]
+WaveKind = Literal["normal", "pilot", "evaluation"]
+"""An evaluation asks for gold; it is never merged, and the database has no row of it."""
 VerdictState = Literal["accepted", "failed", "refused", "quarantined"]
 FireState = Literal[
     "complete",

@@ -1,4 +1,5 @@
 """The folder of one wave, `data/<theme>/waves/<wave_id>/`: all that a wave needs to go on, without the database.
+That of an evaluation, which is never merged, stands under `data/<theme>/evaluations/`.
 
 It is built under a temporary name and becomes visible when it is complete and durable. Manifest and rubric never change
 and carry checksums. Names of themes, waves and runs are checked here before they become names of files.
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from waves.errors import BadDataError, ConfigurationError
 from waves.models import Call, Item, Limits, Manifest
@@ -22,6 +23,9 @@ from waves.spool.history import History, merge
 from waves.spool.journal import Journal, read_journal
 from waves.spool.parts import Check, Parts
 from waves.spool.sealed import canonical, moment, seal, unseal
+
+Shelf = Literal["waves", "evaluations"]
+"""The folder of a theme in which a wave stands."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _BATCH = re.compile(r"batch_(\d{4,})\.jsonl")
@@ -42,7 +46,8 @@ class WaveDir:
     @classmethod
     def create(cls, data: Path, manifest: Manifest, rubric_text: str) -> WaveDir:
         """Makes the wave visible and durable, both at the end. DiskError if it cannot, then nothing is visible."""
-        path = _wave_path(data, manifest.theme_id, manifest.wave_id)
+        shelf: Shelf = "evaluations" if manifest.kind == "evaluation" else "waves"
+        path = _wave_path(data, manifest.theme_id, manifest.wave_id, shelf)
         make_folder(data, 0o711)
         make_folder(path.parent)
         with new_folder(path) as building:
@@ -53,9 +58,9 @@ class WaveDir:
         return cls(path, manifest, rubric_text)
 
     @classmethod
-    def open(cls, data: Path, theme_id: str, wave_id: str, installation: str) -> WaveDir:
+    def open(cls, data: Path, theme_id: str, wave_id: str, installation: str, shelf: Shelf = "waves") -> WaveDir:
         """ConfigurationError for a wave of another database, BadDataError for one that cannot be read."""
-        path, restore = _wave_path(data, theme_id, wave_id), _RESTORE.format(theme_id)
+        path, restore = _wave_path(data, theme_id, wave_id, shelf), _RESTORE.format(theme_id)
         if not (path / "manifest.json").exists() or not (path / "rubric.md").exists():
             raise BadDataError(f"Wave {wave_id} lacks its manifest or its rubric on this disk.", restore)
         try:
@@ -115,22 +120,22 @@ class WaveDir:
         write_atomic(self.path / _CLOSED, canonical(record) + b"\n")
 
 
-def wave_ids(data: Path, theme_id: str) -> list[str]:
+def wave_ids(data: Path, theme_id: str, shelf: Shelf = "waves") -> list[str]:
     """The waves of a theme on this disk, the oldest first."""
-    folder = data / _named(theme_id) / "waves"
+    folder = data / _named(theme_id) / shelf
     with reported(folder):
         if not folder.is_dir():
             return []
         return sorted(entry.name for entry in os.scandir(folder) if _NAME.fullmatch(entry.name) and entry.is_dir())
 
 
-def closed_on_disk(data: Path, theme_id: str, wave_id: str) -> bool:
+def closed_on_disk(data: Path, theme_id: str, wave_id: str, shelf: Shelf = "waves") -> bool:
     """Whether the wave has its `closed.json`: everything about it is in the database. Opens nothing."""
-    return (_wave_path(data, theme_id, wave_id) / _CLOSED).exists()
+    return (_wave_path(data, theme_id, wave_id, shelf) / _CLOSED).exists()
 
 
-def _wave_path(data: Path, theme_id: str, wave_id: str) -> Path:
-    return data / _named(theme_id) / "waves" / _named(wave_id)
+def _wave_path(data: Path, theme_id: str, wave_id: str, shelf: Shelf) -> Path:
+    return data / _named(theme_id) / shelf / _named(wave_id)
 
 
 def _named(name: str) -> str:

@@ -25,7 +25,7 @@ def begun(opening: Opening, tally: Tally, *, asks: bool = False) -> Iterator[tup
         tally.note(rubric_version=session.rubric.version)
         with locked(session) as guard:
             rescue(session)
-            with recorded(session, opening.trigger, tally) as gap:
+            with recorded(session, opening.trigger, tally, gold=opening.gold) as gap:
                 if asks and gap and session.backend.kind != KIND:
                     warm(preload(session.backend))
                 yield session, guard

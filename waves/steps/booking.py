@@ -61,13 +61,16 @@ def parts_of(manifest: Manifest, sent: Sent, outcome: Outcome) -> Iterator[Part]
 def book(session: Session, manifest: Manifest, settled: Iterable[Settled], unanswered: Iterable[Failure] = ()) -> None:
     """Enter finished requests into the ledger, and what their items failed at into the verdicts; all or nothing.
 
-    `unanswered` are failures that no single request shows: items that got no answer in any try of a pass.
+    `unanswered` are failures that no single request shows: items that got no answer in any try of a pass. An evaluation
+    charges no attempts: what it asks for is gold, and no row fails by it.
     """
     found = list(settled)
     names = (manifest.theme_id, manifest.wave_id)
     version, run_id = manifest.rubric_version, session.run_id
     with session.db.transaction():
         known = ledger.settle(session.db, *names, priced(session, [entry.call for entry in found]))
+        if manifest.kind == "evaluation":
+            return
         new = [(entry.call, entry.decision) for entry in found if entry.call.sent.call_id in known]
         failed = [failure for call, told in new if told for failure in _failures(call, told.failed)]
         refused = [failure for call, told in new if told for failure in _failures(call, told.refused)]

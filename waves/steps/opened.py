@@ -10,7 +10,7 @@ from waves import rubric as rubrics
 from waves.models import Manifest
 from waves.rubric import Rubric
 from waves.spool.parts import Parts
-from waves.spool.wave_dir import WaveDir
+from waves.spool.wave_dir import Shelf, WaveDir
 from waves.steps.session import Session
 
 
@@ -26,9 +26,9 @@ class Opened:
         return self.manifest.wave_id
 
 
-def open_on_disk(session: Session, wave_id: str) -> Opened:
+def open_on_disk(session: Session, wave_id: str, shelf: Shelf = "waves") -> Opened:
     """The wave from its own folder: what was prepared counts, not what the files of the theme say today."""
-    return dress(WaveDir.open(session.data, session.theme.theme_id, wave_id, session.db.installation))
+    return dress(WaveDir.open(session.data, session.theme.theme_id, wave_id, session.db.installation, shelf))
 
 
 def dress(folder: WaveDir) -> Opened:

@@ -14,10 +14,10 @@ from waves.store import gap, ledger, run_metrics
 
 
 @contextmanager
-def recorded(session: Session, trigger: str, tally: Tally) -> Iterator[int]:
-    """Open the run row and give the size of the gap; finish it with the tally's figures. A fault is recorded and goes
-    on."""
-    before = gap.census(session.db, session.shape, session.rubric.version).missing
+def recorded(session: Session, trigger: str, tally: Tally, *, gold: bool = False) -> Iterator[int | None]:
+    """Open the run row and give the size of the gap, None where it is about gold; finish it with the tally's figures. A
+    fault is recorded and goes on."""
+    before = None if gold else _gap(session)
     run_metrics.start_run(
         session.db, session.run_id, session.theme.theme_id, trigger, session.host, os.getpid(), dry_run=False
     )
@@ -35,7 +35,11 @@ def recorded(session: Session, trigger: str, tally: Tally) -> Iterator[int]:
     _finish(session, tally, before)
 
 
-def _finish(session: Session, tally: Tally, gap_before: int) -> None:
+def _gap(session: Session) -> int:
+    return gap.census(session.db, session.shape, session.rubric.version).missing
+
+
+def _finish(session: Session, tally: Tally, gap_before: int | None) -> None:
     spent = ledger.of_run(session.db, session.run_id)
     tally.note(llm_calls=spent.calls, tokens=spent.tokens, cost_usd=spent.cost_usd)
     if spent.cost_usd is None:
@@ -56,6 +60,6 @@ def _finish(session: Session, tally: Tally, gap_before: int) -> None:
         llm_cost_usd=report.cost_usd,
         rubric_version=session.rubric.version,
         gap_before=gap_before,
-        gap_after=gap.census(session.db, session.shape, session.rubric.version).missing,
+        gap_after=None if gap_before is None else _gap(session),
     )
     session.log.write("ended", state=report.ending.state, reason=report.ending.reason, counts=counts.line())

@@ -25,6 +25,7 @@ def rescue(session: Session) -> None:
     for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id):
         if not wave_dir.closed_on_disk(session.data, session.theme.theme_id, wave_id):
             _rescue_wave(session, wave_id)
+    _settle_evaluations(session)
     reprice(session)
     # last: until its journals are in the ledger, a dead run's row says what it may have spent
     run_metrics.close_dead_runs(session.db, session.theme.theme_id, session.host)
@@ -54,6 +55,23 @@ def _rescue_wave(session: Session, wave_id: str) -> None:
         session.log.write("remembered", wave=wave_id, verdicts=kept)
     if state in (None, "closed", "abandoned"):
         wave.folder.close({"wave_id": wave_id, "state": state or "forgotten"})
+
+
+def _settle_evaluations(session: Session) -> None:
+    """Enter what a killed evaluation has sent into the ledger; it goes on when it is asked for again. One that ended in
+    order has done so itself: only those in which a run has a journal that died on this host are read."""
+    died = set(run_metrics.running(session.db, session.theme.theme_id, session.host))
+    for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations"):
+        journals = (session.folder / "evaluations" / wave_id / "journal").glob("*.jsonl")
+        if died.isdisjoint(path.stem for path in journals):
+            continue
+        try:
+            wave = open_on_disk(session, wave_id, "evaluations")
+        except BadDataError as defect:
+            session.log.write("set_aside", wave=wave_id, reason=defect.message)
+            files.set_aside(session.folder / "evaluations" / wave_id, session.folder / "unreadable")
+            continue
+        session.log.write("rescued", wave=wave_id, parts_rebuilt=settle(session, wave))
 
 
 def settle(session: Session, wave: Opened) -> int:

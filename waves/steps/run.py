@@ -87,7 +87,7 @@ def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:
 
 
 def _release(session: Session, wave: Opened, missing: Sequence[Identity]) -> None:
-    if missing:
+    if missing and wave.manifest.kind != "evaluation":
         verdicts.release(
             session.db, wave.wave_id, missing, reason=f"nothing to store after {session.limits.passes} tries"
         )

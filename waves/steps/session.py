@@ -6,10 +6,11 @@ A session is opened once at the top of a command and passed down; it holds value
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -51,18 +52,24 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Session:
+    """`describe` looks the theme's relations up in this database, once."""
+
     project: Project
     theme: Theme
     limits: Limits
     backend: BackendConfig
     db: Database
-    shape: Shape
+    describe: Callable[[], Shape] = field(repr=False)
     rubric: Rubric
     run_id: str
     host: str
     log: FireLog
     stop: Stop
     watcher: Watcher
+
+    @property
+    def shape(self) -> Shape:
+        return self.describe()
 
     @property
     def data(self) -> Path:
@@ -77,7 +84,8 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What a command was called with. `flags` are limits from the command line, None where not given; `version` is the
-    rubric version to judge by, None for the one in force."""
+    rubric version to judge by, None for the one in force. `gold`: for an evaluation, whose items may bring their own
+    input; the theme's relations are looked at only where they are needed, and the gap is not counted."""
 
     project: Project
     theme_id: str
@@ -86,6 +94,7 @@ class Opening:
     trigger: str = "shell"
     watcher: Watcher | None = None
     version: str | None = None
+    gold: bool = False
 
 
 @contextmanager
@@ -103,7 +112,9 @@ def open_session(
     with connect.open_database(project.database, project.data, migrate=not read_only) as db:
         given = {name: value for name, value in opening.flags.items() if value is not None}
         limits = themes.settle(theme.limits, config.overrides(db, theme_id), project.limits, given)
-        shape = catalog.describe(db, theme)
+        describe = cache(partial(catalog.describe, db, theme))
+        if not opening.gold:
+            describe()
         rubric = versions.active(db, theme, read_only=read_only)
         if opening.version is not None:
             rubric = versions.named(db, theme, opening.version)
@@ -116,7 +127,7 @@ def open_session(
                 limits=limits,
                 backend=first_awake(db, chain),
                 db=db,
-                shape=shape,
+                describe=describe,
                 rubric=rubric,
                 run_id=run_id,
                 host=socket.gethostname(),

@@ -29,11 +29,15 @@ def active(db: Database, theme: Theme, *, read_only: bool) -> Rubric:
 
 
 def named(db: Database, theme: Theme, version: str) -> Rubric:
-    """Any version, by its whole name. ConfigurationError, with the known ones, where there is no such version."""
+    """Any version, by its whole name, or by that of its file for the one in it now: `v2`. ConfigurationError, with the
+    known ones, where there is no such version."""
     registered = rubric_registry.find(db, theme.theme_id, version)
     if registered is not None:
         return _from_registry(theme, registered)
     found = {rubric.version: rubric for rubric in on_disk(theme)}
+    by_file = {name.rsplit("-", 1)[0]: rubric for name, rubric in found.items()}
+    if version in by_file:
+        return by_file[version]
     if version not in found:
         known = [one.version for one in rubric_registry.history(db, theme.theme_id)]
         names = ", ".join(dict.fromkeys([*known, *found])) or "none"

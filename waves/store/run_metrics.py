@@ -86,6 +86,11 @@ def close_dead_runs(db: Database, theme_id: str, host: str) -> list[str]:
     return [run_id for (run_id,) in db.execute(queries.load(_SQL)["bury"], {"theme_id": theme_id, "host": host})]
 
 
+def running(db: Database, theme_id: str, host: str) -> list[str]:
+    """The theme's runs on this `host` that nobody has closed. Under the theme's locks they are all dead."""
+    return [run_id for (run_id,) in db.execute(queries.load(_SQL)["running"], {"theme_id": theme_id, "host": host})]
+
+
 def last_run(db: Database, theme_id: str) -> Run | None:
     found = last_runs(db, theme_id, 1)
     return found[0] if found else None

@@ -22,6 +22,9 @@ SET finished_at = now(),
     error_summary = coalesce(%(error_summary)s, error_summary)
 WHERE run_id = %(run_id)s
 
+-- running --
+SELECT run_id FROM waves.runs WHERE theme_id = %(theme_id)s AND host = %(host)s AND state = 'running'
+
 -- bury --
 UPDATE waves.runs
 SET state = 'died', finished_at = now(), error_summary = 'the process was gone when the next fire came'

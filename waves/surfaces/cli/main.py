@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "pilot": "Have a rubric version judge a sample, and show what it would change.",
     "compare": "Two rubric versions on the same rows: agreement, and what flips.",
     "approve": "Open the gate for a rubric version, and merge its pilot.",
+    "eval": "Compare versions, models and batch sizes on gold.",
     "rubrics": "List the rubric versions of a theme, or activate one.",
     "retry": "Have quarantined, refused and failed items asked again.",
     "abandon": "Give up the open wave; what was paid for stays in history.",

@@ -1,0 +1,128 @@
+"""`wave eval`: rubric versions, models and batch sizes against gold."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from waves.learn.settings import Order
+
+
+def _listed(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(word for part in (value or "").split(",") if (word := part.strip()))
+
+
+def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
+    sizes: click.ParamType[Any] = click.IntRange(1, 1000)
+    return tuple(sizes.convert(word, param, ctx) for word in _listed(ctx, param, value))
+
+
+@click.command("eval")
+@click.argument("theme")
+@click.option("--rubric", "rubrics", callback=_listed, help="Versions, e.g. v1,v2-1a2b3c4; default: the active one.")
+@click.option("--backend", help="A backend of waves.yaml, or `rehearsal`; default: the theme's first.")
+@click.option("--models", callback=_listed, help="Models of that backend, with commas; default: its first.")
+@click.option("--batch-size", "sizes", callback=_sizes, help="Items in a request, e.g. 1,6,12; default: the theme's.")
+@click.option("--limit", type=click.IntRange(min=1), help="So many items of gold; the same ones each time.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file, too.")
+@click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be asked.")
+@click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    theme: str,
+    *,
+    rubrics: tuple[str, ...],
+    backend: str | None,
+    models: tuple[str, ...],
+    sizes: tuple[int, ...],
+    limit: int | None,
+    html: Path | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Ask for the gold of THEME and compare: each combination of versions, models and batch sizes is a setting. Nothing
+    is merged. What was paid for is not bought again; a finished evaluation is read from disk.
+
+    \b
+    Example:
+      wave eval comment_classifier --dry-run
+      wave eval comment_classifier --rubric v1,v2 --batch-size 1,12 --html report.html
+    """
+    from waves.learn.settings import Order
+    from waves.surfaces.cli import output
+
+    order = Order(rubrics, backend, models, sizes, limit)
+    if dry_run:
+        _foresee(theme, order, as_json=as_json)
+        return
+    if not yes and sys.stdin.isatty():
+        _confirm(theme, order)
+    report, code = _evaluated(theme, order, watched=not as_json)
+    if html is not None and report["state"] == "converged":
+        _write(html, report)
+    if as_json:
+        output.emit(report)
+    else:
+        from waves.surfaces.cli.eval_tables import show
+
+        show(report)
+    ctx.exit(code)
+
+
+def _evaluated(theme: str, order: Order, *, watched: bool) -> tuple[dict[str, Any], int]:
+    from waves import project
+    from waves.learn.evaluate import evaluate
+    from waves.models import EXIT_CODE
+    from waves.surfaces.cli import output
+
+    with output.watching(wanted=watched) as watcher:
+        found = evaluate(project.load(), theme, order, watcher)
+    until = output.moment(found.ending.snoozed_until)
+    return {**found.report, "snoozed_until": until}, EXIT_CODE[found.ending.state]
+
+
+def _foresee(theme: str, order: Order, *, as_json: bool) -> None:
+    from waves import project
+    from waves.learn.evaluate import foresee
+    from waves.surfaces.cli import output
+
+    foreseen = foresee(project.load(), theme, order)
+    if as_json:
+        output.emit(foreseen.report)
+        return
+    for each in foreseen.report["settings"]:
+        click.echo(
+            f"would ask {each['model']} on backend {each['backend']} for {each['to_ask']} of {each['items']} items in "
+            f"{each['requests']} requests of up to {each['batch_size']} by rubric {each['rubric_version']}; "
+            f"{each['cost']}"
+        )
+
+
+def _confirm(theme: str, order: Order) -> None:
+    """A person at a terminal is asked before money is spent; caps bind everybody."""
+    from waves import project
+    from waves.learn.evaluate import foresee
+
+    foreseen = foresee(project.load(), theme, order)
+    if foreseen.cost_usd:
+        requests = sum(each["requests"] for each in foreseen.report["settings"])
+        click.confirm(f"{requests:,} requests, about ${foreseen.cost_usd:,.2g} at most. Go on?", abort=True, err=True)
+
+
+def _write(path: Path, report: dict[str, Any]) -> None:
+    from waves.errors import DiskError
+    from waves.learn.report_html import page
+
+    try:
+        path.write_text(page(report), encoding="utf-8")
+    except OSError as error:
+        raise DiskError(
+            f"cannot write {path}: {error.strerror}", "Name another file; the answers are kept, nothing is asked again."
+        ) from error
