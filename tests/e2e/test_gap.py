@@ -168,11 +168,15 @@ def test_a_new_comment_is_asked_and_a_deleted_one_is_not(sample: Site, tee: Tee)
 
 
 def dump(site: Site) -> bytes:
-    """The whole database as SQL."""
-    command = [str(cluster.programs() / "pg_dump"), site.database]
+    """The whole database as SQL, but for the run rows."""
+    command = [str(cluster.programs() / "pg_dump"), "--exclude-table-data=waves.runs", site.database]
     text = subprocess.run(command, check=True, capture_output=True).stdout
     # a key of pg_dump's own, another one each time
     return b"\n".join(line for line in text.split(b"\n") if not line.startswith((b"\\restrict", b"\\unrestrict")))
+
+
+def runs(site: Site, *, dry: bool) -> list[tuple[Any, ...]]:
+    return site.sql("SELECT * FROM waves.runs WHERE dry_run = %s ORDER BY started_at", dry)
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
@@ -182,7 +186,9 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("opened", [False, True], ids=["no wave", "an open wave"])
-def test_dry_runs_and_status_write_nothing(sample: Site, tee: Tee, *, opened: bool) -> None:
+def test_dry_runs_and_status_write_nothing_but_the_run_rows_of_dry_runs(
+    sample: Site, tee: Tee, *, opened: bool
+) -> None:
     _, leaf = parents_and_leaves(sample)
     sample.sql("UPDATE artifact_comments SET classifier_version = NULL WHERE id <> %s", leaf)
     sample.sql("UPDATE artifact_comments SET content = 'Edited?' WHERE id = %s", leaf)
@@ -190,7 +196,7 @@ def test_dry_runs_and_status_write_nothing(sample: Site, tee: Tee, *, opened: bo
     if opened:
         assert sample.wave("prepare", THEME, "--keys", "5").code == 0
     tee.clear()
-    before, files = dump(sample), listing(sample.root)
+    before, files, fired = dump(sample), listing(sample.root), runs(sample, dry=False)
     for command in (
         ["fire", THEME, "--dry-run"],
         ["fire", THEME, "--dry-run", "--json"],
@@ -205,6 +211,8 @@ def test_dry_runs_and_status_write_nothing(sample: Site, tee: Tee, *, opened: bo
         assert dump(sample) == before, command
         assert listing(sample.root) == files, command
     assert tee.requests() == []
+    assert runs(sample, dry=False) == fired
+    assert len(runs(sample, dry=True)) == 3, "one for each dry run of a fire"
 
 
 def test_a_dry_run_says_what_would_be_done(sample: Site) -> None:
@@ -225,6 +233,7 @@ def test_a_dry_run_of_a_theme_that_nobody_fired_writes_nothing(sample: Site) -> 
     assert (ran.code, ran.err) == (0, "")
     assert f"for {rows(sample)} items" in ran.out
     assert (dump(sample), listing(sample.root)) == (before, files)
+    assert sample.sql("SELECT FROM waves.runs WHERE theme_id = %s", OTHER) == []
 
 
 def test_the_project_reads_nothing_but_itself(sample: Site) -> None:

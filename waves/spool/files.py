@@ -175,6 +175,13 @@ def sweep_temporary(folder: Path) -> int:
     return swept
 
 
+def remove_file(path: Path) -> None:
+    """Removes one file, if it is there; durable."""
+    with reported(path):
+        path.unlink(missing_ok=True)
+        _sync_path(path.parent)
+
+
 def remove_tree(path: Path) -> None:
     """Removes a folder and all that is in it; out of sight at once, so that a crash leaves no half of it visible."""
     with reported(path):

@@ -121,21 +121,27 @@ def parse(data: bytes, run_id: str) -> tuple[Told, list[bytes], bool]:
     return told, bad, torn
 
 
-def _enter(told: Told, line: bytes, run_id: str) -> bool:
+def entry_of(line: bytes) -> Entry | None:
+    """What a line says; None where it is not what a run writes."""
     try:
-        entry = _decode(line)
+        return _decode(line)
     except BadDataError:
-        return False
-    match entry:
-        case Intent():
+        return None
+
+
+def _enter(told: Told, line: bytes, run_id: str) -> bool:
+    match entry_of(line):
+        case None:
+            return False
+        case Intent() as entry:
             return told.intents.setdefault(entry.intent, entry) is entry
-        case Ticket():
+        case Ticket() as entry:
             return told.tickets.setdefault(entry.intent, entry) is entry
-        case Sent():
+        case Sent() as entry:
             return told.calls.setdefault(entry.call_id, call := Call(entry, run_id)) is call
-        case _ if entry.call_id in told.calls:
+        case entry if entry.call_id in told.calls:
             return _enter_here(told, entry)
-        case _:
+        case entry:
             return _enter_late(told, entry)
 
 

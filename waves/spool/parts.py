@@ -34,7 +34,7 @@ _KEYS = frozenset({*_TEXTS, "output", "confidence", "parse", "created_at"})
 
 def part_path(root: Path, entity_key: str, input_hash: str) -> Path:
     """`<hh>/<sha256>.json` below `root`: no character of a key ever reaches a file name."""
-    name = _name(entity_key, input_hash)
+    name = part_name(entity_key, input_hash)
     return root / name[:2] / name
 
 
@@ -66,7 +66,7 @@ class Parts:
         self._root = root
         self._manifest = manifest
         self._check = check
-        self._names = {_name(*item.identity): item.identity for item in manifest.items}
+        self._names = {part_name(*item.identity): item.identity for item in manifest.items}
         self._folders: set[str] = set()
 
     def write(self, part: Part) -> None:
@@ -142,7 +142,7 @@ def _part(fields: dict[str, Any]) -> Part:
     return Part(**fields)
 
 
-def _name(entity_key: str, input_hash: str) -> str:
+def part_name(entity_key: str, input_hash: str) -> str:
     return sha256(canonical([entity_key, input_hash])).hexdigest() + ".json"
 
 

@@ -29,7 +29,8 @@ def collect(
             session.db,
             wave.wave_id,
             [item.identity for item in stands.missing],
-            reason="collected in part: nothing was asked, or no answer came",
+            "collected in part: nothing was asked, or no answer came",
+            session.run_id,
         )
         stands = stand(wave.manifest, stock.parts, verdicts.settled(session.db, wave.wave_id))
     if not stands.converged:

@@ -17,6 +17,7 @@ from waves.steps import gate
 from waves.steps.forecast import forecast
 from waves.steps.opened import Opened, dress, open_on_disk
 from waves.steps.quota import Reserved, reserve, would_reserve
+from waves.steps.record import record_dry_run
 from waves.steps.session import Opening, Session, open_session
 from waves.steps.snooze import snoozed
 from waves.steps.spending import afford
@@ -76,6 +77,7 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
         session.rubric.version,
         planned.keys or 1,
         session.limits.drift_rows,
+        run_id=session.run_id,
         dry_run=unapproved,  # to restore costs nothing: neither a cap nor a window holds it back
     )
     session.log.write("taken", items=len(taken.items), restored=taken.restored)
@@ -117,10 +119,12 @@ def open_with(session: Session, items: tuple[Item, ...], kind: WaveKind = "norma
 
 
 def foresee(opening: Opening, tally: Tally) -> None:
-    """What a fire would do now. Asks no model and writes nothing."""
+    """What a fire would do now. Asks no model, and writes nothing but its own run row."""
+    started = now()
     with open_session(opening, tally.report.run_id, read_only=True) as session:
         tally.note(rubric_version=session.rubric.version)
         _foresee(session, tally)
+        record_dry_run(session, opening.trigger, started, tally)
 
 
 def _foresee(session: Session, tally: Tally) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from waves.errors import DatabaseError, WaveError
 from waves.models import Ending, FireReport
 from waves.steps.session import Session
 from waves.steps.tally import Tally
 from waves.store import gap, ledger, run_metrics
+from waves.store.run_metrics import DryRun
 
 
 @contextmanager
@@ -37,6 +39,23 @@ def recorded(session: Session, trigger: str, tally: Tally, *, gold: bool = False
 
 def _gap(session: Session) -> int:
     return gap.census(session.db, session.shape, session.rubric.version).missing
+
+
+def record_dry_run(session: Session, trigger: str, started: datetime, tally: Tally) -> None:
+    """The run row of a fire that only looked."""
+    report = tally.report
+    dry_run = DryRun(
+        started_at=started,
+        trigger=trigger,
+        host=session.host,
+        pid=os.getpid(),
+        items_considered=report.counts.emitted,
+        gap=_gap(session),
+        rubric_version=session.rubric.version,
+        wave_id=report.wave_id,
+        error_summary=report.ending.reason,
+    )
+    run_metrics.record_dry_run(session.db, session.run_id, session.theme.theme_id, dry_run)
 
 
 def _finish(session: Session, tally: Tally, gap_before: int | None) -> None:

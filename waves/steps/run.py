@@ -89,7 +89,11 @@ def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:
 def _release(session: Session, wave: Opened, missing: Sequence[Identity]) -> None:
     if missing and wave.manifest.kind != "evaluation":
         verdicts.release(
-            session.db, wave.wave_id, missing, reason=f"nothing to store after {session.limits.passes} tries"
+            session.db,
+            wave.wave_id,
+            missing,
+            f"nothing to store after {session.limits.passes} tries",
+            session.run_id,
         )
 
 

@@ -22,6 +22,9 @@ from waves.store.ledger import Spend
 from waves.store.run_metrics import Run
 from waves.theme import Theme
 
+RUNS = 5
+"""How many of the last runs are told, dry runs included."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenWave:
@@ -50,6 +53,7 @@ class ThemeStatus:
     wave: OpenWave | None
     quota: BackendQuota
     last_run: Run | None
+    runs: list[Run]
     spend: Spend
     keys_per_wave: int
 
@@ -82,6 +86,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         wave=_open_wave(project, db, theme),
         quota=quota_of(db, backend),
         last_run=run_metrics.last_run(db, theme_id),
+        runs=run_metrics.last_runs(db, theme_id, RUNS),
         spend=ledger.spend(db, theme_id),
         keys_per_wave=limits.keys,
     )

@@ -1,7 +1,10 @@
-"""One row per state change: who changed what from what to what, and why."""
+"""One row per state change: who changed what from what to what, and why. No entry is without an actor and a reason."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
@@ -11,11 +14,28 @@ from waves.store.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from waves.store.connect import Database
 
 MACHINE = "waves"
 """The actor of what no person asked for."""
+NO_REASON = "no reason was given"
+_SQL = "audit.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change. `fitting`: how many entries fit what was asked for, whether they are shown or not."""
+
+    at: datetime
+    run_id: str | None
+    actor: str
+    entity: str | None
+    before: Any
+    after: Any
+    reason: str | None
+    fitting: int
 
 
 def record(
@@ -24,20 +44,59 @@ def record(
     actor: str,
     entity_id: str,
     *,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
     reason: str | None,
     run_id: str | None = None,
 ) -> None:
     """Writes the row; call it inside the transaction that makes the change. `entity_id` is a row's key, a rubric
-    version or a wave."""
+    version, a wave or a limit."""
     values = {
         "run_id": run_id,
         "theme_id": theme_id,
         "actor": storable(actor),
         "entity_id": storable(entity_id),
-        "before": Jsonb(before),
-        "after": Jsonb(after),
-        "reason": None if reason is None else storable(reason),
+        "before": None if before is None else Jsonb(before),
+        "after": None if after is None else Jsonb(after),
+        "reason": reason_of(reason),
     }
-    db.execute(queries.load("audit.sql")["record"], values)
+    db.execute(queries.load(_SQL)["record"], values)
+
+
+def reason_of(text: str | None) -> str:
+    """What a person said, or that nothing was said."""
+    return storable(text or "").strip() or NO_REASON
+
+
+def entries(
+    db: Database,
+    theme_id: str,
+    limit: int,
+    *,
+    entity: str | None = None,
+    run_id: str | None = None,
+    actor: str | None = None,
+    since: datetime | None = None,
+) -> list[Entry]:
+    """The newest `limit` entries that fit, the oldest of them first. What is left of a row that was forgotten is found
+    by its key, too."""
+    key = None if entity is None else key_text(storable(entity))
+    entities = None if key is None else [key, forgotten_as(key)]
+    values = {"theme_id": theme_id, "entities": entities, "run_id": run_id, "actor": actor, "since": since}
+    return db.records(Entry, queries.load(_SQL)["entries"], values | {"limit": limit})
+
+
+def key_text(given: str) -> str:
+    """An entity key as it is stored. A composite one may be written as any JSON array of texts."""
+    try:
+        parts = json.loads(given) if given.startswith("[") else None
+    except ValueError:
+        return given
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        return given
+    return json.dumps(parts, ensure_ascii=False)
+
+
+def forgotten_as(entity_key: str) -> str:
+    """The entity under which it is recorded that a row was forgotten: a digest, because the key may be personal."""
+    return "sha256:" + hashlib.sha256(entity_key.encode()).hexdigest()

@@ -1,16 +1,35 @@
-"""The table `theme_config`: what an operator tunes by SQL or `wave config`, over the files and under the flags."""
+"""The table `theme_config`: what an operator tunes by SQL or `wave config`, over the files and under the flags. The
+database itself refuses a value that is out of bounds, whoever writes it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from waves.store import queries
+from waves.store import audit, queries
+from waves.store.text import storable
 
 if TYPE_CHECKING:
     from waves.store.connect import Database
 
+_SQL = "config.sql"
+
 
 def overrides(db: Database, theme_id: str) -> dict[str, str]:
     """Key → value as text, unchecked: whoever reads it knows the keys."""
-    rows = db.execute(queries.load("config.sql")["overrides"], {"theme_id": theme_id})
+    rows = db.execute(queries.load(_SQL)["overrides"], {"theme_id": theme_id})
     return {str(key): str(value) for key, value in rows}
+
+
+def put(db: Database, theme_id: str, key: str, value: str | None, *, by: str, reason: str) -> str | None:
+    """Sets the theme's own value, or removes it where `value` is None; audited where that changes something. What it
+    was before."""
+    values = {"theme_id": theme_id, "key": key, "value": value, "by": storable(by), "reason": storable(reason) or None}
+    named = queries.load(_SQL)
+    with db.transaction():
+        row = db.execute(named["lock"], values).fetchone()
+        before: str | None = row[0] if row else None
+        if before != value:
+            db.execute(named["remove" if value is None else "put"], values)
+            values_then, values_now = {"value": before}, {"value": value}
+            audit.record(db, theme_id, by, f"limit {key}", before=values_then, after=values_now, reason=reason)
+    return before

@@ -42,10 +42,19 @@ class Taken:
     unreadable: int = 0
 
 
-def take(db: Database, shape: Shape, version: str, keys: int, drift_rows: int, *, dry_run: bool = False) -> Taken:
+def take(
+    db: Database,
+    shape: Shape,
+    version: str,
+    keys: int,
+    drift_rows: int,
+    *,
+    dry_run: bool = False,
+    run_id: str | None = None,
+) -> Taken:
     """Up to `keys` items of the gap, in the order of their priority but for those that were asked in vain before, and
     up to `drift_rows` rows restored. Reads at most `drift_rows` rows in search of edits. ConfigurationError where a
-    view's keys are not unique."""
+    view's keys are not unique. `run_id` stands in the audit log of what is restored."""
     with faults.mapped():
         harvest, edits = _Harvest(keys, drift_rows), _Edits()
         with snapshot(db) as connection:
@@ -54,7 +63,7 @@ def take(db: Database, shape: Shape, version: str, keys: int, drift_rows: int, *
                 exhausted = _edited(connection, shape, version, harvest, edits)
         restored = len(harvest.restorable)
         if not dry_run:
-            restored = restore(db, shape, version, list(harvest.restorable.values()))
+            restored = restore(db, shape, version, list(harvest.restorable.values()), run_id)
             _remember(db, shape, edits)
     return Taken(tuple(harvest.items.values()), restored, exhausted, len(harvest.unreadable))
 

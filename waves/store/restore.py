@@ -23,16 +23,16 @@ _SQL = queries.load("merge.sql")
 _CHUNK = 5000
 
 
-def restore(db: Database, shape: Shape, version: str, keys: Sequence[Key]) -> int:
+def restore(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
     """Restores the rows of `keys` that still need it. → how many the target took."""
     restored = 0
     for start in range(0, len(keys), _CHUNK):
         chunk = keys[start : start + _CHUNK]
-        restored += retried(db, lambda connection, chunk=chunk: _restore(connection, shape, version, chunk))  # type: ignore[misc]
+        restored += retried(db, lambda connection, chunk=chunk: _restore(connection, shape, version, chunk, run_id))  # type: ignore[misc]
     return restored
 
 
-def _restore(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> int:
+def _restore(connection: Connection, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
     if merge.active_version(connection, shape) != version:
         return 0
     bound = values_for(shape, version, keys)
@@ -41,8 +41,8 @@ def _restore(connection: Connection, shape: Shape, version: str, keys: Sequence[
     # Judged again under the lock: since the gap was read a row may have been edited, cleared or restored.
     connection.execute(judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["fill_from_verdicts"]), bound)
     merge.match(connection, shape, len(keys) + 1)
-    refused = merge.write(connection, shape, version, None, f"restored {version}")
-    merge.audit_refused(connection, shape, None, refused)
+    refused = merge.write(connection, shape, version, run_id, f"restored {version}")
+    merge.audit_refused(connection, shape, run_id, refused)
     mark = sql.SQL(_SQL["mark_restored"]).format(applied_at=merge.applied_at())
     values = {"theme": shape.theme_id, "version": version, **merge.refused_arrays(refused)}
     return connection.execute(mark, values).rowcount - len(refused)

@@ -1,15 +1,18 @@
 """The `runs` rows: one per fire, opened when it starts and closed however it ends.
 
 A fire that was killed leaves its row `running`; the next one on that host closes it as `died`. Rows of other hosts
-are never touched: their own host does it.
+are never touched: their own host does it. A dry run has a row as well, which is marked as such.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from waves.store import queries
+import psycopg
+
+from waves.store import faults, queries
 from waves.store.text import storable
 
 if TYPE_CHECKING:
@@ -66,6 +69,21 @@ class Run:
     error_summary: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a dry run found. It asked nothing and spent nothing, so that the gap before is the gap after."""
+
+    started_at: datetime
+    trigger: str
+    host: str
+    pid: int
+    items_considered: int
+    gap: int
+    rubric_version: str
+    wave_id: str | None
+    error_summary: str | None
+
+
 def start_run(db: Database, run_id: str, theme_id: str, trigger: str, host: str, pid: int, dry_run: bool) -> None:
     """`trigger` is who asked: cron, cli, http, mcp …"""
     values = {"run_id": run_id, "theme_id": theme_id, "trigger": trigger, "host": host, "pid": pid, "dry_run": dry_run}
@@ -80,6 +98,16 @@ def finish_run(db: Database, run_id: str, **figures: Unpack[Figures]) -> None:
     db.execute(queries.load(_SQL)["finish"], values)
 
 
+def record_dry_run(db: Database, run_id: str, theme_id: str, dry_run: DryRun) -> None:
+    """The whole row at once. Nothing where the theme is not registered yet, or where the database takes no writes: a
+    dry run works there as well."""
+    values = {**asdict(dry_run), "run_id": run_id, "theme_id": theme_id}
+    values["error_summary"] = storable(dry_run.error_summary or "") or None
+    refused = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege)
+    with faults.mapped(), suppress(*refused):
+        db.connection.execute(queries.load(_SQL)["foreseen"], values)
+
+
 def close_dead_runs(db: Database, theme_id: str, host: str) -> list[str]:
     """Closes the theme's running rows of this `host`; the run ids. Only under the theme's locks: whoever holds them
     knows that no other fire runs, where a process number tells nothing, because another process may bear it by now."""
@@ -92,10 +120,12 @@ def running(db: Database, theme_id: str, host: str) -> list[str]:
 
 
 def last_run(db: Database, theme_id: str) -> Run | None:
-    found = last_runs(db, theme_id, 1)
+    """The newest that was no dry run."""
+    found = last_runs(db, theme_id, 1, dry_runs=False)
     return found[0] if found else None
 
 
-def last_runs(db: Database, theme_id: str, count: int) -> list[Run]:
+def last_runs(db: Database, theme_id: str, count: int, *, dry_runs: bool = True) -> list[Run]:
     """The newest first, a running one included."""
-    return db.records(Run, queries.load(_SQL)["last"], {"theme_id": theme_id, "count": count})
+    values = {"theme_id": theme_id, "count": count, "dry_runs": dry_runs}
+    return db.records(Run, queries.load(_SQL)["last"], values)

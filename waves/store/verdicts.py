@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from waves.store import queries
+from waves.store import audit, queries
 from waves.store.text import storable
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ def refuse(
     return _enter(db, theme_id, wave_id, version, failures, limit, run_id)
 
 
-def release(db: Database, wave_id: str, items: Iterable[Identity], reason: str) -> None:
-    """Gives items of the wave back to the gap; their state and attempts stay what they are. An accepted one can be
+def release(db: Database, wave_id: str, items: Iterable[Identity], reason: str, run_id: str | None = None) -> None:
+    """Gives items of the wave back to the gap, audited; state and attempts stay what they are. An accepted one can be
     among them: its target was cleared, so it was asked again, and no answer came. Refused and quarantined ones stay."""
     given = [{"entity_key": key, "input_hash": digest} for key, digest in dict.fromkeys(items)]
     if given:
-        values = {"wave_id": wave_id, "items": Jsonb(given), "reason": storable(reason)}
+        values = {"wave_id": wave_id, "items": Jsonb(given), "reason": storable(reason), "run_id": run_id}
         db.execute(queries.load(_SQL)["release"], values)
 
 
@@ -106,7 +106,7 @@ def retry(
 ) -> list[GivenUp]:
     """Puts those items back into the gap with no attempt used up, audited; what they were before."""
     values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
-    texts = {"by": storable(by), "reason": storable(reason) or None}
+    texts = {"by": storable(by), "reason": audit.reason_of(reason)}
     return db.records(GivenUp, queries.load(_SQL)["retry"], {**values, **texts})
 
 

@@ -95,7 +95,8 @@ def remember(db: Database, shape: Shape, manifest: Manifest, run_id: str, parts:
     def act(connection: Connection) -> int:
         merge.create_tables(connection, shape)
         _copy(connection, wave)
-        return connection.execute(_SQL["remember_verdicts"], wave.bound).rowcount
+        row = connection.execute(_SQL["remember_verdicts"], wave.bound).fetchone()
+        return int(row[0]) if row else 0
 
     with faults.mapped():
         return retried(db, act)
@@ -124,6 +125,7 @@ def _collect(connection: Connection, wave: _Collect) -> Merge:
         refused = {**merge.write(connection, shape, wave.manifest.rubric_version, wave.run_id, reason), **refused}
     entries = _upsert(connection, wave, refused)
     keys = merge.audit_refused(connection, shape, wave.run_id, refused)
+    _audit_history(connection, wave, refused)
     result = Merge(entries, matched, entries - matched, keys, applied)
     _record(connection, wave, result)
     return result
@@ -207,6 +209,17 @@ def _upsert(connection: Connection, wave: _Collect, refused: merge.Refused) -> i
             "nothing was merged; look for a trigger or a rule on waves.verdict, then fire again",
         )
     return entries
+
+
+def _audit_history(connection: Connection, wave: _Collect, refused: merge.Refused) -> None:
+    """What the target does not show leaves its trace, too: orphans, and all entries where nothing is to be shown."""
+    wave_id, version = wave.manifest.wave_id, wave.manifest.rubric_version
+    collected = f"collected {wave_id}"
+    reasons = {
+        "orphaned": f"orphaned in {wave_id}: the row changed or vanished since prepare",
+        "kept": collected if wave.shape.target is None else f"{collected} into history: {version} is not active",
+    }
+    connection.execute(_SQL["audit_history"], {**wave.bound, **reasons, "refused": list(refused)})
 
 
 def _record(connection: Connection, wave: _Collect, result: Merge) -> None:

@@ -45,6 +45,20 @@ def test_a_first_fire_a_second_and_the_status_have_their_shapes(site: Site, tee:
     assert theme["rubric_version"] == first["rubric_version"]
 
 
+def test_the_status_of_a_theme_tells_its_last_runs_and_a_dry_run_is_not_the_last(site: Site) -> None:
+    site.fill(30)
+    fired = site.fire()
+    site.fire("--dry-run")
+    assert site.status()["last_run"]["run_id"] == fired["run_id"]
+    head, dry, real = site.wave("status", THEME).out.splitlines()[-3:]
+    assert head.split()[:3] == ["run", "(UTC)", "state"]
+    assert " dry run " in dry
+    assert dry.split()[-9:-2] == ["0", "→", "0", "0", "0", "0", "$0.0000"]
+    assert real.split()[2:-2] == ["complete", "30", "→", "0", "30", "0", "3", "?"]
+    assert real.endswith(" s")
+    assert "wall clock" not in site.wave("status").out
+
+
 def test_an_open_wave_stands_in_the_status(site: Site) -> None:
     site.fill(5)
     prepared = site.wave("prepare", THEME)

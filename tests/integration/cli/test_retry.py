@@ -39,7 +39,7 @@ def test_what_was_given_up_is_asked_again(site: Site) -> None:
     assert site.fire()["counts"]["matched"] == 2
     assert site.sql("SELECT DISTINCT actor, reason FROM waves.audit_log WHERE actor = 'ana' ORDER BY 2") == [
         ("ana", "mended"),
-        ("ana", None),
+        ("ana", "no reason was given"),
     ]
 
 

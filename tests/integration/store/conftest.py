@@ -85,8 +85,10 @@ class Corpus:
         self.active = version
         self.run("UPDATE waves.theme SET active_version = %s WHERE theme_id = 't'", version)
 
-    def take(self, keys: int = 700, drift_rows: int = 50_000, *, dry_run: bool = False) -> gap.Taken:
-        return gap.take(self.db, self.shape, self.active, keys, drift_rows, dry_run=dry_run)
+    def take(
+        self, keys: int = 700, drift_rows: int = 50_000, *, dry_run: bool = False, run_id: str | None = None
+    ) -> gap.Taken:
+        return gap.take(self.db, self.shape, self.active, keys, drift_rows, dry_run=dry_run, run_id=run_id)
 
     def taken(self, keys: int = 700, drift_rows: int = 50_000) -> list[str]:
         return [item.entity_key for item in self.take(keys, drift_rows, dry_run=True).items]

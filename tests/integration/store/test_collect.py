@@ -27,6 +27,13 @@ def everything(corpus: Corpus) -> list[Any]:
     return [corpus.run(f"SELECT * FROM {table} AS t ORDER BY t::text") for table in tables]
 
 
+def history_alone(corpus: Corpus) -> list[Any]:
+    """The audit of verdicts that the target does not show."""
+    return corpus.run(
+        "SELECT entity_id, after_json->>'state', reason FROM waves.audit_log WHERE after_json ? 'state' ORDER BY 1"
+    )
+
+
 def test_the_clean_case_has_equal_sets_and_one_audit_row_for_each_row(comments: Make) -> None:
     corpus = comments(30)
     manifest = corpus.opened()
@@ -95,6 +102,9 @@ def test_rows_edited_deleted_and_inserted_while_the_wave_is_open(comments: Make)
         ("3", "accepted"),
         ("4", "accepted"),
     ]
+    assert history_alone(corpus) == [
+        (key, "accepted", "orphaned in wave-1: the row changed or vanished since prepare") for key in ("3", "4")
+    ]
     assert corpus.fire() == ["3", "99"]
     corpus.run("UPDATE comments SET content = 'text 3' WHERE id = 3")
     assert (corpus.take().restored, corpus.fire()) == (1, [])
@@ -147,8 +157,12 @@ def test_a_version_that_is_not_active_any_more_enters_history_alone(comments: Ma
     corpus.activate(corpus.v2)
     assert corpus.collect(manifest) == Merge(5, 5, 0, (), applied=False)
     assert corpus.run("SELECT DISTINCT labels, version FROM comments") == [(None, None)]
+    reason = f"collected wave-1 into history: {corpus.v1} is not active"
+    assert history_alone(corpus) == [(str(key), "accepted", reason) for key in range(1, 6)]
     corpus.activate(corpus.v1)
-    assert corpus.take().restored == 5
+    assert corpus.take(run_id="run-2").restored == 5
+    restored = corpus.run("SELECT reason, count(*) FROM waves.audit_log WHERE run_id = 'run-2' GROUP BY 1")
+    assert restored == [(f"restored {corpus.v1}", 5)]
 
 
 def test_activation_waits_until_collect_is_through(comments: Make) -> None:

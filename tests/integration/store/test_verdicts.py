@@ -116,6 +116,11 @@ def test_released_items_keep_their_attempts_and_are_settled_in_their_wave(db: Da
     assert verdicts.settled(db, "w1") == {ITEM: "failed", ("k2", "h2"): "failed"}
     rows = db.execute("SELECT attempts, reason FROM waves.verdict ORDER BY entity_key").fetchall()
     assert rows == [(1, "no label"), (0, "3 passes")]
+    audited = db.execute("SELECT entity_id, after_json, reason FROM waves.audit_log ORDER BY id").fetchall()
+    assert [(key, after["state"], after["attempts"], reason) for key, after, reason in audited] == [
+        ("k1", "failed", 1, "3 passes"),
+        ("k2", "failed", 0, "3 passes"),
+    ]
     waves.abandon(db, "w1", "ana", None)
     _open(db, "w2")
     assert verdicts.charge(db, theme, "w2", VERSION, [_failure()], 3) == {ITEM: ("failed", 2)}
@@ -207,6 +212,6 @@ def test_a_retry_puts_what_was_given_up_back_with_no_attempt_used_up(db: Databas
         "SELECT entity_id, before_json->>'state', after_json->>'state', reason FROM waves.audit_log WHERE actor = 'ana'"
         " ORDER BY id"
     ).fetchall()
-    assert audited[0] == ("k1", "quarantined", "failed", None)
+    assert audited[0] == ("k1", "quarantined", "failed", "no reason was given")
     assert {row[3] for row in audited[1:]} == {"it was broken"}
     assert verdicts.charge(db, theme, "w2", VERSION, [_failure()], 3) == {ITEM: ("failed", 1)}

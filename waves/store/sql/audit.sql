@@ -1,3 +1,19 @@
 -- record --
 INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, before_json, after_json, reason)
 VALUES (%(run_id)s, %(theme_id)s, %(actor)s, %(entity_id)s, %(before)s, %(after)s, %(reason)s)
+
+-- entries --
+-- The newest that fit, in the order in which they were written, each with how many fit in all.
+SELECT at, run_id, actor, entity, before, after, reason, fitting
+FROM (
+    SELECT id, created_at AS at, run_id, actor, entity_id AS entity, before_json AS before, after_json AS after, reason,
+           count(*) OVER () AS fitting
+    FROM waves.audit_log
+    WHERE theme_id = %(theme_id)s
+      AND (%(entities)s::text[] IS NULL OR entity_id = ANY (%(entities)s::text[]))
+      AND (%(run_id)s::text IS NULL OR run_id = %(run_id)s)
+      AND (%(actor)s::text IS NULL OR actor = %(actor)s)
+      AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
+    ORDER BY id DESC LIMIT %(limit)s
+) AS newest
+ORDER BY id

@@ -28,13 +28,26 @@ RETURNING v.entity_key, v.input_hash
 )
 SELECT count(*) FROM pg_temp.wave_entry JOIN upserted USING (entity_key, input_hash)
 
+-- audit_history --
+-- Verdicts that enter history and not the target. Those that the target refused have an entry of their own.
+INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, after_json, reason)
+SELECT %(run)s, %(theme)s, 'waves', e.entity_key,
+       jsonb_build_object('state', 'accepted', 'output', e.output, 'rubric_version', %(version)s::text,
+                          'input_hash', e.input_hash),
+       CASE WHEN r.n IS NULL THEN %(orphaned)s ELSE %(kept)s END
+  FROM pg_temp.wave_entry AS e
+  LEFT JOIN pg_temp.wave_row AS r ON r.n = e.n
+ WHERE NOT EXISTS (SELECT FROM pg_temp.wave_applied AS a WHERE a.n = e.n) AND e.n <> ALL (%(refused)s::integer[])
+
 -- audit_orphans --
-INSERT INTO waves.audit_log (run_id, theme_id, actor, reason) VALUES (%(run)s, %(theme)s, %(by)s, %(reason)s)
+INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, reason)
+VALUES (%(run)s, %(theme)s, %(by)s, %(wave)s, %(reason)s)
 
 -- record_counts --
 UPDATE waves.wave SET counts = %(counts)s::jsonb WHERE wave_id = %(wave)s
 
 -- remember_verdicts --
+WITH remembered AS (
 INSERT INTO waves.verdict AS v (theme_id, entity_key, rubric_version, input_hash, state, output, confidence, model,
                                 call_id, wave_id, run_id)
 SELECT %(theme)s, entity_key, %(version)s, input_hash, 'accepted', output, confidence, model, call_id, %(wave)s, run_id
@@ -43,3 +56,13 @@ SELECT %(theme)s, entity_key, %(version)s, input_hash, 'accepted', output, confi
    SET state = excluded.state, output = excluded.output, confidence = excluded.confidence, model = excluded.model,
        call_id = excluded.call_id, reason = NULL, raw = NULL, wave_id = excluded.wave_id, run_id = excluded.run_id
  WHERE v.state <> 'accepted'
+RETURNING v.entity_key, v.input_hash, v.output
+), audited AS (
+INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, after_json, reason)
+SELECT %(run)s, %(theme)s, 'waves', entity_key,
+       jsonb_build_object('state', 'accepted', 'output', output, 'rubric_version', %(version)s::text,
+                          'input_hash', input_hash),
+       'remembered ' || %(wave)s || ', which was not collected'
+  FROM remembered
+)
+SELECT count(*) FROM remembered

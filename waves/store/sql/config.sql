@@ -1,2 +1,14 @@
 -- overrides --
 SELECT key, value FROM waves.theme_config WHERE theme_id = %(theme_id)s ORDER BY key
+
+-- lock --
+SELECT value FROM waves.theme_config WHERE theme_id = %(theme_id)s AND key = %(key)s FOR UPDATE
+
+-- put --
+INSERT INTO waves.theme_config (theme_id, key, value, reason, updated_by)
+VALUES (%(theme_id)s, %(key)s, %(value)s, %(reason)s, %(by)s)
+ON CONFLICT (theme_id, key) DO UPDATE
+SET value = excluded.value, reason = excluded.reason, updated_by = excluded.updated_by, updated_at = now()
+
+-- remove --
+DELETE FROM waves.theme_config WHERE theme_id = %(theme_id)s AND key = %(key)s

@@ -25,6 +25,18 @@ WHERE run_id = %(run_id)s
 -- running --
 SELECT run_id FROM waves.runs WHERE theme_id = %(theme_id)s AND host = %(host)s AND state = 'running'
 
+-- foreseen --
+-- One statement: a dry run holds no lock, so that a row that was open meanwhile could be taken for that of a dead fire.
+-- Nothing where the theme is not registered yet: a dry run registers none.
+INSERT INTO waves.runs (run_id, theme_id, wave_id, started_at, finished_at, dry_run, trigger, host, pid,
+                        items_considered, llm_cost_usd, rubric_version, duration_ms, gap_before, gap_after, state,
+                        error_summary)
+SELECT %(run_id)s, theme_id, %(wave_id)s, %(started_at)s, greatest(%(started_at)s, now()), true, %(trigger)s, %(host)s,
+       %(pid)s, %(items_considered)s, 0, %(rubric_version)s,
+       greatest(0, (extract(epoch FROM now() - %(started_at)s) * 1000)::bigint), %(gap)s, %(gap)s, 'dry_run',
+       %(error_summary)s
+FROM waves.theme WHERE theme_id = %(theme_id)s
+
 -- bury --
 UPDATE waves.runs
 SET state = 'died', finished_at = now(), error_summary = 'the process was gone when the next fire came'
@@ -35,4 +47,4 @@ RETURNING run_id
 SELECT run_id, wave_id, started_at, finished_at, dry_run, trigger, host, pid, items_considered, items_processed,
        items_skipped, items_errored, llm_calls, llm_cost_usd, rubric_version, duration_ms, gap_before, gap_after,
        state, error_summary
-FROM waves.runs WHERE theme_id = %(theme_id)s ORDER BY started_at DESC, run_id DESC LIMIT %(count)s
+FROM waves.runs WHERE theme_id = %(theme_id)s AND (NOT dry_run OR %(dry_runs)s) ORDER BY started_at DESC, run_id DESC LIMIT %(count)s

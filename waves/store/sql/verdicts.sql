@@ -81,15 +81,24 @@ FROM before b JOIN after a ON a.entity_key = b.entity_key AND a.input_hash = b.i
 ORDER BY b.state, b.entity_key
 
 -- release --
-INSERT INTO waves.verdict AS v
-    (theme_id, entity_key, rubric_version, input_hash, state, attempts, reason, wave_id)
-SELECT w.theme_id, i.entity_key, w.rubric_version, i.input_hash, 'failed', 0, %(reason)s, w.wave_id
-FROM waves.wave w,
-     jsonb_to_recordset(%(items)s) AS i (entity_key text, input_hash text)
-WHERE w.wave_id = %(wave_id)s
-ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
-SET wave_id = excluded.wave_id, reason = coalesce(v.reason, excluded.reason)
-WHERE v.state IN ('failed', 'accepted')
+WITH released AS (
+    INSERT INTO waves.verdict AS v
+        (theme_id, entity_key, rubric_version, input_hash, state, attempts, reason, wave_id)
+    SELECT w.theme_id, i.entity_key, w.rubric_version, i.input_hash, 'failed', 0, %(reason)s, w.wave_id
+    FROM waves.wave w,
+         jsonb_to_recordset(%(items)s) AS i (entity_key text, input_hash text)
+    WHERE w.wave_id = %(wave_id)s
+    ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
+    SET wave_id = excluded.wave_id, reason = coalesce(v.reason, excluded.reason)
+    WHERE v.state IN ('failed', 'accepted')
+    RETURNING theme_id, entity_key, rubric_version, input_hash, state, attempts, wave_id
+)
+INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, after_json, reason)
+SELECT %(run_id)s, theme_id, 'waves', entity_key,
+       jsonb_build_object('state', state, 'attempts', attempts, 'released_by', wave_id,
+                          'rubric_version', rubric_version, 'input_hash', input_hash),
+       %(reason)s
+FROM released
 
 -- settled --
 -- An accepted one is in an open wave only if it was asked again (its target was cleared) and given back.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--keys", type=click.IntRange(min=1), help="Items this fire may take at most.")
 @click.option("--parallel", type=click.IntRange(min=1), help="Requests in flight.")
 @click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
-@click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Ask no model; say what would be done. Only the run row is written.")
 @click.option("--until-complete", is_flag=True, help="Waves until the gap is empty.")
 @click.option("--trigger", default="shell", show_default=True, help="Who fires; stands in the run row.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")

@@ -38,6 +38,17 @@ def dollars(usd: float | None) -> str:
     return "?" if usd is None else f"${usd:,.4f}"
 
 
+def exact_moment(value: datetime) -> str:
+    """As `moment`, to the microsecond: for what is read in order."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def harmless(text: str) -> str:
+    """Text from a row or a model, for a terminal: what is not to be printed, such as the start of an escape sequence,
+    becomes a visible escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def error_object(fault: WaveError) -> dict[str, str]:
     return {"code": fault.code, "message": fault.message, "hint": fault.hint}
 

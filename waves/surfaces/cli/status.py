@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from waves.surfaces.cli import quota
+from waves.surfaces.cli import quota, run_report
 
 if TYPE_CHECKING:
     from waves.errors import WaveError
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = False, watch: bool = False) -> None:
     """Progress, open wave, quarantine, snooze and spend of THEME, or of every theme. Read-only.
 
+    Of a THEME that is named also its last runs: the gap before and after, items, requests, cost and wall clock.
+
     \b
     Example:
+      wave status comment_classifier
       wave status --json | jq '.themes[].percent'
     """
     import time
@@ -40,6 +43,8 @@ def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = Fal
                 click.clear()
             if found or not faults:
                 _show(found)
+            if theme is not None and found:
+                run_report.show(found[0].runs)
         for fault in faults:
             main.show(fault)
         if not watch:
