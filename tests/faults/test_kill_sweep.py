@@ -24,7 +24,8 @@ N_ITEMS = 98  # in so many batches that the fires of a corpus leave some, also w
 _RUN_STARTED = '^write .*"t":"sent"'
 _CHARGED = r"^execute WITH given AS"
 _RELEASED = (
-    r"^execute INSERT INTO waves\.verdict AS v \(theme_id, entity_key, rubric_version, input_hash, state, attempts"
+    r"^execute (?:WITH released AS \( )?INSERT INTO waves\.verdict AS v "
+    r"\(theme_id, entity_key, rubric_version, input_hash, state, attempts"
 )
 
 Make = Callable[..., Place]
