@@ -37,7 +37,6 @@ from waves.steps.session import Opening, Session, Watcher, open_session
 from waves.steps.tally import Tally
 from waves.store import evaluations
 
-
 Answers = Mapping[Identity, Part]
 
 
