@@ -122,7 +122,7 @@ def _first_defect(error: ValidationError) -> str:
     defect = error.errors(include_url=False, include_input=False)[0]
     said = defect["msg"].removeprefix("Value error, ")
     name = str(defect["loc"][0]) if defect["loc"] else ""
-    return f"{name}: {said[0].lower()}{said[1:]}" if name else said
+    return f"{name}: {said[0].lower()}{said[1:]}" if name else said.replace(" or instance of GoldLine", "")
 
 
 def _from_relation(session: Session) -> list[Entry]:
