@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from waves.rubric import Rubric
+from waves.verdict_schema import of_any_values
 
 _DEEPEST = 50
 
@@ -47,8 +48,8 @@ class Checker:
         return fields, float(confidence)
 
     def is_whole(self, answer: Mapping[str, Any]) -> bool:
-        """Whether each object of the answer has each of its keys, and no other."""
-        return jsonschema_rs.is_valid(dict(self._wire_schema), answer)
+        """Whether each object of the answer has each of its keys, and no other. A value may be one that we refuse."""
+        return jsonschema_rs.is_valid(of_any_values(self._wire_schema), answer)
 
     def _first_fault(self, fields: Mapping[str, Any]) -> str:
         """`labels/0: enum`: where and by which keyword, both of which are the schema's own words."""

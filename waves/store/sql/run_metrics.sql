@@ -10,7 +10,7 @@ WITH last AS (                              -- rows that nobody can compute stay
     (SELECT finished_at AS at, coalesce(gap_after, 0) AS left_over
        FROM waves.runs WHERE theme_id = %(theme_id)s AND on_complete_exit_code = 0
       ORDER BY finished_at DESC LIMIT 1)
-    UNION ALL SELECT '-infinity', 0 LIMIT 1
+    UNION ALL SELECT '-infinity', 0 ORDER BY at DESC LIMIT 1
 )
 SELECT EXISTS (SELECT FROM waves.runs
                 WHERE theme_id = %(theme_id)s AND NOT dry_run AND started_at > last.at
