@@ -26,6 +26,9 @@ rm -rf -- "$1"
 [ -z "$groups" ] || { sleep 1; rm -rf -- "$1"; }  # whoever was just dying may have made it anew
 """
 
+ONCE_IT_IS_KEPT = ("/bin/sh", "-c", 'read -r _ && exec "$@"', "sh")
+"""Before a command: it begins with the first line on stdin, so that nothing runs which our death would not end."""
+
 _handed_down: list[int] = []
 
 

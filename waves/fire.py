@@ -14,6 +14,7 @@ from waves.models import Ending, FireReport
 from waves.project import Project
 from waves.steps.begin import begun
 from waves.steps.collect import collect
+from waves.steps.completion import complete
 from waves.steps.locking import Guard
 from waves.steps.prepare import foresee, go_on, prepare
 from waves.steps.rescue import standing
@@ -65,7 +66,7 @@ def fire(project: Project, theme_id: str, order: Order, watcher: Watcher | None 
             foresee(opening, tally)
         else:
             with begun(opening, tally, asks=True) as (session, guard):
-                tally.end(drain(session, order, guard, tally))
+                tally.end(complete(session, guard, drain(session, order, guard, tally)))
     except LockedError as fault:
         tally.end(Ending("locked", f"{fault.message}. {fault.hint}"))
     except WaveError as fault:

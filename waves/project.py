@@ -21,6 +21,7 @@ from waves.models import BackendKind, Limits
 FILE_NAME = "waves.yaml"
 
 _KEY_ENV: Mapping[BackendKind, str] = {"claude_cli": "CLAUDE_CODE_OAUTH_TOKEN"}
+_SHELL = ("PATH", "HOME", "LANG")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -74,7 +75,8 @@ class BackendConfig:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`database` is a URL or the word `embedded`. Paths are absolute. `limits` are the environment's, as text."""
+    """`database` is a URL or the word `embedded`. Paths are absolute. `limits` are the environment's, as text; `shell`
+    is what a theme's own command gets of our environment."""
 
     root: Path
     database: str = field(repr=False)
@@ -83,6 +85,7 @@ class Project:
     backends: Mapping[str, BackendConfig] = field(hash=False)
     models: tuple[str, ...] | None = None
     limits: Mapping[str, str] = field(default_factory=dict, hash=False)
+    shell: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
 
 REHEARSAL = BackendConfig("rehearsal", "rehearsal", ("rehearsal",))
@@ -131,6 +134,7 @@ def build(source: document.Document, environ: Mapping[str, str]) -> Project:
         limits={
             limit.name: environ[name] for limit in fields(Limits) if environ.get(name := f"WAVES_{limit.name.upper()}")
         },
+        shell={name: environ[name] for name in _SHELL if name in environ},
     )
 
 

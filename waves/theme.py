@@ -80,6 +80,7 @@ class Theme:
     limits: Limits
     folder: Path
     on_complete: tuple[str, ...] = ()
+    on_complete_timeout: float = 600.0
     gold: Gold | None = None
     gate: Gate = Gate()
 
@@ -121,6 +122,7 @@ def load(prompts: Path, theme_id: str) -> Theme:
         limits=Limits(**file.wave.model_dump()),
         folder=path.parent,
         on_complete=tuple(file.on_complete),
+        on_complete_timeout=file.on_complete_timeout,
         gold=Gold(file.gold.relation, _columns(file.gold.key), file.gold.column) if file.gold else None,
         gate=Gate(file.gate.min_f1, file.gate.max_flips),
     )

@@ -97,5 +97,6 @@ class ThemeFile(_Strict):
     models: list[str] | None = None
     wave: LimitNumbers = Field(default_factory=LimitNumbers)
     on_complete: list[Annotated[str, Field(min_length=1)]] = []
+    on_complete_timeout: float = Field(default=600, gt=0, le=86_400)
     gold: GoldEntry | None = None
     gate: GateEntry = GateEntry()

@@ -40,6 +40,21 @@ def on_the_wire(schema: Mapping[str, Any]) -> Schema:
     return answer | {"required": ["verdicts"], "additionalProperties": False} | ({"$defs": shared} if shared else {})
 
 
+def of_any_values(schema: Mapping[str, Any]) -> Schema:
+    """A schema of the wire that takes any value of the right type: what is left are objects, keys and lists."""
+    kept: Schema = {}
+    for key, value in schema.items():
+        if key in {"properties", "$defs"}:
+            kept[key] = {name: of_any_values(inner) for name, inner in value.items()}
+        elif key == "items":
+            kept[key] = of_any_values(value)
+        elif key == "anyOf":
+            kept[key] = [of_any_values(inner) for inner in value]
+        elif key not in {"enum", "const"}:
+            kept[key] = value
+    return kept
+
+
 def _accepted_by_providers(schema: Mapping[str, Any] | bool) -> Schema:
     """`schema` without the keywords that are checked here only; objects closed, all of their fields required."""
     kept: Schema = {}

@@ -71,10 +71,15 @@ def test_a_row_that_says_again_what_was_judged_costs_nothing(make: Make) -> None
 
 def test_too_many_orphans_hold_the_wave_until_a_person_accepts_them(make: Make) -> None:
     place = open_wave(make)
-    place.sql("UPDATE note SET content = 'Please rewrite ' || id WHERE id <= 25")
+    place.sql("UPDATE note SET content = 'Please rewrite ' || id WHERE id <= 24")
+    place.sql("DELETE FROM note WHERE id = 25")
     for _ in range(2):
         fired = place.fire()
         assert (fired.code, fired.state) == (76, "held")
+        assert "24 changed, 1 vanished; keys 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 15 more" in fired.json["reason"]
+    status = place.run("status", THEME)
+    assert status.code == 0
+    assert "24 changed, 1 vanished; keys 1, 2, 3," in status.out
     assert place.sql("SELECT count(*) FROM note WHERE labels IS NOT NULL") == [(0,)]
     assert place.sql("SELECT FROM waves.verdict") == []
     arrived = len(place.provider.lines("arrived"))
@@ -84,9 +89,10 @@ def test_too_many_orphans_hold_the_wave_until_a_person_accepts_them(make: Make) 
     assert place.sql("SELECT count(*) FROM waves.audit_log WHERE actor = 'ana' AND reason LIKE '%%25 orphans%%'") == [
         (1,)
     ]
+    assert place.sql("SELECT count(*) FROM waves.verdict WHERE state = 'accepted' AND applied_at IS NULL") == [(25,)]
     place.fire_until_complete()
     shown_as_judged(place)
-    assert items_asked(place, arrived) == 25
+    assert items_asked(place, arrived) == 24
 
 
 def test_a_held_wave_that_is_given_up_pays_again_for_edited_rows_alone(make: Make) -> None:

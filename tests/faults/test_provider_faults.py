@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -141,3 +142,18 @@ def test_what_only_a_person_can_mend_stops_the_fire_and_charges_nobody(fault: st
     place.provider.restart()
     assert place.fire().code == 0
     judge.after_all(place)
+
+
+def test_an_answer_with_a_bare_quote_is_repaired_and_what_cannot_be_stored_of_it_is_kept_as_it_came(make: Make) -> None:
+    """The quote stands in a label, which then is none of ours; the other verdicts of that answer are whole."""
+    place = make({"poison": [{"marker": "in group 3?", "fault": "unescaped_quote"}]}, n_items=9, batch_size=9)
+    place.fire_until_complete()
+    judge.all_accepted(place, but=frozenset({"3"}))
+    parts = [json.loads(path.read_text())["parse"] for path in (place.wave / "parts").glob("*/*.json")]
+    assert parts == ["repaired"] * 8
+    ((state, reason, raw),) = place.sql("SELECT state, reason, raw FROM waves.verdict WHERE entity_key = '3'")
+    assert (state, reason) == ("quarantined", "the verdict does not fit the schema at labels/0: enum")
+    (block,) = json.loads(raw)["content"]
+    assert '„"' in block["text"]
+    with pytest.raises(ValueError, match="Expecting"):
+        json.loads(block["text"])

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from waves.backends.parse import NotJsonError, climb
+from waves.backends.quotes import Form
 from waves.backends.verdict import Checker, InvalidVerdictError
 from waves.models import Answered, Discarded, Labelled, Outcome, ParseRung, Rejected, Retryable, Usage
 from waves.rubric import Rubric
@@ -68,7 +69,7 @@ def judge(envelope: Envelope, rubric: Rubric, short_ids: Sequence[str], strict: 
     if (stopped := _stopped_early(envelope.get("stop_reason"), short_ids)) is not None:
         return stopped
     try:
-        document, rung = climb(_text(envelope))
+        document, rung = climb(_text(envelope), form(rubric, short_ids))
     except NotJsonError as error:
         return _reject_all(short_ids, str(error))
     return _sort_out(_verdicts(document), _checker(rubric), short_ids, "retried" if strict else rung)
@@ -96,18 +97,35 @@ def _text(envelope: Mapping[str, Any]) -> str:
     return "".join(text for block in blocks if isinstance(text := block.get("text"), str))
 
 
-def _verdicts(document: object) -> list[Mapping[str, Any]] | None:
-    """The verdicts of an answer: under `verdicts`, or the bare list, or the only one."""
+def form(rubric: Rubric, short_ids: Sequence[str]) -> Form:
+    """A whole answer about these items."""
+    checker = _checker(rubric)
+
+    def whole(document: object) -> list[Mapping[str, Any]] | None:
+        found = _listed(document)
+        if found is None or not checker.is_whole({"verdicts": found}):
+            return None
+        return found if sorted(map(_id, found)) == sorted(short_ids) else None
+
+    return Form(checker.names, whole)
+
+
+def _listed(document: object) -> list[Any] | None:
+    """What an answer lists: under `verdicts`, or the bare list, or the only verdict."""
     match document:
         case {"verdicts": list() as found}:
-            pass
+            return found
         case list() as found:
-            pass
+            return found
         case {"id": _}:
-            found = [document]
+            return [document]
         case _:
             return None
-    return [verdict for verdict in found if isinstance(verdict, dict)]
+
+
+def _verdicts(document: object) -> list[Mapping[str, Any]] | None:
+    found = _listed(document)
+    return None if found is None else [verdict for verdict in found if isinstance(verdict, dict)]
 
 
 def _sort_out(
@@ -122,7 +140,7 @@ def _sort_out(
     rejected: list[Rejected] = []
     for short_id in short_ids:
         if times[short_id] != 1:
-            rejected.append(Rejected(short_id, _why_not_once(times[short_id], foreign)))
+            rejected.append(Rejected(short_id, _why_not_once(times[short_id], foreign, parse)))
             continue
         try:
             output, confidence = checker.accept(by_id[short_id])
@@ -139,9 +157,11 @@ def _id(verdict: Mapping[str, Any]) -> str:
     return str(short_id) if isinstance(short_id, str | int) and not isinstance(short_id, bool) else ""
 
 
-def _why_not_once(times: int, foreign: int) -> str:
+def _why_not_once(times: int, foreign: int, parse: ParseRung) -> str:
     if times:
         return f"the answer holds {times} verdicts for this item"
+    if parse == "repaired":
+        return "the answer leaves this item out, or it cannot be told where its strings end"
     return "the answer leaves this item out" + (f" and names {foreign} that were not asked for" if foreign else "")
 
 

@@ -14,14 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from waves.children import Keeper, handed_down, kill_group
+from waves.children import ONCE_IT_IS_KEPT, Keeper, handed_down, kill_group
 
 MOST_OUTPUT = 32 * 1024 * 1024
 """Bytes on stdout; an answer of 64,000 tokens with every delta of it stays below."""
 _MOST_COMPLAINTS = 4096
-
-_ONCE_IT_IS_KEPT = ("/bin/sh", "-c", 'read -r _ && exec "$@"', "sh")
-"""Before the command: it begins with the first line on stdin, so that nothing runs which our death would not end."""
 
 Hear = Callable[[bytes], bool]
 """Takes one line of stdout; True: that is enough, end it."""
@@ -59,7 +56,7 @@ async def run(
     """Run it to its end. Cancelled, it is killed first. Raises OSError where it cannot be started."""
     transport, talk = await asyncio.get_running_loop().subprocess_exec(
         lambda: _Talk(hear),
-        *_ONCE_IT_IS_KEPT,
+        *ONCE_IT_IS_KEPT,
         *command,
         cwd=space.work,
         env=dict(environment),

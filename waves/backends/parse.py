@@ -7,11 +7,13 @@ from __future__ import annotations
 import ast
 import io
 import json
-import re
 import tokenize
 import warnings
 from collections.abc import Callable
 from typing import Literal, NoReturn
+
+from waves.backends import quotes
+from waves.backends.quotes import Form
 
 Rung = Literal["strict", "fenced", "repaired"]
 
@@ -23,14 +25,15 @@ class NotJsonError(ValueError):
     """No rung of the ladder reads this text."""
 
 
-def climb(text: str) -> tuple[object, Rung]:
-    """The value and the rung that read it. Raises NotJsonError, and nothing else."""
+def climb(text: str, form: Form) -> tuple[object, Rung]:
+    """The value and the rung that read it; `form` is what stray quotes are told by. Raises NotJsonError, and nothing
+    else."""
     core = _without_surroundings(text)
     rungs: tuple[tuple[Rung, str, Callable[[str], object]], ...] = (
         ("strict", text, _strict),
         ("fenced", core, _strict),
         ("repaired", core, _python_literal),
-        ("repaired", core, _with_quotes_escaped),
+        ("repaired", core, lambda core: quotes.read(core, form, _LENIENT.decode)),
     )
     for rung, candidate, read in rungs:
         try:
@@ -115,54 +118,3 @@ def _check(node: ast.expr) -> None:
                 _check(value)
         case _:
             raise ValueError("not a literal that JSON has")
-
-
-# --- stray quotes ---------------------------------------------------------------------------------------------------
-
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_AFTER_KEY = re.compile(r"\s*:")
-_AFTER_VALUE = re.compile(r"\s*(?:,\s*" + _STRING + r"\s*:|\}\s*(?:[,\]}]|\Z))", re.DOTALL)
-_AFTER_ELEMENT = re.compile(r'\s*(?:,\s*["{\[\-\dtfn]|\]\s*(?:[,\]}]|\Z))')
-
-
-def _with_quotes_escaped(text: str) -> object:
-    value: object = _LENIENT.decode(escape_stray_quotes(text))
-    return value
-
-
-def escape_stray_quotes(text: str) -> str:
-    """The same text with a backslash before each quote that stands inside a string and does not end it. Every
-    character stays, in order; only backslashes are added.
-
-    A quote ends a string where the document goes on behind it: a colon after a key; a comma and the next key, or a
-    closing brace, after a value; a comma and the next element, or a closing bracket, in a list.
-    """
-    out: list[str] = []
-    open_brackets: list[str] = []
-    ends: re.Pattern[str] | None = None  # of the string that we are in
-    before = ""  # the last character outside strings that is not blank
-    escaped = False
-    for at, character in enumerate(text):
-        if ends is not None:
-            if character == '"' and not escaped:
-                if ends.match(text, at + 1):
-                    ends, before = None, '"'
-                else:
-                    out.append("\\")
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            ends, escaped = _end_of_string(open_brackets, before), False
-        elif not character.isspace():
-            before = character
-            if character in "{[":
-                open_brackets.append(character)
-            elif character in "}]" and open_brackets:
-                open_brackets.pop()
-        out.append(character)
-    return "".join(out)
-
-
-def _end_of_string(open_brackets: list[str], before: str) -> re.Pattern[str]:
-    if not open_brackets or open_brackets[-1] == "[":
-        return _AFTER_ELEMENT
-    return _AFTER_VALUE if before == ":" else _AFTER_KEY

@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from waves.rubric import Rubric
+from waves.verdict_schema import of_any_values
 
 _DEEPEST = 50
 
@@ -21,9 +22,11 @@ class InvalidVerdictError(ValueError):
 
 
 class Checker:
-    """Compiled once for a rubric; used for every verdict."""
+    """Compiled once for a rubric; used for every verdict. `names` are all keys of an answer's objects."""
 
     def __init__(self, rubric: Rubric) -> None:
+        self.names = frozenset(_names(rubric.wire_schema))
+        self._wire_schema = rubric.wire_schema
         self._schema = rubric.schema
         self._properties: Mapping[str, object] = rubric.schema.get("properties", {})
         self._validator = jsonschema_rs.validator_for(dict(rubric.schema))
@@ -43,6 +46,10 @@ class Checker:
         if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 <= confidence <= 1:
             raise InvalidVerdictError("confidence is not a number from 0 to 1")
         return fields, float(confidence)
+
+    def is_whole(self, answer: Mapping[str, Any]) -> bool:
+        """Whether each object of the answer has each of its keys, and no other. A value may be one that we refuse."""
+        return jsonschema_rs.is_valid(of_any_values(self._wire_schema), answer)
 
     def _first_fault(self, fields: Mapping[str, Any]) -> str:
         """`labels/0: enum`: where and by which keyword, both of which are the schema's own words."""

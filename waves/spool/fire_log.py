@@ -1,4 +1,6 @@
-"""`data/logs/`: one JSON-lines log per fire. It holds ids, counts and reasons; never row text, answers or secrets."""
+"""`data/logs/`: one JSON-lines log per fire. It holds ids, counts and reasons; never row text, answers or secrets.
+Only what a theme's own command said stands there as it came, its last lines, under `output`.
+"""
 
 from __future__ import annotations
 

@@ -9,13 +9,14 @@ from typing import Literal
 
 from waves import rubric as rubrics
 from waves import theme as themes
-from waves.errors import WaveError
+from waves.errors import ConfigurationError, WaveError
 from waves.project import BackendConfig, Project
 from waves.spool import files, locks
 from waves.steps.session import backend_chain
 from waves.steps.versions import check_fit
 from waves.store import catalog, connect, migrate, rubric_registry
 from waves.store.connect import Database
+from waves.theme import Theme
 
 LOW_BYTES = 500_000_000
 
@@ -107,8 +108,21 @@ def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Finding]:
     version = active.version if active else newest.version
     running = ", a fire runs now" if locks.locked(project.data / theme_id) else ""
     yield Finding("ok", f"theme {theme_id}: {shape.source} with rubric {version}{running}")
+    if theme.on_complete:
+        yield from _on_complete(project, theme)
     for advice in shape.warnings:
         yield Finding("warning", f"theme {theme_id}: {advice.message}", advice.statement or "")
+
+
+def _on_complete(project: Project, theme: Theme) -> Iterator[Finding]:
+    program = theme.on_complete[0]
+    where = str(project.root / program) if "/" in program else program
+    if shutil.which(where, path=project.shell.get("PATH")) is None:
+        fault = ConfigurationError(
+            f"on_complete: there is no executable {program!r}",
+            f"Correct it in {theme.folder / 'theme.yaml'}; paths count from {project.root}.",
+        )
+        yield _broken(f"theme {theme.theme_id}", fault)
 
 
 def _broken(what: str, fault: WaveError) -> Finding:

@@ -22,7 +22,7 @@ from waves.steps.session import Opening, Session, open_session
 from waves.steps.snooze import snoozed
 from waves.steps.spending import afford
 from waves.steps.tally import Tally
-from waves.store import gap, waves
+from waves.store import gap, run_metrics, waves
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
         dry_run=unapproved,  # to restore costs nothing: neither a cap nor a window holds it back
     )
     session.log.write("taken", items=len(taken.items), restored=taken.restored)
+    run_metrics.widen_gap(session.db, session.run_id, len(taken.items) + taken.restored)
     if planned.ending is not None and (taken.items or (unapproved and taken.restored)):
         return planned.ending
     if taken.items:

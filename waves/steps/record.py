@@ -21,7 +21,7 @@ def recorded(session: Session, trigger: str, tally: Tally, *, gold: bool = False
     fault is recorded and goes on."""
     before = None if gold else _gap(session)
     run_metrics.start_run(
-        session.db, session.run_id, session.theme.theme_id, trigger, session.host, os.getpid(), dry_run=False
+        session.db, session.run_id, session.theme.theme_id, trigger, session.host, os.getpid(), False, before
     )
     session.log.write("fire", run=session.run_id, theme=session.theme.theme_id, gap=before)
     try:
@@ -78,7 +78,6 @@ def _finish(session: Session, tally: Tally, gap_before: int | None) -> None:
         llm_calls=report.llm_calls,
         llm_cost_usd=report.cost_usd,
         rubric_version=session.rubric.version,
-        gap_before=gap_before,
         gap_after=None if gap_before is None else _gap(session),
     )
     session.log.write("ended", state=report.ending.state, reason=report.ending.reason, counts=counts.line())

@@ -36,7 +36,6 @@ class Figures(TypedDict, total=False):
     llm_calls: int
     llm_cost_usd: float | None
     rubric_version: str | None
-    gap_before: int | None
     gap_after: int | None
     reserved_keys: int
     reserved_usd: float | None
@@ -84,10 +83,35 @@ class DryRun:
     error_summary: str | None
 
 
-def start_run(db: Database, run_id: str, theme_id: str, trigger: str, host: str, pid: int, dry_run: bool) -> None:
+def start_run(
+    db: Database,
+    run_id: str,
+    theme_id: str,
+    trigger: str,
+    host: str,
+    pid: int,
+    dry_run: bool,
+    gap_before: int | None = None,
+) -> None:
     """`trigger` is who asked: cron, cli, http, mcp …"""
     values = {"run_id": run_id, "theme_id": theme_id, "trigger": trigger, "host": host, "pid": pid, "dry_run": dry_run}
-    db.execute(queries.load(_SQL)["start"], values)
+    db.execute(queries.load(_SQL)["start"], {**values, "gap_before": gap_before})
+
+
+def widen_gap(db: Database, run_id: str, found: int) -> None:
+    """So many rows needed work: in a large table that is more than could be counted when the run began."""
+    db.execute(queries.load(_SQL)["widen_gap"], {"run_id": run_id, "found": found})
+
+
+def completion_due(db: Database, theme_id: str) -> bool:
+    """Whether anything was in the gap, or was merged, since the theme's command last ended well."""
+    row = db.execute(queries.load(_SQL)["completion_due"], {"theme_id": theme_id}).fetchone()
+    return bool(row and row[0])
+
+
+def completed(db: Database, run_id: str, exit_code: int) -> None:
+    """The theme's command ran in this run. Written at once: the run may be killed before it is finished."""
+    db.execute(queries.load(_SQL)["completed"], {"run_id": run_id, "exit_code": exit_code})
 
 
 def finish_run(db: Database, run_id: str, **figures: Unpack[Figures]) -> None:

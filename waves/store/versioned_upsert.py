@@ -18,8 +18,8 @@ from psycopg.types.json import Jsonb
 
 from waves.errors import BadDataError, HeldError
 from waves.models import Counts
-from waves.store import faults, merge, queries
-from waves.store.text import storable
+from waves.store import faults, fragments, merge, queries
+from waves.store.text import shown, storable
 from waves.store.transactions import retried
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _SQL = queries.load("collect.sql")
 _ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])")
 _FEW_ORPHANS = 20
 """So many orphans are never worth a person's time, whatever their share, unless the rate is set to 0."""
+_KEYS_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +193,27 @@ def _hold(connection: Connection, wave: _Collect, orphaned: int) -> None:
             connection.execute(_SQL["audit_orphans"], {**wave.bound, "by": wave.accept_orphans_by, "reason": reason})
     elif too_many(orphaned, entries, wave.max_orphan_rate):
         raise HeldError(
-            f"{orphaned} of {entries} rows of wave {wave.manifest.wave_id} changed or vanished since prepare",
+            f"{orphaned} of {entries} rows of wave {wave.manifest.wave_id} changed or vanished since prepare: "
+            f"{_orphans(connection, wave, orphaned)}",
             f"look at {wave.shape.source}, then: wave collect {wave.manifest.theme_id} --accept-orphans --by NAME, "
             f"or wave abandon {wave.manifest.theme_id}",
         )
+
+
+def _orphans(connection: Connection, wave: _Collect, orphaned: int) -> str:
+    """How many of each kind, and some of their keys: whoever decides has to know which rows to look at."""
+    shape = wave.shape
+    query = sql.SQL(_SQL["vanished"]).format(
+        source_row=fragments.source_row(shape),
+        source=fragments.relation(shape.source),
+        in_scope=fragments.in_scope(shape),
+        same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
+    )
+    row = connection.execute(query).fetchone()
+    vanished = int(row[0]) if row else 0
+    keys = [shown(key) for (key,) in connection.execute(_SQL["orphans"], {"limit": _KEYS_TOLD})]
+    more = f" and {orphaned - len(keys)} more" if orphaned > len(keys) else ""
+    return f"{orphaned - vanished} changed, {vanished} vanished; keys {', '.join(keys)}{more}"
 
 
 def _upsert(connection: Connection, wave: _Collect, refused: merge.Refused) -> int:

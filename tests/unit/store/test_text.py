@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.store.text import storable
+from waves.store.text import shown, storable
 
 anything = st.text(st.characters(exclude_categories=[]))
 
@@ -24,3 +25,18 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
 
 def test_refused_characters_are_still_readable() -> None:
     assert storable("a\x00b\ud83dc\U0001f600") == "a\\u0000b\\ud83dc\U0001f600"
+
+
+@pytest.mark.parametrize(
+    ("key", "as_shown"),
+    [
+        ("17", "17"),
+        ("ț-1", "ț-1"),
+        ('["a", 1]', "'[\"a\", 1]'"),
+        ("\x1b[31mred", "'\\x1b[31mred'"),
+        ("a\nb", "'a\\nb'"),
+        ("x" * 90, "x" * 59 + "…"),
+    ],
+)
+def test_a_key_in_a_message_is_one_bounded_word(key: str, as_shown: str) -> None:
+    assert shown(key) == as_shown

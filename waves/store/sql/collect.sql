@@ -39,6 +39,15 @@ SELECT %(run)s, %(theme)s, 'waves', e.entity_key,
   LEFT JOIN pg_temp.wave_row AS r ON r.n = e.n
  WHERE NOT EXISTS (SELECT FROM pg_temp.wave_applied AS a WHERE a.n = e.n) AND e.n <> ALL (%(refused)s::integer[])
 
+-- orphans --
+SELECT e.entity_key FROM pg_temp.wave_entry AS e
+ WHERE NOT EXISTS (SELECT FROM pg_temp.wave_row AS r WHERE r.n = e.n) ORDER BY e.n LIMIT %(limit)s
+
+-- vanished --
+SELECT count(*) FROM pg_temp.wave_entry AS e
+ WHERE NOT EXISTS (SELECT FROM pg_temp.wave_row AS r WHERE r.n = e.n)
+   AND NOT EXISTS (SELECT FROM (SELECT {source_row} FROM {source} WHERE {in_scope}) AS s WHERE {same_key})
+
 -- audit_orphans --
 INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, reason)
 VALUES (%(run)s, %(theme)s, %(by)s, %(wave)s, %(reason)s)

@@ -1,6 +1,27 @@
 -- start --
-INSERT INTO waves.runs (run_id, theme_id, trigger, host, pid, dry_run)
-VALUES (%(run_id)s, %(theme_id)s, %(trigger)s, %(host)s, %(pid)s, %(dry_run)s)
+INSERT INTO waves.runs (run_id, theme_id, trigger, host, pid, dry_run, gap_before)
+VALUES (%(run_id)s, %(theme_id)s, %(trigger)s, %(host)s, %(pid)s, %(dry_run)s, %(gap_before)s)
+
+-- widen_gap --
+UPDATE waves.runs SET gap_before = greatest(gap_before, %(found)s) WHERE run_id = %(run_id)s
+
+-- completion_due --
+WITH last AS (                              -- rows that nobody can compute stay in the gap: `left_over`
+    (SELECT finished_at AS at, coalesce(gap_after, 0) AS left_over
+       FROM waves.runs WHERE theme_id = %(theme_id)s AND on_complete_exit_code = 0
+      ORDER BY finished_at DESC LIMIT 1)
+    UNION ALL SELECT '-infinity', 0 ORDER BY at DESC LIMIT 1
+)
+SELECT EXISTS (SELECT FROM waves.runs
+                WHERE theme_id = %(theme_id)s AND NOT dry_run AND started_at > last.at
+                  AND (gap_before > last.left_over OR items_processed > 0))
+    OR EXISTS (SELECT FROM waves.wave
+                WHERE theme_id = %(theme_id)s AND closed_at > last.at AND state = 'closed'
+                  AND (counts ->> 'entries')::bigint > 0)
+  FROM last
+
+-- completed --
+UPDATE waves.runs SET on_complete_exit_code = %(exit_code)s WHERE run_id = %(run_id)s
 
 -- finish --
 UPDATE waves.runs
@@ -15,7 +36,6 @@ SET finished_at = now(),
     llm_calls = coalesce(%(llm_calls)s, llm_calls),
     llm_cost_usd = coalesce(%(llm_cost_usd)s, llm_cost_usd),
     rubric_version = coalesce(%(rubric_version)s, rubric_version),
-    gap_before = coalesce(%(gap_before)s, gap_before),
     gap_after = coalesce(%(gap_after)s, gap_after),
     reserved_keys = coalesce(%(reserved_keys)s, reserved_keys),
     reserved_usd = coalesce(%(reserved_usd)s, reserved_usd),

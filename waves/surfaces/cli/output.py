@@ -169,9 +169,10 @@ def tell(report: FireReport) -> None:
     ending = report.ending
     if report.fault is not None:
         return
-    if report.exit_code in {0, 75} and not on_terminal():
+    troubled = ending.state == "complete" and ending.reason is not None  # the theme's own command failed
+    if report.exit_code in {0, 75} and not on_terminal() and not troubled:
         return
-    if ending.state == "complete":
+    if ending.state == "complete" and not troubled:
         click.echo("nothing is missing: the gap is empty", err=True)
     else:
         click.echo(f"{ending.state.replace('_', ' ')}{': ' + ending.reason if ending.reason else ''}", err=True)

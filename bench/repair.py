@@ -1,0 +1,174 @@
+"""Answers broken by unescaped quotes alone: how many come back with the full text, how many are refused, and whether
+any is altered. 553 Romanian sentences with quotation marks, in every shape and broken in every way listed here.
+
+An answer holds several items; each counts by itself. Bare is a strict JSON parser, which refuses them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from waves import rubric as rubrics
+from waves.backends.answer import interpret
+from waves.models import Answered
+from waves.rubric import Rubric
+
+DATA = Path(__file__).parent / "data" / "romanian_quotes.jsonl"
+Fate = Literal["restored", "refused", "altered"]
+FATES: tuple[Fate, ...] = ("restored", "refused", "altered")
+TEXT = {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a verdict looks like: its fields by name, and one verdict for the sentences `a`, `b` and `c`."""
+
+    fields: Mapping[str, Any]
+    verdict: Callable[[str, str, str], dict[str, Any]]
+
+    @property
+    def rubric(self) -> Rubric:
+        schema = {"type": "object", "properties": dict(self.fields), "required": list(self.fields)}
+        head = f"---\nkind: extract\nschema: {json.dumps(schema)}\n---\nFill the fields.\n"
+        example = {"content": "x"}, self.verdict("x", "y", "z")
+        blocks = "".join(f"\n```json\n{json.dumps(block)}\n```\n" for block in example)
+        return rubrics.parse(f"{head}\n### Example\n{blocks}", "v1", Path("v1.md"))
+
+
+def texts_of(names: str) -> dict[str, Any]:
+    return dict.fromkeys(names.split(), TEXT)
+
+
+PLACE = {"type": "object", "properties": texts_of("name about"), "required": ["name", "about"]}
+LIST = {"type": "array", "items": TEXT}
+SHAPES: Mapping[str, Shape] = {
+    "labels, then a text": Shape(
+        {"labels": LIST, "text": TEXT}, lambda a, _b, _c: {"labels": ["one", "two"], "text": a}
+    ),
+    "three texts": Shape(texts_of("first second third"), lambda a, b, c: {"first": a, "second": b, "third": c}),
+    "texts in an object": Shape(
+        {"place": PLACE, "note": TEXT}, lambda a, b, c: {"place": {"name": a, "about": b}, "note": c}
+    ),
+    "a list of one text": Shape({"found": LIST, "note": TEXT}, lambda a, b, _c: {"found": [a], "note": b}),
+    "a list of a text and names": Shape({"found": LIST}, lambda a, _b, _c: {"found": ["Cluj", a, "Iași"]}),
+}
+HARDEST = "a list of three texts"
+"""More than a quarter of the sentences are cut out of a quotation: side by side nobody can tell where each ends."""
+ALL_SHAPES = {**SHAPES, HARDEST: Shape({"found": LIST}, lambda a, b, c: {"found": [a, b, c]})}
+
+PUNCTUATION = (",", ":", "}", "]", "},", "]}")
+
+
+def before_punctuation(text: str) -> str:
+    """What looks most like the end of a string."""
+    marks = iter(PUNCTUATION * len(text))
+    return re.sub(r'"(?=\s|$)', lambda _: f'"{next(marks)}', ascii_alone(text))
+
+
+def closed_by_ascii(text: str) -> str:
+    return re.sub("[“”»]", '"', text)
+
+
+def ascii_alone(text: str) -> str:
+    return re.sub("[„“”«»]", '"', text)
+
+
+TEXTS: Mapping[str, Callable[[str], str]] = {
+    "as they are": str,
+    '„…" closed by an ASCII quote': closed_by_ascii,
+    "ASCII quotes alone": ascii_alone,
+    "the whole text in quotes": lambda text: f'"{text}"',
+    "quotes before , : } ]": before_punctuation,
+    "quotes doubled": lambda text: ascii_alone(text).replace('"', '""'),
+}
+
+
+def all_bare(answer: str) -> str:
+    return answer.replace('\\"', '"')
+
+
+def every_other_bare(answer: str) -> str:
+    halves = iter(answer.split('\\"'))
+    out = next(halves)
+    for number, half in enumerate(halves):
+        out += ('"' if number % 2 else '\\"') + half
+    return out
+
+
+BREAKS: Mapping[str, Callable[[str], str]] = {"": all_bare, ", every other one bare": every_other_bare}
+
+
+def answers(sentences: Sequence[str], shape: Shape, size: int) -> Iterator[list[dict[str, Any]]]:
+    """Verdicts in batches of `size`, every sentence in each place once."""
+    verdicts = [
+        {"id": str(n % size + 1), **shape.verdict(one, sentences[n - 1], sentences[n - 2])}
+        for n, one in enumerate(sentences)
+    ]
+    for start in range(0, len(verdicts), size):
+        yield verdicts[start : start + size]
+
+
+def fates(meant: list[dict[str, Any]], broken: str, rubric: Rubric) -> Iterator[Fate]:
+    raw = json.dumps({"content": [{"type": "text", "text": broken}], "stop_reason": "end_turn"})
+    outcome = interpret(raw, rubric, [verdict["id"] for verdict in meant], strict=False)
+    if not isinstance(outcome, Answered):
+        raise SystemExit(f"not an answer: {outcome}")
+    read = {item.short_id: item.output for item in outcome.labelled}
+    for verdict in meant:
+        output = read.get(verdict["id"])
+        yield "refused" if output is None else "restored" if {"id": verdict["id"], **output} == verdict else "altered"
+
+
+def measure(sentences: Sequence[str], shape: Shape, damage: Callable[[str], str], size: int) -> Counter[Fate]:
+    """The fates of all items whose answer is no JSON any more."""
+    rubric, found = shape.rubric, Counter[Fate]()
+    for meant in answers(sentences, shape, size):
+        whole = json.dumps({"verdicts": meant}, ensure_ascii=False)
+        broken = damage(whole)
+        if broken != whole:
+            found.update(fates(meant, broken, rubric))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch-size", type=int, default=4)
+    options = parser.parse_args()
+    known = [json.loads(line)["text"] for line in DATA.read_text("utf-8").split("\n") if line]
+    by_shape = {name: Counter[Fate]() for name in ALL_SHAPES}
+    by_damage: dict[str, Counter[Fate]] = {}
+    for name, shape in ALL_SHAPES.items():
+        for how, change in TEXTS.items():
+            for which, damage in BREAKS.items():
+                found = measure([change(text) for text in known], shape, damage, options.batch_size)
+                by_shape[name] += found
+                if name != HARDEST:
+                    by_damage[how + which] = by_damage.get(how + which, Counter()) + found
+    print(f"repair: {len(known)} sentences, batches of {options.batch_size}; items of answers broken by quotes alone")
+    table("by shape of a verdict", by_shape)
+    table("by what is broken", by_damage)
+    total = sum(by_damage.values(), Counter[Fate]())
+    restored, altered = total["restored"] / total.total(), sum(found["altered"] for found in by_shape.values())
+    print(
+        f"\n  all but {HARDEST}: {restored:.1%} restored, bare 0.0%, "
+        f"≥ 95 % {'reached' if restored >= 0.95 else 'MISSED'}"
+        f"\n  all: {altered} altered, 0 {'reached' if not altered else 'MISSED'}"
+    )
+
+
+def table(title: str, rows: Mapping[str, Counter[Fate]]) -> None:
+    print(f"\n  {title.ljust(48)}{'items':>8}" + "".join(fate.rjust(10) for fate in FATES))
+    for name, found in rows.items():
+        shares = "".join(f"{found[fate] / found.total():.1%}".rjust(10) for fate in FATES)
+        print(f"  {name.ljust(48)}{found.total():>8,}{shares}")
+
+
+if __name__ == "__main__":
+    main()
