@@ -22,7 +22,7 @@ COMMANDS: dict[str, str] = {
     "quota": "How full a backend's window is; what the next fire may take.",
     "spend": "Requests, tokens and US dollars: by day, theme, model or backend.",
     "approve": "Open the gate for a rubric version.",
-    "rubrics": "List the rubric versions of a theme, or activate one.",
+    "rubrics": "The rubric versions of a theme: show, compare, activate, roll back.",
     "retry": "Have quarantined, refused and failed items asked again.",
     "abandon": "Give up the open wave; what was paid for stays in history.",
     "takeover": "Give up a wave that another host holds open.",

@@ -62,6 +62,12 @@ def fire_object(report: FireReport) -> dict[str, Any]:
     return found
 
 
+def harmless(text: str) -> str:
+    """Text that somebody else wrote, for a person's eyes: control characters, with which a terminal could be told
+    something, are replaced."""
+    return "".join(char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def console() -> Console:
     """For tables on stdout."""
     from rich.console import Console
