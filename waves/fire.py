@@ -20,6 +20,7 @@ from waves.steps.prepare import foresee, go_on, prepare
 from waves.steps.rescue import standing
 from waves.steps.run import run
 from waves.steps.session import Opening, Session, Watcher
+from waves.steps.superseded import overtaken, winds_up
 from waves.steps.tally import Tally
 
 
@@ -81,15 +82,18 @@ def drain(session: Session, order: Order, guard: Guard, tally: Tally) -> Ending:
     while keys_left > 0:
         if session.stop.reason:
             return Ending("interrupted", session.stop.reason)
+        if (other := overtaken(session)) is not None:
+            return other
         wave = go_on(session) or prepare(session, keys_left)
         if isinstance(wave, Ending) and wave.state == "collected" and order.until_complete:
             continue
         if isinstance(wave, Ending):
             return wave
         tally.note(wave_id=wave.wave_id)
-        asked = len(standing(session, wave).missing)
-        ending = run(session, wave, guard)
-        merged = collect(session, wave) if ending is None else ending
+        as_it_stands = winds_up(session, wave)
+        asked = 0 if as_it_stands else len(standing(session, wave).missing)
+        ending = None if as_it_stands else run(session, wave, guard)
+        merged = collect(session, wave, partial=as_it_stands) if ending is None else ending
         if isinstance(merged, Ending):
             tally.add(standing(session, wave).counts())
             return merged

@@ -44,9 +44,9 @@ def asked_of(site: Site, tee: Tee) -> list[int]:
 
 
 def activate(site: Site, *version: str) -> str:
-    ran = site.wave("rubrics", "activate", THEME, *version, "--by", "ana")
+    ran = site.wave("rubrics", "activate", THEME, *version, "--by", "ana", "--yes", "--json")
     assert (ran.code, ran.err) == (0, "")
-    return ran.out.split()[1]
+    return str(ran.json["version"])
 
 
 def test_a_second_fire_asks_for_nothing(sample: Site, tee: Tee) -> None:
@@ -97,8 +97,8 @@ def test_a_changed_rubric_waits_for_activation_and_the_old_one_comes_back_free(s
     assert asked_of(sample, tee) == []
     assert {row[3] for row in labels(sample)} == {new}
 
-    listed = sample.wave("rubrics", "list", THEME).out
-    assert [line.split()[:2] for line in listed.splitlines()] == [[old, "registered"], [new, "active"]]
+    listed = sample.wave("rubrics", THEME).out
+    assert [line.split()[1:3] for line in listed.splitlines()[1:]] == [[old, "registered"], [new, "active"]]
 
 
 def test_a_new_version_needs_its_own_approval(sample: Site, tee: Tee) -> None:

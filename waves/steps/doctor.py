@@ -101,11 +101,11 @@ def _database(db: Database) -> Iterator[Finding]:
 def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Finding]:
     theme = themes.load(project.prompts, theme_id)
     backend_chain(project, theme, None)
-    newest = rubrics.newest(theme.folder)
-    check_fit(theme, newest)
-    shape = catalog.describe(db, theme)
     active = rubric_registry.active(db, theme_id)
-    version = active.version if active else newest.version
+    if active is None or rubrics.files(theme.folder):
+        check_fit(theme, rubrics.newest(theme.folder))
+    shape = catalog.describe(db, theme)
+    version = active.version if active else rubrics.newest(theme.folder).version
     running = ", a fire runs now" if locks.locked(project.data / theme_id) else ""
     yield Finding("ok", f"theme {theme_id}: {shape.source} with rubric {version}{running}")
     if theme.on_complete:

@@ -26,15 +26,20 @@ class Forecast:
     text: str
 
 
-def forecast(session: Session, batches: Sequence[Sequence[Item]]) -> Forecast:
-    """The cost of asking for these batches once."""
+def forecast(session: Session, batches: Sequence[Sequence[Item]], items: int | None = None) -> Forecast:
+    """The cost of asking for these batches once; for so many `items`, where the batches are only a sample of them."""
     backend, model = session.backend, session.backend.models[0]
     if not batches:
         return Forecast(0.0, "it would cost nothing")
     if not prices.known(backend, model):
         return Forecast(None, f"what it would cost is unknown: no price is known for model {model}")
-    asks = [_ask(model, batch) for batch in batches]
-    found = _from_history(session, sum(map(len, batches))) or _from_tokens(session, asks) or _from_bytes(session, asks)
+    asks, given = [_ask(model, batch) for batch in batches], sum(map(len, batches))
+    share = 1.0 if items is None else items / given
+    found = (
+        _from_history(session, items or given)
+        or _from_tokens(session, asks, share)
+        or _from_bytes(session, asks, share)
+    )
     return Forecast(0.0, "it would cost nothing") if found.usd == 0 else found
 
 
@@ -48,8 +53,9 @@ def _from_history(session: Session, items: int) -> Forecast | None:
     return Forecast(usd, f"it would cost about ${usd:.2g}, as {known.items:,} items of this rubric did")
 
 
-def _from_tokens(session: Session, asks: Sequence[Ask]) -> Forecast | None:
-    """Tokens counted on the first, the middle and the last request; the others by their bytes."""
+def _from_tokens(session: Session, asks: Sequence[Ask], share: float) -> Forecast | None:
+    """Tokens counted on the first, the middle and the last request; the others by their bytes. `share` is how many
+    times as much there is in all."""
     if session.backend.kind not in ("anthropic", "message_batches"):
         return None
     from waves.backends.token_count import count
@@ -65,8 +71,8 @@ def _from_tokens(session: Session, asks: Sequence[Ask]) -> Forecast | None:
     least = most = 0.0
     for size, longest in zip(sizes, answers, strict=True):
         # one by one: a price may depend on the length of the prompt
-        least += _price(session, Usage(round(size * tokens), 0))
-        most += _price(session, Usage(round(size * tokens), longest))
+        least += share * _price(session, Usage(round(size * tokens), 0))
+        most += share * _price(session, Usage(round(size * tokens), longest))
     return Forecast(
         most,
         f"what it would send costs about ${least:.2g}, by tokens counted on {len(sample)} requests; "
@@ -74,8 +80,8 @@ def _from_tokens(session: Session, asks: Sequence[Ask]) -> Forecast | None:
     )
 
 
-def _from_bytes(session: Session, asks: Sequence[Ask]) -> Forecast:
-    usd = sum(reserve_price(session.backend, ask, session.rubric) or 0.0 for ask in asks)
+def _from_bytes(session: Session, asks: Sequence[Ask], share: float) -> Forecast:
+    usd = share * sum(reserve_price(session.backend, ask, session.rubric) or 0.0 for ask in asks)
     return Forecast(usd, f"it would cost at most ${usd:.2g}, by its size")
 
 

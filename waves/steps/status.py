@@ -15,6 +15,7 @@ from waves.steps.opened import dress
 from waves.steps.quota_report import BackendQuota, quota_of
 from waves.steps.session import backend_chain, first_awake
 from waves.steps.submission import progress
+from waves.steps.versions import on_disk
 from waves.store import catalog, config, gap, ledger, rubric_registry, run_metrics, verdicts, waves
 from waves.store.connect import Database
 from waves.store.gap import Census
@@ -42,11 +43,13 @@ class OpenWave:
 
 @dataclass(frozen=True, slots=True)
 class ThemeStatus:
-    """`newest_version` is that of the newest rubric file: other than `rubric_version` where it waits for activation."""
+    """`newest_version` is that of the newest rubric file: other than `rubric_version` where it waits for activation,
+    None where there is no file. `has_file`: that of `rubric_version` is there as it was registered."""
 
     theme_id: str
     rubric_version: str
-    newest_version: str
+    newest_version: str | None
+    has_file: bool
     approved: bool
     backend: str
     census: Census
@@ -71,15 +74,16 @@ class ThemeStatus:
 def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
     """The theme's standing. Writes nothing."""
     theme = themes.load(project.prompts, theme_id)
-    newest = rubrics.newest(theme.folder).version
+    files = on_disk(theme)
     active = rubric_registry.active(db, theme_id)
-    version = active.version if active else newest
+    version = active.version if active else rubrics.newest(theme.folder).version
     backend = first_awake(db, backend_chain(project, theme, None))
     limits = themes.settle(theme.limits, config.overrides(db, theme_id), project.limits)
     return ThemeStatus(
         theme_id=theme_id,
         rubric_version=version,
-        newest_version=newest,
+        newest_version=next(reversed(files), None),
+        has_file=version in files,
         approved=active is not None and active.rows_for(theme.source.input) is not None,
         backend=backend.name,
         census=gap.census(db, catalog.describe(db, theme), version),

@@ -10,34 +10,37 @@ from waves.errors import ConfigurationError
 from waves.rubric import Rubric
 from waves.store import rubric_registry, views
 from waves.store.connect import Database
-from waves.store.rubric_registry import Registered
 from waves.theme import Theme
 
 
 def active(db: Database, theme: Theme, *, read_only: bool) -> Rubric:
-    """The version in force. The first file of a theme is registered by that; with `read_only` it is only read."""
-    newest = rubrics.newest(theme.folder)
+    """The version in force. The first file of a theme is registered by that; with `read_only` it is only read. After it
+    no file is looked at: a draft, or none at all, is no reason for a fire to fail."""
     if not read_only:
         rubric_registry.ensure_theme(db, theme.theme_id)
         views.ensure_views(db, theme.theme_id)
     found = rubric_registry.active(db, theme.theme_id)
-    if found is None:
-        if read_only:
-            return newest
-        found = rubric_registry.register(db, theme.theme_id, newest, theme.source.input)
-    return newest if found.version == newest.version else _from_registry(theme, found)
+    if found is not None:
+        return _from_text(theme, found.version, found.text)
+    newest = rubrics.newest(theme.folder)
+    if not read_only:
+        rubric_registry.register(db, theme.theme_id, newest, theme.source.input)
+    return newest
 
 
 def named(db: Database, theme: Theme, version: str) -> Rubric:
     """Any version, by its whole name, or by that of its file for the one in it now: `v2`. ConfigurationError, with the
     known ones, where there is no such version."""
+    whole = _whole_name(theme, version)
+    return _from_text(theme, whole, text_of(db, theme, whole))
+
+
+def text_of(db: Database, theme: Theme, version: str) -> str:
+    """The rubric file of any version as it was registered, else as it is; whether it is a rubric does not matter."""
     registered = rubric_registry.find(db, theme.theme_id, version)
     if registered is not None:
-        return _from_registry(theme, registered)
-    found = {rubric.version: rubric for rubric in on_disk(theme)}
-    by_file = {name.rsplit("-", 1)[0]: rubric for name, rubric in found.items()}
-    if version in by_file:
-        return by_file[version]
+        return registered.text
+    found = on_disk(theme)
     if version not in found:
         known = [one.version for one in rubric_registry.history(db, theme.theme_id)]
         names = ", ".join(dict.fromkeys([*known, *found])) or "none"
@@ -51,14 +54,24 @@ def register(db: Database, theme: Theme, rubric: Rubric, *, by: str | None) -> N
     rubric_registry.register(db, theme.theme_id, rubric, theme.source.input, by=by)
 
 
-def on_disk(theme: Theme) -> list[Rubric]:
-    """The files of the theme, oldest first by their number."""
-    return [rubrics.parse(document.read_text(path), path.stem, path) for path in rubrics.files(theme.folder)]
+def on_disk(theme: Theme) -> dict[str, str]:
+    """Version → text of the theme's files, oldest first by their number."""
+    texts = ((path.stem, document.read_text(path)) for path in rubrics.files(theme.folder))
+    return {rubrics.version_of(text, stem): text for stem, text in texts}
 
 
-def _from_registry(theme: Theme, registered: Registered) -> Rubric:
-    stem = registered.version.rsplit("-", 1)[0]
-    return rubrics.parse(registered.text, stem, theme.folder / f"{stem}.md")
+def newest_on_disk(theme: Theme) -> str | None:
+    """The version of the file with the highest number."""
+    return next(reversed(on_disk(theme)), None)
+
+
+def _whole_name(theme: Theme, version: str) -> str:
+    return next((whole for whole in on_disk(theme) if whole.rsplit("-", 1)[0] == version), version)
+
+
+def _from_text(theme: Theme, version: str, text: str) -> Rubric:
+    stem = version.rsplit("-", 1)[0]
+    return rubrics.parse(text, stem, theme.folder / f"{stem}.md")
 
 
 def check_fit(theme: Theme, rubric: Rubric) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from waves.store.transactions import Connection
 
 _SQL = queries.load("census.sql")
-_SMALL = 50_000
+SMALL = 50_000
 """Rows that are judged one by one (0.4 s), and candidates that are counted one by one. A fire counts twice."""
 
 
@@ -37,16 +37,35 @@ class Census:
     estimated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """How many rows are done, are to be asked, are to be restored, and are out of the gap."""
+
+    done: int
+    ask: int
+    restore: int
+    out: int
+
+
 def census(db: Database, shape: Shape, version: str) -> Census:
     """The rows of the theme by where they stand with rubric `version`."""
     with faults.mapped(), snapshot(db) as connection:
-        scope = _planned(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
-        exact = _exact(connection, shape, version) if scope <= _SMALL else None
-        return exact or _estimate(connection, shape, version, scope)
+        rows = scope(connection, shape)
+        needs = count_each(connection, shape, version) if rows <= SMALL else None
+        if needs is None:
+            return _estimate(connection, shape, version, rows)
+        missing = needs.ask + needs.restore
+        return Census(needs.done + missing + needs.out, needs.done, missing, needs.out, estimated=False)
 
 
-def _exact(connection: Connection, shape: Shape, version: str) -> Census | None:
-    """None where a row's value cannot be computed: then it can only be estimated."""
+def scope(connection: Connection, shape: Shape) -> int:
+    """How many rows the theme is about, by the planner."""
+    return planned(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
+
+
+def count_each(connection: Connection, shape: Shape, version: str) -> Needs | None:
+    """Every row judged as the gap does, edits included; for small tables. None where a row's value cannot be computed:
+    then it can only be estimated."""
     query = sql.SQL(_SQL["exact"]).format(
         need=need(shape),
         source_row=fragments.source_row(shape),
@@ -60,29 +79,28 @@ def _exact(connection: Connection, shape: Shape, version: str) -> Census | None:
         if (error.sqlstate or "").startswith(ROW_FAULTS):
             return None
         raise
-    done, missing, out = row or (0, 0, 0)
-    return Census(done + missing + out, done, missing, out, estimated=False)
+    return Needs(*(row or (0, 0, 0, 0)))
 
 
-def _estimate(connection: Connection, shape: Shape, version: str, scope: int) -> Census:
+def _estimate(connection: Connection, shape: Shape, version: str, rows: int) -> Census:
     bound = _bound(shape, version)
     out = _count(connection, sql.SQL(_SQL["quarantined"]).format(), bound)
     if candidates.compares_all(shape):
-        done = min(_done(connection, shape, bound), scope)
-        missing = max(0, scope - done - out)
+        done = min(_done(connection, shape, bound), rows)
+        missing = max(0, rows - done - out)
     else:
         missing = max(0, sum(_candidates(connection, branch, bound) for branch in candidates.branches(shape)) - out)
-        done = max(0, scope - missing - out)
+        done = max(0, rows - missing - out)
     return Census(done + missing + out, done, missing, out, estimated=True)
 
 
 def _candidates(connection: Connection, branch: candidates.Branch, bound: dict[str, object]) -> int:
     """Counted up to a limit, estimated beyond it."""
     counted = sql.SQL(_SQL["counted"]).format(rows=branch.rows)
-    count = _count(connection, counted, {**bound, "limit": _SMALL})
-    if count < _SMALL:
+    count = _count(connection, counted, {**bound, "limit": SMALL})
+    if count < SMALL:
         return count
-    return max(count, _planned(connection, sql.SQL(_SQL["planned"]).format(rows=branch.rows), bound))
+    return max(count, planned(connection, sql.SQL(_SQL["planned"]).format(rows=branch.rows), bound))
 
 
 def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int:
@@ -93,7 +111,8 @@ def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int
     return _count(connection, query, bound)
 
 
-def _planned(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
+def planned(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
+    """What the planner takes the number of rows for."""
     row = connection.execute(query, bound).fetchone()
     return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
 

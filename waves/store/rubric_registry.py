@@ -45,6 +45,14 @@ class Registered:
         return self.approved_rows if self.input_columns == list(input_columns) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Which version was in force, None for none, and which one is now."""
+
+    before: str | None
+    after: str
+
+
 def ensure_theme(db: Database, theme_id: str) -> None:
     """The theme's row, where it is lacking. Everything else of a theme refers to it."""
     db.execute(queries.load(_SQL)["ensure_theme"], {"theme_id": theme_id})
@@ -87,18 +95,18 @@ def history(db: Database, theme_id: str) -> list[Registered]:
     return db.records(Registered, queries.load(_SQL)["history"], {"theme_id": theme_id})
 
 
-def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> None:
+def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> Move:
     """Makes `version` the active one; nothing happens where it is. ConfigurationError for an unknown version."""
     with db.transaction():
         before = _lock(db, theme_id)
         _known(db, theme_id, version)
         if before != version:
             _move(db, theme_id, before, version, actor, reason)
+    return Move(before, version)
 
 
-def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> str:
-    """Makes the version active that was so before the active one, and returns it. ConfigurationError where there was
-    none."""
+def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> Move:
+    """Makes the version active that was so before the active one. ConfigurationError where there was none."""
     with db.transaction():
         now = _lock(db, theme_id)
         row = db.execute(queries.load(_SQL)["active_before"], {"theme_id": theme_id, "version": now}).fetchone()
@@ -109,7 +117,7 @@ def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> str
             )
         before: str = row[0]
         _move(db, theme_id, now, before, actor, reason)
-    return before
+    return Move(now, before)
 
 
 def approve(

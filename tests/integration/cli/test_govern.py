@@ -58,14 +58,14 @@ def test_a_version_is_approved_activated_and_listed_with_who_did_it(site: Site) 
     ((old,),) = site.sql("SELECT active_version FROM waves.theme")
     site.write(f"prompts/{THEME}/v2.md", RUBRIC + "\nAnd be brief.\n")
     rows = site.wave("rubrics", "list", THEME, "--json").json["versions"]
-    assert [(row["active"], row["registered"] is None) for row in rows] == [(True, False), (False, True)]
+    assert [(row["state"], row["created_at"] is None) for row in rows] == [("active", False), ("file_only", True)]
     new = rows[1]["version"]
     assert new.startswith("v2-")
 
     approved = site.wave("approve", THEME, "--by", "ana", "--version", new, "--max-rows", "7", "--reason", "pilot")
     assert (approved.code, approved.out) == (0, f"rubric {new} of theme comments is approved for 7 rows\n")
     assert site.sql("SELECT active_version FROM waves.theme") == [(old,)], "approved is not active"
-    assert site.wave("rubrics", "activate", THEME, new, "--by", "bo", "--reason", "better").code == 0
+    assert site.wave("rubrics", "activate", THEME, new, "--by", "bo", "--reason", "better", "--yes").code == 0
     assert site.sql("SELECT active_version FROM waves.theme") == [(new,)]
     audit = site.sql("SELECT actor, reason, after_json FROM waves.audit_log WHERE entity_id = %s ORDER BY id", new)
     assert ("ana", "pilot", {"approved_rows": 7, "approved_by": "ana"}) in audit
@@ -97,7 +97,7 @@ def test_a_rollback_takes_back_the_last_activation_and_asks_nothing_again(site: 
     assert (refused.code, refused.out) == (78, "")
     assert refused.fault[0] == f"the theme comments had no active rubric version before {old}"
     site.write(f"prompts/{THEME}/v2.md", RUBRIC + "\nAnd be brief.\n")
-    assert site.wave("rubrics", "activate", THEME).code == 0
+    assert site.wave("rubrics", "activate", THEME, "--yes").code == 0
     assert site.fire()["counts"]["matched"] == 3
     back = site.wave("rubrics", "rollback", THEME, "--by", "ana", "--reason", "worse")
     assert (back.code, back.out) == (0, f"rubric {old} of theme comments is active again\n")
@@ -112,7 +112,7 @@ def test_a_rubric_that_does_not_fit_its_theme_is_not_activated(site: Site) -> No
     site.fill(1)
     site.fire()
     site.write(f"prompts/{THEME}/v2.md", RUBRIC.replace('"kind"', '"sort"'))
-    ran = site.wave("rubrics", "activate", THEME, "--by", "ana")
+    ran = site.wave("rubrics", "activate", THEME, "--by", "ana", "--yes")
     assert (ran.code, ran.out) == (78, "")
     assert "'sort'" in ran.fault[0]
 

@@ -23,7 +23,10 @@ def wave(folder: Path, *arguments: str) -> Ran:
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "rubrics list", "rubrics activate", "rubrics rollback"])
+RUBRICS = [f"rubrics {name}" for name in ("list", "show", "diff", "activate", "rollback")]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, *RUBRICS])
 def test_each_help_has_an_example_and_the_exit_codes(tmp_path: Path, command: str) -> None:
     ran = wave(tmp_path, *command.split(), "--help")
     assert (ran.code, ran.err) == (0, "")

@@ -58,9 +58,9 @@ def test_large_tables_are_estimated_and_say_so(comments: Make, monkeypatch: pyte
     corpus.fire(100)
     settle(corpus, "refused", "quarantined")
     corpus.run("ANALYZE")
-    monkeypatch.setattr(counting, "_SMALL", 399)
+    monkeypatch.setattr(counting, "SMALL", 399)
     assert counted(corpus) == Census(400, 100, 298, 2, estimated=True)
-    monkeypatch.setattr(counting, "_SMALL", 50)
+    monkeypatch.setattr(counting, "SMALL", 50)
     assert counted(corpus) == Census(400, 100, 298, 2, estimated=True)
 
 
@@ -68,7 +68,7 @@ def test_estimates_that_lag_behind_still_add_up(comments: Make, monkeypatch: pyt
     corpus = comments(50)
     corpus.run("ANALYZE")
     corpus.run("INSERT INTO comments (id) SELECT generate_series(100, 300)")
-    monkeypatch.setattr(counting, "_SMALL", 10)
+    monkeypatch.setattr(counting, "SMALL", 10)
     found = counted(corpus)
     assert found.total == found.done + found.missing + found.quarantined
     assert found.estimated

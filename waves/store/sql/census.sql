@@ -1,8 +1,8 @@
 How far a theme is. `exact` judges every row as the gap does; the others count through indexes or ask the planner.
 
 -- exact --
-SELECT count(*) FILTER (WHERE need = 'done'), count(*) FILTER (WHERE need IN ('ask', 'restore')),
-       count(*) FILTER (WHERE need = 'out')
+SELECT count(*) FILTER (WHERE need = 'done'), count(*) FILTER (WHERE need = 'ask'),
+       count(*) FILTER (WHERE need = 'restore'), count(*) FILTER (WHERE need = 'out')
   FROM (SELECT {need} AS need
           FROM (SELECT {source_row} FROM {source} WHERE {in_scope}) AS c
           {target_join}

@@ -25,7 +25,7 @@ COMMANDS: dict[str, str] = {
     "compare": "Two rubric versions on the same rows: agreement, and what flips.",
     "approve": "Open the gate for a rubric version, and merge its pilot.",
     "eval": "Compare versions, models and batch sizes on gold.",
-    "rubrics": "List the rubric versions of a theme, or activate one.",
+    "rubrics": "The rubric versions of a theme: show, compare, activate, roll back.",
     "audit": "What changed, who changed it, and why: of one row, one run, or all.",
     "config": "The limits of a theme, where each comes from; set one.",
     "retry": "Have quarantined, refused and failed items asked again.",

@@ -43,10 +43,10 @@ def exact_moment(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def harmless(text: str) -> str:
-    """Text from a row or a model, for a terminal: what is not to be printed, such as the start of an escape sequence,
-    becomes a visible escape."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+def harmless(text: str, keep: str = "") -> str:
+    """Text from a row, a file or a model, for a terminal: what is not to be printed, such as the start of an escape
+    sequence, becomes a visible escape, but for the characters of `keep`."""
+    return "".join(char if char.isprintable() or char in keep else ascii(char)[1:-1] for char in text)
 
 
 def error_object(fault: WaveError) -> dict[str, str]:

@@ -1,19 +1,59 @@
-"""`wave rubrics`: the versions of a theme's rubric."""
+"""`wave rubrics`: the versions of a theme's rubric, their texts, how two differ. Activation: `rubrics_activate`."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
+from waves.surfaces.cli.rubrics_activate import activate_version, roll_back
 
-@click.group("rubrics")
-def command() -> None:
-    """List the rubric versions of a theme, or put one in force.
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from waves.steps.version_report import Version
+
+
+class ThemeFirst(click.Group):
+    """`wave rubrics THEME show` means `wave rubrics show THEME`, and `wave rubrics THEME` its list."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        first, *others = args
+        if first not in self.commands and others and others[0] in self.commands:
+            args = [others[0], first, *others[1:]]
+        elif first not in self.commands and (not others or others[0].startswith("-")):
+            args = ["list", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group("rubrics", cls=ThemeFirst, invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout; for all themes.")
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> None:
+    """List the rubric versions of all themes or of one; show, compare, activate one, or roll back.
 
     \b
     Example:
-      wave rubrics list comment_classifier
-      wave rubrics activate comment_classifier v2-1a2b3c4 --by ana
+      wave rubrics
+      wave rubrics comment_classifier
+      wave rubrics comment_classifier activate v2-1a2b3c4 --by ana
     """
+    if ctx.invoked_subcommand is not None:
+        if as_json:
+            raise click.UsageError("give --json after the command")
+        return
+    from waves import project as projects
+    from waves import theme as themes
+    from waves.steps.version_report import versions
+
+    project = projects.load()
+    found = versions(project, themes.known(project.prompts))
+    if as_json:
+        _emit({"themes": [{"theme": theme, "versions": _objects(every)} for theme, every in found.items()]})
+    else:
+        _table(found)
 
 
 @command.command("list", short_help="All versions of a theme, and which is in force.")
@@ -27,54 +67,135 @@ def list_versions(theme: str, *, as_json: bool) -> None:
       wave rubrics list comment_classifier
     """
     from waves import project
-    from waves.steps.govern import versions
-    from waves.surfaces.cli import output
+    from waves.steps.version_report import versions
 
-    found = versions(project.load(), theme)
+    found = versions(project.load(), [theme])
     if as_json:
-        keys = ("version", "active", "approved_by", "approved_rows")
-        rows = [
-            {key: getattr(one, key) for key in keys} | {"registered": output.moment(one.registered)} for one in found
-        ]
-        output.emit({"theme": theme, "versions": rows})
-        return
-    for one in found:
-        state = "active" if one.active else "registered" if one.registered else "file only"
-        gate = f"approved by {one.approved_by}" if one.approved_by else "not approved"
-        click.echo(f"{one.version}  {state:<10}  {gate}")
+        _emit({"theme": theme, "versions": _objects(found[theme])})
+    else:
+        _table(found)
 
 
-@command.command("activate", short_help="Put a version in force; rows it has judged are restored.")
+@command.command("show", short_help="The text of a version, and what was decided about it.")
 @click.argument("theme")
 @click.argument("version", required=False)
-@click.option("--by", "name", default="operator", show_default=True, help="Who decides; stands in the audit log.")
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-def activate_version(theme: str, version: str | None, *, name: str, reason: str) -> None:
-    """Put VERSION of THEME in force; default: that of the newest rubric file. Rows it has judged are restored free.
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
+    """The text of VERSION of THEME as it was registered, with its history; default: the version in force.
 
     \b
     Example:
-      wave rubrics activate comment_classifier v2-1a2b3c4 --by ana
+      wave rubrics show comment_classifier v2-1a2b3c4
     """
     from waves import project
-    from waves.steps.govern import activate
+    from waves.steps.version_report import show
+    from waves.surfaces.cli.output import harmless, moment
 
-    click.echo(f"rubric {activate(project.load(), theme, version, by=name, reason=reason)} of theme {theme} is active")
+    found = show(project.load(), theme, version)
+    if as_json:
+        decisions = [
+            {
+                "at": moment(one.created_at),
+                "actor": one.actor,
+                "before": one.before,
+                "after": one.after,
+                "reason": one.reason or None,
+            }
+            for one in found.decisions
+        ]
+        (facts,) = _objects([found.version])
+        _emit({"theme": theme, **facts, "text": found.text, "decisions": decisions})
+        return
+    _table({theme: [found.version]})
+    for one in found.decisions:
+        done = " ".join(f"{name}={value}" for name, value in one.after.items())
+        why = f": {one.reason}" if one.reason else ""
+        click.echo(harmless(f"{one.created_at:%Y-%m-%d %H:%M:%SZ}  {one.actor}  {done}{why}"))
+    click.echo("\n" + harmless(found.text, keep="\n\t"))
 
 
-@command.command("rollback", short_help="Put the version back in force that was so before.")
+@command.command("diff", short_help="How two versions differ.")
 @click.argument("theme")
-@click.option("--by", "name", default="operator", show_default=True, help="Who decides; stands in the audit log.")
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-def roll_back(theme: str, *, name: str, reason: str) -> None:
-    """Put the version of THEME back in force that was so before the active one. Rows it has judged are restored free by
-    the next fires. A second rollback undoes the first.
+@click.argument("old", required=False)
+@click.argument("new", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def show_difference(theme: str, old: str | None, new: str | None, *, as_json: bool) -> None:
+    """What changes from version OLD of THEME to NEW; default: from the one in force to the newest file.
 
     \b
     Example:
-      wave rubrics rollback comment_classifier --by ana --reason "v2 mixes up two labels"
+      wave rubrics diff comment_classifier
+      wave rubrics diff comment_classifier v1-0a1b2c3 v2-1a2b3c4
     """
     from waves import project
-    from waves.steps.govern import rollback
+    from waves.steps.version_report import diff
+    from waves.surfaces.cli.output import harmless
 
-    click.echo(f"rubric {rollback(project.load(), theme, by=name, reason=reason)} of theme {theme} is active again")
+    found = diff(project.load(), theme, old, new)
+    if as_json:
+        _emit({"theme": theme, "old": found.old, "new": found.new, "diff": "\n".join(found.lines)})
+    elif found.lines:
+        click.echo(harmless("\n".join(found.lines), keep="\n\t"))
+    else:
+        click.echo(f"{found.old} and {found.new} are alike")
+
+
+command.add_command(activate_version)
+command.add_command(roll_back)
+
+
+def _emit(value: Mapping[str, Any]) -> None:
+    from waves.surfaces.cli import output
+
+    output.emit(value)
+
+
+def _objects(versions: Sequence[Version]) -> list[dict[str, Any]]:
+    """Versions as docs/design.md fixes them."""
+    from waves.surfaces.cli.output import moment
+
+    keys = ("approved_by", "approved_rows", "verdicts", "verdicts_estimated", "macro_f1")
+    return [
+        {
+            "version": one.version,
+            "state": one.state.replace(" ", "_"),
+            "active": one.state == "active",
+            "created_at": moment(one.created_at),
+            "created_by": one.created_by,
+        }
+        | {key: getattr(one, key) for key in keys}
+        for one in versions
+    ]
+
+
+def _table(found: Mapping[str, Sequence[Version]]) -> None:
+    """A line for each version; the theme stands first where there may be several."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from waves.surfaces.cli import output
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("theme", "version", "state", "registered (UTC)", "by", "approved by", "for rows", "verdicts", "F1"):
+        table.add_column(name, justify="right" if name in {"for rows", "verdicts", "F1"} else "left")
+    for theme, versions in found.items():
+        for one in versions:
+            cells = (
+                theme,
+                one.version,
+                one.state,
+                f"{one.created_at:%Y-%m-%d %H:%M}" if one.created_at else "",
+                (one.created_by or "a fire") if one.created_at else "",
+                one.approved_by or "",
+                _rows(one.approved_rows),
+                f"{'≈' if one.verdicts_estimated else ''}{one.verdicts:,}",
+                "" if one.macro_f1 is None else f"{one.macro_f1:.3f}",
+            )
+            table.add_row(*(Text(output.harmless(cell)) for cell in cells))
+    output.console().print(table)
+
+
+def _rows(approved: int | None) -> str:
+    from waves.store.rubric_registry import UNLIMITED
+
+    return "" if approved is None else "any" if approved == UNLIMITED else f"{approved:,}"

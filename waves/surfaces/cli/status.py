@@ -178,7 +178,12 @@ def _notes(one: ThemeStatus) -> list[str]:
             notes.append(f"{one.theme_id}: {wave.corrupt_parts} corrupt parts; the next fire sets them aside")
     notes += [f"{one.theme_id}: {line}" for line in _window_notes(one.quota)]
     notes += _spend_notes(one)
-    if one.newest_version != one.rubric_version:
+    if not one.has_file:
+        notes.append(
+            f"{one.theme_id}: the file of rubric {one.rubric_version} has changed or is gone; fires go on with the "
+            "text that was registered"
+        )
+    if one.newest_version not in (None, one.rubric_version):
         notes.append(
             f"{one.theme_id}: rubric file {one.newest_version} is not active; "
             f"`wave rubrics activate {one.theme_id} {one.newest_version}` puts it in force"

@@ -1,0 +1,34 @@
+"""When another rubric version comes into force in the middle of things: what was paid for is kept, nothing more is
+asked by the version of before, and no further wave is opened for it.
+"""
+
+from __future__ import annotations
+
+from waves.models import Ending
+from waves.steps.opened import Opened
+from waves.steps.session import Session
+from waves.steps.submission import progress
+from waves.store import rubric_registry
+
+
+def superseded(session: Session, version: str) -> str | None:
+    """The version that is in force by now, where it is not this one."""
+    found = rubric_registry.active(session.db, session.theme.theme_id)
+    return found.version if found is not None and found.version != version else None
+
+
+def winds_up(session: Session, wave: Opened) -> bool:
+    """Whether the wave is merged as it stands: it is of a version that is no longer in force, and nothing of it is on
+    its way any more. A pilot is of such a version on purpose."""
+    manifest = wave.manifest
+    if manifest.kind == "pilot" or superseded(session, manifest.rubric_version) is None:
+        return False
+    return progress(wave.folder.history().unfinished) is None
+
+
+def overtaken(session: Session) -> Ending | None:
+    """The ending for a fire whose own version was superseded since it began."""
+    version = superseded(session, session.rubric.version)
+    if version is None:
+        return None
+    return Ending("collected", f"rubric {version} has come into force; the next fire goes on with it")

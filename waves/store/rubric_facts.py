@@ -1,0 +1,88 @@
+"""What the database knows about rubric versions beside the registry: their verdicts, evaluations and comparisons, and
+who decided what about them. Read-only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from waves.store import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from waves.store.connect import Database
+
+_SQL = "rubric_facts.sql"
+_COUNTED = 200_000
+"""Verdicts that are counted; of more than these the planner is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The newest one of a version against gold."""
+
+    version: str
+    macro_f1: float | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Rows that both versions judged, and how many of them got another verdict."""
+
+    old_version: str
+    compared: int
+    flips: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An activation or an approval, as the audit log has it."""
+
+    created_at: datetime
+    actor: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many verdicts each version has."""
+
+    verdicts: Mapping[str, int]
+    estimated: bool
+
+
+def evaluations(db: Database, theme_id: str) -> dict[str, Evaluation]:
+    """The newest evaluation of each version that has one."""
+    found = db.records(Evaluation, queries.load(_SQL)["evaluations"], {"theme_id": theme_id})
+    return {one.version: one for one in found}
+
+
+def comparison(db: Database, theme_id: str, old: str, version: str) -> Comparison | None:
+    """The newest comparison of `version` with `old`."""
+    values = {"theme_id": theme_id, "version": version, "old": old}
+    found = db.records(Comparison, queries.load(_SQL)["comparison"], values)
+    return found[0] if found else None
+
+
+def decisions(db: Database, theme_id: str, version: str) -> list[Decision]:
+    """What was decided about `version`, the first decision first."""
+    return db.records(Decision, queries.load(_SQL)["decisions"], {"theme_id": theme_id, "version": version})
+
+
+def held(db: Database, theme_id: str, versions: Iterable[str]) -> Held:
+    """Counted, or estimated where all themes together have many: no table is read as a whole for it."""
+    if _planned(db, "all_verdicts", {}) <= _COUNTED:
+        rows = db.execute(queries.load(_SQL)["counted"], {"theme_id": theme_id}).fetchall()
+        found = {str(version): int(count) for version, count in rows}
+        return Held({version: found.get(version, 0) for version in versions}, estimated=False)
+    return Held({version: _planned(db, "planned", {"version": version}) for version in versions}, estimated=True)
+
+
+def _planned(db: Database, block: str, values: Mapping[str, Any]) -> int:
+    row = db.execute(queries.load(_SQL)[block], values).fetchone()
+    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
