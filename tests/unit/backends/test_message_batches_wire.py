@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -83,11 +84,11 @@ def test_lines_come_whole_however_they_are_cut(lines: list[bytes], data: st.Data
 
 
 @given(JSON)
-def test_a_batch_is_whatever_has_an_id(fields: Any) -> None:
+def test_a_batch_is_whatever_has_an_id_that_can_stand_in_an_address(fields: Any) -> None:
     found = batch_of(fields, NOW)
-    assert (found is not None) == (
-        isinstance(fields, dict) and isinstance(fields.get("id"), str) and fields["id"] != ""
-    )
+    batch_id = fields.get("id") if isinstance(fields, dict) else None
+    wellformed = isinstance(batch_id, str) and re.fullmatch("[A-Za-z0-9][A-Za-z0-9._:-]{0,199}", batch_id)
+    assert (found is not None) == bool(wellformed)
 
 
 def test_the_fields_of_a_batch() -> None:
