@@ -80,7 +80,7 @@ def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: Open
             f"Approve it there, or give it up: `wave takeover {name} --by NAME`.",
         )
     wave = dress(WaveDir.open(project.data, name, pilot.wave_id, db.installation))
-    if any(tuple(item.input) != theme.source.input for item in wave.manifest.items):
+    if any(item.input.keys() != set(theme.source.input) for item in wave.manifest.items):
         raise ApprovalError(
             f"the pilot of rubric {version} judged other columns than source.input has now",
             f"Give it up with `wave abandon {name} --by NAME`, and run another one.",
