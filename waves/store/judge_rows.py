@@ -90,8 +90,11 @@ def need(shape: Shape) -> sql.Composed:
 
 
 def settled(shape: Shape) -> sql.Composable:
-    """Whether accepted verdict `v` is what the target was last given, as far as the verdicts alone can tell."""
-    return sql.SQL(_SQL["last_applied"]) if shape.target else sql.SQL("true")
+    """Whether accepted verdict `v` is what the target was last given, as far as the verdicts alone can tell. Where the
+    target names the version, only verdicts of the same one can be meant: the history of others is not read."""
+    if shape.target is None:
+        return sql.SQL("true")
+    return sql.SQL(_SQL["last_applied_of_version" if shape.version_column else "last_applied"])
 
 
 def target_join(shape: Shape, row: str) -> sql.Composed:

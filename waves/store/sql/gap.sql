@@ -34,6 +34,12 @@ CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
     SELECT FROM waves.verdict AS o
      WHERE o.theme_id = v.theme_id AND o.entity_key = v.entity_key AND o.applied_at > v.applied_at))
 
+-- last_applied_of_version --
+(v.applied_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM waves.verdict AS o
+     WHERE o.theme_id = v.theme_id AND o.entity_key = v.entity_key AND o.rubric_version = v.rubric_version
+       AND o.applied_at > v.applied_at))
+
 -- cleared --
 (v.applied_at IS NOT NULL AND {key} IS NOT NULL AND {version} IS NULL)
 

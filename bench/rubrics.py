@@ -1,0 +1,136 @@
+"""Rubric versions on a table with a million verdicts: activation with its price, rollback and status on the clock; rows
+that a fire restores in a second after a rollback; and the gap with three more versions of history beside the gap
+without. The database alone works: no request is sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from collections.abc import Sequence
+
+import psycopg
+from common import THEME, Place, median, place, verdict
+from psycopg import sql
+
+from waves import theme as themes
+from waves.store import catalog, fragments, gap
+from waves.store.connect import open_database
+
+JUDGED = """
+    INSERT INTO waves.verdict (theme_id, entity_key, rubric_version, input_hash, state, output, confidence, applied_at)
+    SELECT %(theme)s, s.entity_key, %(version)s, s.input_hash, 'accepted', '{{"labels": ["claim"]}}', 0.5, now()
+      FROM (SELECT {source_row} FROM items WHERE {which}) AS s ON CONFLICT DO NOTHING
+"""
+SHOWN = """
+    UPDATE items SET labels = '["claim"]', confidence = 0.5, version = %(version)s WHERE {which}
+"""
+HISTORY = """
+    INSERT INTO waves.verdict (theme_id, entity_key, rubric_version, input_hash, state, output, confidence, applied_at)
+    SELECT theme_id, entity_key, %(history)s, input_hash, state, output, confidence, applied_at - interval '1 day'
+      FROM waves.verdict WHERE rubric_version = %(version)s
+"""
+MOST = "id %% 100 <> 0"
+LIMIT = "INSERT INTO waves.theme_config (theme_id, key, value) VALUES (%s, 'drift_rows', %s)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--restore", type=int, default=200_000)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    with place() as here:
+        old = here.write_theme(500).version
+        here.use_provider("http://127.0.0.1:1")
+        url = here.filled("rubrics", options.rows)
+        change(here, url, JUDGED, MOST, version=old)
+        change(here, url, SHOWN, MOST, version=old)
+        settle(url)
+        file = here.root / "prompts" / THEME / "v2.md"
+        file.write_text((file.parent / "v1.md").read_text() + "\nBe brief.\n")
+        print(f"\n{options.rows:,} rows, 99 % of them with a verdict, median of {options.runs}, in seconds")
+        commands(here, url, options.runs)
+        new = here.wave("rubrics", "diff", THEME, "--json", WAVES_DATABASE=url).json["new"]
+        without = [median(takes(here, url, old, keys, options.runs)) for keys in (700, options.rows)]
+        for history in (new, "v3-0000000", "v4-0000000"):
+            change(here, url, HISTORY, MOST, version=old, history=history)
+        settle(url)
+        within = [median(takes(here, url, old, keys, options.runs)) for keys in (700, options.rows)]
+        print("\nthe gap alone, and with three more versions of history, in seconds")
+        for name, before, after in zip(
+            ("700 keys", "all of it, and 50,000 rows read again"), without, within, strict=True
+        ):
+            ratio, asked = verdict(after / before, at_most=1.2)
+            print(f"  {name}: {before:.3f}, {after:.3f}, ratio {ratio} ({asked})")
+        print("\nthe same commands with history, in seconds")
+        commands(here, url, options.runs)
+        for version in (old, new):
+            change(here, url, JUDGED, "true", version=version)
+        change(here, url, SHOWN, "version IS NULL", version=old)
+        restore(here, url, options.restore)
+
+
+def commands(here: Place, url: str, runs: int) -> None:
+    """Activation of the new version and rollback to the old one, in turn, and status with the gap wide open."""
+    seconds: dict[str, list[float]] = {"activate": [], "status": [], "rollback": []}
+    for _ in range(runs):
+        activated = here.wave("rubrics", "activate", THEME, "--yes", WAVES_DATABASE=url)
+        seconds["activate"].append(activated.seconds)
+        seconds["status"].append(here.wave("status", WAVES_DATABASE=url).seconds)
+        seconds["rollback"].append(here.wave("rubrics", "rollback", THEME, WAVES_DATABASE=url).seconds)
+    print(activated.stdout, end="")
+    for name, each in seconds.items():
+        print(f"  {name:<9} {median(each):.2f} (at most 2: {'reached' if max(each) <= 2 else 'MISSED'})")
+
+
+def restore(here: Place, url: str, rows: int) -> None:
+    """A fire that restores rows by the new version, then, after a rollback, by the old one."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(LIMIT, [THEME, str(rows)])
+    here.wave("rubrics", "activate", THEME, "--yes", WAVES_DATABASE=url)
+    print("\nrows restored by a whole fire")
+    for name in ("after activation", "after rollback"):
+        settle(url)
+        fired = here.wave("fire", THEME, "--json", WAVES_DATABASE=url)
+        found = re.search(r"restored (\d+) rows", fired.json["reason"] or "")
+        restored = int(found[1]) if found else 0
+        rate = restored / fired.seconds
+        word = "reached" if rate >= 10_000 else "MISSED"
+        print(f"  {name}: {restored:,} in {fired.seconds:.1f} s, {rate:,.0f} a second (at least 10,000: {word})")
+        here.wave("rubrics", "rollback", THEME, WAVES_DATABASE=url)
+
+
+def takes(here: Place, url: str, version: str, keys: int, runs: int) -> Sequence[float]:
+    """Seconds of the gap alone, each with a new connection, as a fire has it."""
+    found = []
+    for _ in range(runs):
+        with open_database(url, here.root / "data") as db:
+            shape = catalog.describe(db, themes.load(here.root / "prompts", THEME))
+            started = time.perf_counter()
+            gap.take(db, shape, version, keys, 50_000, dry_run=True)
+            found.append(time.perf_counter() - started)
+    return found
+
+
+def change(here: Place, url: str, statement: str, which: str, **values: str) -> None:
+    """A statement over all rows, whose hashes are computed as the product does."""
+    with open_database(url, here.root / "data") as db:
+        shape = catalog.describe(db, themes.load(here.root / "prompts", THEME))
+        composed = sql.SQL(statement).format(source_row=fragments.source_row(shape), which=sql.SQL(which))
+        with db.transaction():
+            db.connection.execute(fragments.SETTINGS)
+            db.connection.execute("SET LOCAL synchronous_commit = off")
+            db.connection.execute(composed, {"theme": THEME, **values})
+
+
+def settle(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE items")
+        connection.execute("VACUUM ANALYZE waves.verdict")
+        connection.execute("CHECKPOINT")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""A theme's gate holds for whoever activates, not for the command line alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.steps.conftest import RUBRIC
+from waves.errors import NeedsPersonError
+from waves.fire import Order, fire
+from waves.project import Project
+from waves.steps import govern
+from waves.steps.price import price
+from waves.store import rubric_registry
+from waves.store.connect import Database
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.mark.parametrize("gate", ["min_f1: 0.5", "max_flips: 0.5"])
+def test_a_version_of_which_nothing_was_measured_is_not_activated(project: Project, db: Database, gate: str) -> None:
+    old = fire(project, "notes", Order()).rubric_version
+    folder = project.prompts / "notes"
+    (folder / "theme.yaml").write_text((folder / "theme.yaml").read_text() + f"gate: {{{gate}}}\n")
+    (folder / "v2.md").write_text(f"{RUBRIC}\nBe brief.\n")
+    new = price(project, "notes", None, migrate=False)
+    assert new.refusal is not None
+    with pytest.raises(NeedsPersonError, match="gate"):
+        govern.activate(project, "notes", new.version, by="ana", reason="")
+    active = rubric_registry.active(db, "notes")
+    assert active is not None
+    assert active.version == old
+    assert rubric_registry.find(db, "notes", new.version) is None, "nothing was registered either"
+    assert govern.activate(project, "notes", str(old), by="ana", reason="").before == old

@@ -1,0 +1,142 @@
+"""Another rubric version comes into force in the middle of things: what was paid is kept, the target is left alone, and
+nothing more is paid for the version of before."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.provider import Provider
+from tests.integration.steps.conftest import RUBRIC, Fire
+from waves.fire import Order, fire
+from waves.models import Counts
+from waves.project import Project
+from waves.steps import govern
+from waves.steps.price import price
+from waves.store.connect import Database
+
+pytestmark = pytest.mark.postgres
+
+
+class Meddler:
+    """Does something once, when the first wave is opened or the first parts are there."""
+
+    def __init__(
+        self, *, at_opening: Callable[[], object] | None = None, at_parts: Callable[[], object] | None = None
+    ) -> None:
+        self._at_opening, self._at_parts = at_opening, at_parts
+
+    def opened(self, wave_id: str, emitted: int, done: int) -> None:  # noqa: ARG002 - a watcher's signature
+        act, self._at_opening = self._at_opening, None
+        if act is not None:
+            act()
+
+    def advanced(self, done: int) -> None:  # noqa: ARG002
+        act, self._at_parts = self._at_parts, None
+        if act is not None:
+            act()
+
+    def converged(self, wave_id: str, counts: Counts) -> None: ...
+
+
+def activate(project: Project, more: str = "Be brief.") -> str:
+    """A second version comes into force; its name."""
+    (project.prompts / "notes" / "v2.md").write_text(f"{RUBRIC}\n{more}\n")
+    found = price(project, "notes", None, migrate=False).version
+    govern.activate(project, "notes", found, by="ana", reason="")
+    return found
+
+
+def back(project: Project) -> str:
+    return govern.rollback(project, "notes", by="ana", reason="worse").after
+
+
+def shown(db: Database) -> dict[str | None, int]:
+    return dict(db.execute("SELECT version, count(*) FROM notes GROUP BY 1").fetchall())
+
+
+def held(db: Database) -> dict[tuple[str, bool], int]:
+    """Accepted verdicts by version, and whether the target took them."""
+    rows = db.execute(
+        "SELECT rubric_version, applied_at IS NOT NULL, count(*) FROM waves.verdict"
+        " WHERE state = 'accepted' GROUP BY 1, 2"
+    )
+    return {(version, applied): count for version, applied, count in rows}
+
+
+def calls(db: Database) -> int:
+    ((count,),) = db.execute("SELECT count(*) FROM waves.ledger").fetchall()
+    return int(count)
+
+
+def test_a_wave_that_is_open_at_an_activation_is_merged_as_it_stands(project: Project, db: Database) -> None:
+    stop = Meddler(at_parts=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    first = fire(project, "notes", Order(parallel=1), stop)
+    assert first.ending.state == "interrupted"
+    paid = first.counts.parts
+    assert 0 < paid < 20
+    old = first.rubric_version or ""
+    asked = calls(db)
+
+    new = activate(project)
+    report = fire(project, "notes", Order())
+    assert (report.exit_code, report.rubric_version) == (0, new)
+    assert calls(db) == asked + 5, "5 requests of the new version, and none of the old one"
+    assert held(db) == {(old, False): paid, (new, True): 20}
+    assert shown(db) == {new: 20, None: 10}
+
+    assert back(project) == old
+    report = fire(project, "notes", Order(until_complete=True))
+    assert report.ending.state == "complete"
+    assert report.counts.emitted == 30 - paid, "what was paid comes back free"
+    assert shown(db) == {old: 30}
+
+
+def test_a_rollback_in_the_middle_of_a_fire_lets_it_end_well_and_costs_nothing(project: Project, db: Database) -> None:
+    old = fire(project, "notes", Order(until_complete=True)).rubric_version or ""
+    new = activate(project)
+    assert fire(project, "notes", Order()).counts.matched == 20
+    asked = calls(db)
+
+    report = fire(project, "notes", Order(until_complete=True), Meddler(at_opening=lambda: back(project)))
+    assert (report.exit_code, report.ending.state) == (0, "collected")
+    assert report.counts.matched == 10
+    assert held(db) == {(old, True): 30, (new, True): 20, (new, False): 10}
+    assert shown(db) == {old: 10, new: 20}, "the wave of the version that is out of force changed nothing"
+
+    after = calls(db)
+    assert after - asked == 3, "the 10 rows of one wave"
+    report = fire(project, "notes", Order())
+    assert (report.ending.state, report.llm_calls, report.rubric_version) == ("complete", 0, old)
+    assert shown(db) == {old: 30}
+    assert calls(db) == after
+
+
+def test_a_fire_opens_no_further_wave_for_a_version_that_is_out_of_force(project: Project, db: Database) -> None:
+    old = fire(project, "notes", Order(until_complete=True)).rubric_version or ""
+    new = activate(project)
+    report = fire(project, "notes", Order(until_complete=True), Meddler(at_opening=lambda: back(project)))
+    assert (report.exit_code, report.ending.state, report.counts.emitted) == (0, "collected", 20)
+    assert f"rubric {old} has come into force" in (report.ending.reason or "")
+    assert held(db) == {(old, True): 30, (new, False): 20}
+    assert shown(db) == {old: 30}
+
+
+def test_what_is_away_at_an_activation_is_fetched_and_kept(
+    project: Project, fire_at: Callable[..., Fire], provider: Provider, db: Database
+) -> None:
+    one_fire = fire_at(batches={"looks": 1})
+    first = one_fire()
+    assert first.ending.state == "submitted"
+    new = activate(project)
+    fetched = one_fire()
+    assert (fetched.ending.state, fetched.counts.matched) == ("collected", 20)
+    assert held(db) == {(first.rubric_version, False): 20}
+    assert shown(db) == {None: 20}
+    assert one_fire().ending.state == "submitted"
+    assert one_fire().rubric_version == new
+    assert shown(db) == {new: 20}
+    assert len(provider.answers()) == 10
