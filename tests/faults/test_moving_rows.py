@@ -126,7 +126,7 @@ def test_a_rubric_edited_under_an_open_wave_waits_for_its_activation(make: Make)
     assert {line["system_sha256"] for line in place.provider.lines("arrived")} == systems
     assert place.sql("SELECT DISTINCT version FROM note") == before
     arrived = len(place.provider.lines("arrived"))
-    assert place.run("rubrics", "activate", THEME).code == 0
+    assert place.run("rubrics", "activate", THEME, "--yes").code == 0
     assert place.run("approve", THEME, "--by", "ana").code == 0
     place.fire_until_complete()
     shown_as_judged(place)
@@ -137,10 +137,14 @@ def test_a_rubric_edited_under_an_open_wave_waits_for_its_activation(make: Make)
 def test_a_version_activated_under_an_open_wave_gets_nothing_of_the_old_one(make: Make) -> None:
     place = open_wave(make, at=30)
     (place.root / "prompts" / THEME / "v1.md").write_text(RUBRIC.replace("asks something", "wants to know something"))
-    assert place.run("rubrics", "activate", THEME).code == 0
+    arrived = len(place.provider.lines("arrived"))
+    assert place.run("rubrics", "activate", THEME, "--yes").code == 0
     assert place.run("approve", THEME, "--by", "ana").code == 0
     place.fire_until_complete()
     shown_as_judged(place)
     versions = place.sql("SELECT DISTINCT n.version = t.active_version FROM note n, waves.theme t")
     assert versions == [(True,)]
-    assert place.sql("SELECT count(*) FROM waves.verdict WHERE state = 'accepted'") == [(120,)]
+    assert items_asked(place, arrived) == place.n_items  # by the new version; the old one asks for nothing more
+    kept = "SELECT count(*) FROM waves.verdict v JOIN waves.theme t USING (theme_id) WHERE v.state = 'accepted' AND "
+    assert place.sql(kept + "rubric_version = active_version") == [(place.n_items,)]
+    assert 0 < place.sql(kept + "rubric_version <> active_version")[0][0] < place.n_items  # what was paid for

@@ -38,7 +38,7 @@ def test_a_killed_pilot_is_gone_on_with_and_merges_once(make: Callable[..., Plac
     answers = len(place.provider.answers())
     assert place.run("pilot", THEME, "--json").json["llm_calls"] == 0
     assert place.run("approve", THEME, "--by", "ana").code == 0
-    assert place.run("rubrics", "activate", THEME, gone_on.json["version"]).code == 0
+    assert place.run("rubrics", "activate", THEME, gone_on.json["version"], "--yes").code == 0
     assert place.fire("--until-complete").code == 0
     assert len(place.provider.answers()) == answers + 10, "twenty of forty rows were paid for"
     assert place.sql("SELECT DISTINCT version FROM note") == [(gone_on.json["version"],)]

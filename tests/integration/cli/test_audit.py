@@ -24,7 +24,7 @@ def test_the_story_of_a_row_is_whole(site: Site) -> None:
     site.fill(3)
     first = site.fire()
     site.write(f"prompts/{THEME}/v2.md", RUBRIC + "\nAnd be brief.\n")
-    assert site.wave("rubrics", "activate", THEME, "--by", "bo", "--reason", "briefer").code == 0
+    assert site.wave("rubrics", "activate", THEME, "--yes", "--by", "bo", "--reason", "briefer").code == 0
     second = site.fire()
     assert site.wave("rubrics", "rollback", THEME, "--by", "ana", "--reason", "worse").code == 0
     third = site.fire()

@@ -31,7 +31,7 @@ def fired(site: Site) -> None:
     site.sql("INSERT INTO comment (id, content, kind) VALUES (%s, %s, %s)", KEY, *TEXTS)
     site.fire()
     site.write(f"prompts/{THEME}/v2.md", (site.folder / "v1.md").read_text() + "\nAnd be brief.\n")
-    assert site.wave("rubrics", "activate", THEME, "--by", "ana").code == 0
+    assert site.wave("rubrics", "activate", THEME, "--yes", "--by", "ana").code == 0
     site.fire()
     site.sql("INSERT INTO waves.comments_outcome_feedback (output_row_id, outcome_metric) VALUES (%s, 'up')", KEY)
     site.sql("UPDATE waves.verdict SET raw = 'what it sang' WHERE entity_key = %s", KEY)

@@ -109,7 +109,7 @@ def test_a_pilot_is_shown_compared_approved_and_paid_for_once(site: Site, tee: T
     assert ("ana", "as wanted") in site.sql("SELECT actor, reason FROM waves.audit_log WHERE entity_id = %s", new)
 
     tee.clear()
-    assert site.wave("rubrics", "activate", THEME, new, "--by", "ana").code == 0
+    assert site.wave("rubrics", "activate", THEME, new, "--yes", "--by", "ana").code == 0
     assert site.fire()["counts"]["matched"] == 11, "ten are restored, ten and the new one are asked"
     assert len(tee.items()) == 11
     assert site.sql("SELECT DISTINCT version FROM comment") == [(new,)]
@@ -209,7 +209,7 @@ def test_a_pilot_of_other_columns_is_not_approved(site: Site) -> None:
     judged(site)
     second(site)
     piloted(site, "--keys", "4")
-    site.edit(f"prompts/{THEME}/theme.yaml", "input: [content, kind]", "input: [kind, content]")
+    site.edit(f"prompts/{THEME}/theme.yaml", "input: [content, kind]", "input: [content]")
     ran = site.wave("approve", THEME, "--by", "ana")
     assert (ran.code, ran.out) == (76, "")
     assert "other columns" in ran.fault[0]
