@@ -101,16 +101,20 @@ SELECT %(run)s, %(theme)s, 'waves', e.entity_key, '{{"state": "quarantined"}}', 
 RETURNING entity_id
 
 -- mark_restored --
+WITH marked AS MATERIALIZED (                -- materialised: the verdicts come last, or it takes the square of the time
+    SELECT e.entity_key, e.input_hash, x.n IS NOT NULL AS refused, x.reason
+      FROM pg_temp.wave_entry AS e
+      LEFT JOIN pg_temp.wave_applied AS a ON a.n = e.n
+      LEFT JOIN unnest(%(refused)s::integer[], %(reasons)s::text[]) AS x (n, reason) ON x.n = e.n
+     WHERE a.n IS NOT NULL OR x.n IS NOT NULL
+)
 UPDATE waves.verdict AS v
-   SET state = CASE WHEN x.n IS NULL THEN v.state ELSE 'quarantined' END,
-       reason = coalesce(x.reason, v.reason),
-       applied_at = CASE WHEN x.n IS NULL THEN {applied_at} ELSE v.applied_at END
-  FROM pg_temp.wave_entry AS e
-  LEFT JOIN pg_temp.wave_applied AS a ON a.n = e.n
-  LEFT JOIN unnest(%(refused)s::integer[], %(reasons)s::text[]) AS x (n, reason) ON x.n = e.n
+   SET state = CASE WHEN m.refused THEN 'quarantined' ELSE v.state END,
+       reason = coalesce(m.reason, v.reason),
+       applied_at = CASE WHEN m.refused THEN v.applied_at ELSE {applied_at} END
+  FROM marked AS m
  WHERE v.theme_id = %(theme)s AND v.rubric_version = %(version)s
-   AND v.entity_key = e.entity_key AND v.input_hash = e.input_hash
-   AND (a.n IS NOT NULL OR x.n IS NOT NULL)
+   AND v.entity_key = m.entity_key AND v.input_hash = m.input_hash
 
 -- applied_at --
 (SELECT greatest(now(), max(o.applied_at) + interval '1 microsecond')
