@@ -88,7 +88,8 @@ def test_what_was_killed_is_in_the_ledger_after_the_next_fire_and_goes_on(slow: 
     of_evaluation = "SELECT fate, count(*), sum(items) FROM waves.ledger WHERE wave_id LIKE 'v1-%%' GROUP BY 1"
     booked = {fate: (count, items) for fate, count, items in slow.sql(of_evaluation)}
     assert set(booked) <= {"paid", "maybe_paid"}
-    assert sum(count for count, _ in booked.values()) == sent
+    # a request stands in the journal before it goes out: those in flight at the kill may not have got that far
+    assert sent <= sum(count for count, _ in booked.values()) <= sent + 4
     assert booked["paid"][0] >= sent - 4
     assert ("died", "eval") in slow.sql("SELECT state, trigger FROM waves.runs")
     slow_tee.clear()
