@@ -19,7 +19,10 @@ from tests.integration.cli.site import KEY, THEME, Site
 NOTE = """#!/bin/sh
 echo called >> calls
 """
-TELL = f"""#!{sys.executable}
+TELL = f"""#!/bin/sh
+''':'
+exec "{sys.executable}" "$0" "$@"   # a `#!` line takes no path with a blank
+'''
 import json, os, sys
 json.dump({{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ),
            "stdin": sys.stdin.read(), "leads": os.getpgid(0) == os.getpid()}}, open("told.json", "w"))
