@@ -113,8 +113,9 @@ def _keys(value: object) -> int:
 
 # --- how a list is divided ------------------------------------------------------------------------------------------
 
-_OPENING, _CLOSING = "„«", "”»"
-_EITHER_WAY = '"“'  # “ opens in English and closes in German
+_OPENING, _CLOSING = "„«", "»"
+_EITHER_WAY = '"“”'  # “ opens in English and closes in German; ” closes there, and opens where people type it twice
+_TYPED_LOW = re.compile(r",,(?=\w)")  # how „ is typed where the keyboard has none
 _DIVIDES_TOO = re.compile(r'\s*,\s*"')
 _BEFORE_OPENING, _BEHIND_CLOSING = "([{-–—/'‘", ")]}-–—/'’.,;:!?…"
 
@@ -152,6 +153,7 @@ class _Unpaired:
 
 def _unpaired(text: str) -> _Unpaired:
     opened = closed = 0
+    text = _TYPED_LOW.sub("„", text)
     for at, character in enumerate(text):
         if character not in _OPENING + _CLOSING + _EITHER_WAY:
             continue

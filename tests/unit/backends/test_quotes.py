@@ -106,6 +106,8 @@ def test_a_text_comes_back_with_every_character(text: str) -> None:
         ["one", '"two"', "three"],
         ['de la 5 "mari", 20 de "mici"', "d"],
         ["„cut out of one, alone"],
+        ["ca să fie ”Omul anului”", 'sau "altul"'],
+        ["pune punctul pe i: ,,Lucrul remarcabil”", "d"],
     ],
 )  # fmt: skip
 def test_a_list_comes_back_where_the_quotes_tell_how_it_is_divided(found: list[str]) -> None:
@@ -120,6 +122,8 @@ def test_a_list_comes_back_where_the_quotes_tell_how_it_is_divided(found: list[s
         ['El a zis: „Plec", "Vin mâine" și a plecat'],
         ['El a zis: "Plec', 'Vin mâine" și a plecat'],
         ["„left open", "d"],
+        [",,left open", "d"],
+        ["”left open", "d"],
         ["d", 'closed" here'],
         ['ends with "this",', "d"],
         ["d", ', "so" it begins'],
