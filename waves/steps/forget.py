@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from waves.errors import NeedsPersonError
 from waves.ids import new_run_id
 from waves.project import Project
-from waves.spool import erasure
+from waves.spool import erasure, log_erasure
 from waves.spool.wave_dir import WaveDir
 from waves.steps.locking import locked
 from waves.steps.rescue import rescue
@@ -62,9 +62,12 @@ def _refuse_open_wave(session: Session, keys: Sequence[str]) -> None:
 
 
 def _forget(session: Session, key: str, *, by: str, reason: str, dry_run: bool) -> dict[str, int]:
-    """The database first: there the texts of the row are known by its manifests, which go last of all."""
+    """Logs, then database, then files: verdicts tell whose logs may name the row, and its manifests, which go last of
+    all, which texts are its own."""
     theme, folder, names = session.theme.theme_id, session.folder, {"by": by, "reason": reason}
     known = erasure.find(folder, key)
+    held = known.wave_ids | forget.waves_of(session.db, theme, key)
+    logs = log_erasure.erase(session.data, theme, forget.spellings(key), held, known.texts, dry_run=dry_run)
     traces: Traces = forget.erase(
         session.db,
         theme,
@@ -75,7 +78,7 @@ def _forget(session: Session, key: str, *, by: str, reason: str, dry_run: bool) 
         dry_run=dry_run,
         **names,
     )
-    files = erasure.erase(folder, key, known.texts, dry_run=dry_run)
+    files = logs + erasure.erase(folder, key, known.texts, dry_run=dry_run)
     if files and not dry_run:
         forget.record(session.db, theme, key, {"files": files}, run_id=session.run_id, **names)
     return {**_counts(traces), "files": files}

@@ -14,6 +14,7 @@ from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
 from waves.store import audit, queries
+from waves.store.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,6 +66,17 @@ def erase(
     return found
 
 
+def spellings(entity_key: str) -> list[str]:
+    """How a reason may name the row."""
+    return sorted({entity_key, shown(entity_key)})
+
+
+def waves_of(db: Database, theme_id: str, entity_key: str) -> frozenset[str]:
+    """The waves that settled the row, as far as its verdicts tell."""
+    rows = db.execute(queries.load(_SQL)["waves"], {"theme_id": theme_id, "key": entity_key})
+    return frozenset(wave_id for (wave_id,) in rows)
+
+
 def record(
     db: Database, theme_id: str, entity_key: str, counts: dict[str, int], *, by: str, reason: str, run_id: str
 ) -> None:
@@ -83,7 +95,7 @@ def other_hosts(db: Database, theme_id: str, host: str) -> list[str]:
 def _erase(db: Database, theme_id: str, entity_key: str, waves: set[str], texts: frozenset[str]) -> Traces:
     named = queries.load(_SQL)
     names: dict[str, Any] = {"theme_id": theme_id, "key": entity_key, "parts": _parts(entity_key), "blank": _BLANK}
-    names["named"] = f"(^|[^[:alnum:]_]){re.escape(entity_key)}($|[^[:alnum:]_])"
+    names["named"] = f"(^|[^[:alnum:]_])({'|'.join(map(re.escape, spellings(entity_key)))})($|[^[:alnum:]_])"
     row = db.execute(named["verdicts"], names).fetchone()
     verdicts, held = row or (0, [])
     names["waves"] = sorted(waves | set(held))

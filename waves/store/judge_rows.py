@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Need = Literal["ask", "restore", "done", "out"]
 
 _SQL = queries.load("gap.sql")
+_NOTHING = sql.SQL("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,9 @@ def judge(connection: Connection, shape: Shape, version: str, candidates: Sequen
     return Findings(work, tuple(candidates[n] for n in unreadable))
 
 
-def judged(shape: Shape) -> sql.Composed:
-    """`WITH … judged AS (…)`: rows n, k1 …, entity_key, input_hash, i1 …, need. To be bound: `values_for`."""
+def judged(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
+    """`WITH … judged AS (…)`: rows n, k1 …, entity_key, input_hash, i1 …, need, tried, and what `also` adds of verdict
+    `v` and target row `t`. To be bound: `values_for`."""
     keys = fragments.key_of("c", shape)
     return sql.SQL(_SQL["judged"]).format(
         arrays=fragments.key_arrays(shape),
@@ -74,6 +76,7 @@ def judged(shape: Shape) -> sql.Composed:
         in_scope=fragments.in_scope(shape),
         same_key=fragments.same(fragments.key_of("s", shape), fragments.cast_keys(shape, keys)),
         need=need(shape),
+        also=also,
         target_join=target_join(shape, "c"),
     )
 

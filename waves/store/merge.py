@@ -13,14 +13,15 @@ from psycopg import sql
 from psycopg.errors import InvalidParameterValue
 
 from waves.store import fragments, queries, values
-from waves.store.judge_rows import target_join
+from waves.store.judge_rows import judged, target_join, values_for
 from waves.store.transactions import bisected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from psycopg import Error
 
+    from waves.store.judge_rows import Key
     from waves.store.shape import Shape
     from waves.store.transactions import Connection
 
@@ -39,6 +40,8 @@ def create_tables(connection: Connection, shape: Shape) -> None:
         # A large wave's tables then stay in memory. Refused once a session has used temporary tables.
         connection.execute("SET LOCAL temp_buffers = '64MB'")
     connection.execute("SET LOCAL default_statistics_target = 10")  # of these tables only the size matters
+    # The rows of a wave lie together; priced like seeks on a disk, looking them up would lose to reading whole tables.
+    connection.execute("SET LOCAL random_page_cost = 1.1")
     connection.execute(sql.SQL(_SQL["create_tables"]).format(key_columns=columns))
     # A deferred constraint would fail at COMMIT, where nobody can tell which row it was.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -73,6 +76,20 @@ def match(connection: Connection, shape: Shape, entries: int) -> int:
     connection.execute(_SQL["analyze_rows"])
     count, _, _ = _one(connection, "count_rows")
     return int(count)
+
+
+def match_verdicts(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> None:
+    """Fills the entries from the accepted verdicts that the rows of `keys` do not show, together with those rows."""
+    also = sql.SQL(_SQL["from_verdict"]).format(before=_before_in_target(shape))
+    fill = sql.SQL(_SQL["fill_from_verdicts"]).format(keys=fragments.key_columns(shape))
+    query = judged(shape, also) + fill
+
+    def act(low: int, high: int) -> None:
+        connection.execute(query, {**values_for(shape, version, keys[low : high + 1]), "first": low})
+
+    bisected(connection, 0, len(keys) - 1, act)
+    connection.execute(_SQL["analyze_entries"])
+    connection.execute(_SQL["analyze_rows"])
 
 
 def write(connection: Connection, shape: Shape, version: str, run_id: str | None, reason: str) -> Refused:
@@ -173,8 +190,10 @@ def _shown(shape: Shape) -> sql.Composed:
 def _before(shape: Shape) -> sql.Composable:
     if shape.target is None:
         return sql.SQL("NULL")
-    if shape.same_table:
-        return sql.SQL("r.before_json")
+    return sql.SQL("r.before_json") if shape.same_table else _before_in_target(shape)
+
+
+def _before_in_target(shape: Shape) -> sql.Composed:
     key = fragments.target_key(shape)[0]
     return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(key, _shown(shape))
 

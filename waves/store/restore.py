@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import merge, queries
-from waves.store.judge_rows import judged, values_for
+from waves.store.judge_rows import values_for
 from waves.store.transactions import retried
 
 if TYPE_CHECKING:
@@ -35,12 +35,10 @@ def restore(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_i
 def _restore(connection: Connection, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
     if merge.active_version(connection, shape) != version:
         return 0
-    bound = values_for(shape, version, keys)
     merge.create_tables(connection, shape)
-    merge.lock_candidates(connection, shape, bound)
+    merge.lock_candidates(connection, shape, values_for(shape, version, keys))
     # Judged again under the lock: since the gap was read a row may have been edited, cleared or restored.
-    connection.execute(judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["fill_from_verdicts"]), bound)
-    merge.match(connection, shape, len(keys) + 1)
+    merge.match_verdicts(connection, shape, version, keys)
     refused = merge.write(connection, shape, version, run_id, f"restored {version}")
     merge.audit_refused(connection, shape, run_id, refused)
     mark = sql.SQL(_SQL["mark_restored"]).format(applied_at=merge.applied_at())

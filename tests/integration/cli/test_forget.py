@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 
 from tests.integration.cli.site import THEME, Site
@@ -110,3 +111,39 @@ def test_a_fire_in_the_way_is_75_and_waves_of_other_hosts_are_named(site: Site) 
     ran = site.wave("forget", THEME, "--key", KEY, "--key", "1", "--by", "ana")
     assert (ran.code, known(site)) == (0, [])
     assert ran.err.endswith("run it there as well: elsewhere\n")
+
+
+def test_the_logs_of_fires_do_not_name_it_either(site: Site) -> None:
+    """A held wave names its rows in the reason, and a theme's own command may print what it likes."""
+    command = json.dumps(["echo", f"{KEY}: {TEXTS[1]}"])
+    with (site.folder / "theme.yaml").open("a") as theme:
+        theme.write(f"on_complete: {command}\n")
+    site.fill(2)
+    site.sql("INSERT INTO comment (id, content, kind) VALUES (%s, %s, %s)", KEY, *TEXTS)
+    site.sql(
+        "INSERT INTO comment (id, content, kind) SELECT %s + n, 'more ' || n, 'note' FROM generate_series(1, 30) AS n",
+        int(KEY),
+    )
+    assert site.wave("prepare", THEME).code == 0
+    assert site.wave("run", THEME).code == 0
+    site.sql("UPDATE comment SET kind = 'edited'")
+    held = site.wave("fire", THEME)
+    assert held.code == 76
+    assert KEY in held.err
+    assert site.wave("collect", THEME, "--accept-orphans", "--by", "ana").code == 0
+    site.approve()
+    site.fire()
+    site.sql("DELETE FROM comment WHERE id = %s", KEY)
+    logs = [path for path in known(site) if "/logs/" in path]
+    assert len(logs) == 2, "the fire that was held, and the one that completed the theme"
+    before = {path: path.read_bytes() for path in (site.data / "logs").iterdir()}
+    dry = site.wave("forget", THEME, "--key", KEY, "--by", "ana", "--dry-run", "--json").json
+    assert {path: path.read_bytes() for path in (site.data / "logs").iterdir()} == before
+    ran = site.wave("forget", THEME, "--key", KEY, "--by", "ana", "--json")
+    assert (ran.code, known(site)) == (0, [])
+    assert ran.json["erased"]["files"] == dry["erased"]["files"]
+    for path, data in before.items():
+        told = [json.loads(line) for line in data.splitlines()]
+        left = [json.loads(line) for line in path.read_bytes().splitlines()]
+        assert [each["event"] for each in told] == [each["event"] for each in left]
+        assert all(KEY in str(one) for one, other in zip(told, left, strict=True) if one != other)

@@ -1,5 +1,9 @@
 What the schema `waves` holds of one row, and its end. The user's own tables are not touched.
 
+-- waves --
+SELECT DISTINCT wave_id FROM waves.verdict
+ WHERE theme_id = %(theme_id)s AND entity_key = %(key)s AND wave_id IS NOT NULL
+
 -- verdicts --
 WITH gone AS (
     DELETE FROM waves.verdict WHERE theme_id = %(theme_id)s AND entity_key = %(key)s RETURNING wave_id

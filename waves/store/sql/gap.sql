@@ -11,7 +11,7 @@ WITH candidate AS (
 ), judged AS (
     SELECT c.*, {need} AS need,               -- an accepted row with a reason was cleared and asked again in vain
            coalesce(CASE v.state WHEN 'failed' THEN v.attempts > 0 WHEN 'accepted' THEN v.reason IS NOT NULL END, false)
-           AS tried
+           AS tried{also}
       FROM current AS c
       {target_join}
       LEFT JOIN waves.verdict AS v

@@ -29,14 +29,17 @@ unnest({arrays}) AS c ({names})
 -- entries --
 pg_temp.wave_entry AS e
 
+-- from_verdict --
+, {before} AS before_json, v.output, v.confidence, v.model, v.call_id, v.run_id
+
 -- fill_from_verdicts --
-INSERT INTO pg_temp.wave_entry (n, entity_key, input_hash, output, confidence, model, call_id, run_id)
-SELECT j.n, v.entity_key, v.input_hash, v.output, v.confidence, v.model, v.call_id, v.run_id
-  FROM judged AS j
-  JOIN waves.verdict AS v
-    ON v.theme_id = %(theme)s AND v.rubric_version = %(version)s
-   AND v.entity_key = j.entity_key AND v.input_hash = j.input_hash
- WHERE j.need = 'restore'
+, entry AS (
+    INSERT INTO pg_temp.wave_entry (n, entity_key, input_hash, output, confidence, model, call_id, run_id)
+    SELECT %(first)s + n, entity_key, input_hash, output, confidence, model, call_id, run_id
+      FROM judged WHERE need = 'restore'
+)
+INSERT INTO pg_temp.wave_row (n, {keys}, before_json)
+SELECT %(first)s + n, {keys}, before_json FROM judged WHERE need = 'restore'
 
 -- match --
 INSERT INTO pg_temp.wave_row (n, {keys}, before_json)
@@ -117,5 +120,6 @@ UPDATE waves.verdict AS v
    AND v.entity_key = m.entity_key AND v.input_hash = m.input_hash
 
 -- applied_at --
-(SELECT greatest(now(), max(o.applied_at) + interval '1 microsecond')
-   FROM pg_temp.wave_entry AS w JOIN waves.verdict AS o ON o.theme_id = %(theme)s AND o.entity_key = w.entity_key)
+(SELECT greatest(now(), max((SELECT max(o.applied_at) FROM waves.verdict AS o      -- row by row: never the whole history
+                              WHERE o.theme_id = %(theme)s AND o.entity_key = w.entity_key)) + interval '1 microsecond')
+   FROM pg_temp.wave_entry AS w)
