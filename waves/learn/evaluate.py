@@ -50,9 +50,9 @@ class Evaluation:
 
 def evaluate(project: Project, theme_id: str, order: Order, watcher: Watcher | None = None) -> Evaluation:
     """Ask what is missing, measure, compare, store. Settings that were finished before an ending are in the report."""
+    opening = _opening(project, theme_id, order, watcher)
     require_sklearn()
     tally = Tally(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
-    opening = _opening(project, theme_id, order, watcher)
     done: list[tuple[Setting, dict[str, Any], Marks]] = []
     known: dict[str, Any] = {}
     try:
@@ -164,8 +164,9 @@ class Foreseen:
 
 def foresee(project: Project, theme_id: str, order: Order) -> Foreseen:
     """Settings, items and requests, and what they would cost. Asks no model and writes nothing."""
+    opening = _opening(project, theme_id, order)
     require_sklearn()
-    with open_session(_opening(project, theme_id, order), new_run_id(), read_only=True) as session:
+    with open_session(opening, new_run_id(), read_only=True) as session:
         wanted, gold = _wanted(session, order)
         settings = [_foreseen(setting.within(session), setting, gold) for setting in wanted]
     costs = [each["cost_usd"] for each in settings]

@@ -1,11 +1,11 @@
 """The table `theme_config`: what an operator tunes by SQL or `wave config`, over the files and under the flags. The
-database itself refuses a value that is out of bounds, whoever writes it."""
+database itself refuses a value that is out of bounds, and audits a change, whoever writes it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from waves.store import audit, queries
+from waves.store import queries
 from waves.store.text import storable
 
 if TYPE_CHECKING:
@@ -21,15 +21,14 @@ def overrides(db: Database, theme_id: str) -> dict[str, str]:
 
 
 def put(db: Database, theme_id: str, key: str, value: str | None, *, by: str, reason: str) -> str | None:
-    """Sets the theme's own value, or removes it where `value` is None; audited where that changes something. What it
-    was before."""
+    """Sets the theme's own value, or removes it where `value` is None; the table audits what that changes. What it was
+    before."""
     values = {"theme_id": theme_id, "key": key, "value": value, "by": storable(by), "reason": storable(reason) or None}
     named = queries.load(_SQL)
     with db.transaction():
         row = db.execute(named["lock"], values).fetchone()
         before: str | None = row[0] if row else None
         if before != value:
+            db.execute(named["sign"], values)
             db.execute(named["remove" if value is None else "put"], values)
-            values_then, values_now = {"value": before}, {"value": value}
-            audit.record(db, theme_id, by, f"limit {key}", before=values_then, after=values_now, reason=reason)
     return before

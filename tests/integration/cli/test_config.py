@@ -50,6 +50,26 @@ def test_what_is_set_and_unset_is_audited(registered: Site) -> None:
     ]
 
 
+def test_plain_sql_is_audited_too(registered: Site) -> None:
+    """By the role that logged in, with the reason it gave; `updated_by` may still name who came before."""
+    site = registered
+    ((role,),) = site.sql("SELECT session_user")
+    assert site.wave("config", THEME, "keys", "5", "--by", "ana", "--reason", "a small start").code == 0
+    site.sql("UPDATE waves.theme_config SET value = '6'")
+    site.sql("UPDATE waves.theme_config SET value = '6', reason = 'still 6'")
+    site.sql("UPDATE waves.theme_config SET value = '7', reason = 'more'")
+    site.sql("DELETE FROM waves.theme_config")
+    site.sql("INSERT INTO waves.theme_config (theme_id, key, value, reason) VALUES (%s, 'keys', '8', 'again')", THEME)
+    story = site.wave("audit", THEME, "--entity", "limit keys", "--json").json["entries"]
+    assert [(one["actor"], one["before"]["value"], one["after"]["value"], one["reason"]) for one in story] == [
+        ("ana", None, "5", "a small start"),
+        (role, "5", "6", "no reason was given"),
+        (role, "6", "7", "more"),
+        (role, "7", None, "no reason was given"),
+        (role, None, "8", "again"),
+    ]
+
+
 def test_nonsense_is_refused_whoever_writes_it_and_the_last_good_value_stays(registered: Site) -> None:
     site = registered
     assert site.wave("config", THEME, "batch_size", "5").code == 0
