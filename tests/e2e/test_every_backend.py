@@ -130,3 +130,26 @@ def half(site: Site) -> bool:
 
 def priced(tokens: dict[str, int]) -> float:
     return sum(tokens[key] * PRICES["model-1"][key] for key in KEYS) / 1e6
+
+
+def test_a_pilot_that_is_handed_over_is_fetched_by_the_next_and_paid_once(site: Site, provider: Provider) -> None:
+    """A fire leaves it alone meanwhile: only a person goes on with a pilot."""
+    complete(site, "rehearsal")
+    site.write(f"prompts/{THEME}/v2.md", (site.folder / "v1.md").read_text() + "\nBe brief.\n")
+    asked = ("pilot", THEME, "--keys", "12", "--backend", "batches", "--json")
+    first = site.wave(*asked)
+    assert (first.code, first.json["state"], first.json["missing"]) == (75, "submitted", 12), first
+    assert site.wave("fire", THEME).code == 76
+    assert site.wave("approve", THEME, "--by", "ana").code == 75, "its answers are not there yet"
+    for _ in range(20):
+        pilot = site.wave(*asked).json
+        if pilot["state"] == "converged":
+            break
+    assert (len(pilot["rows"]), pilot["missing"]) == (12, 0)
+    answers = len(provider.answers())
+    assert site.wave(*asked).json["state"] == "converged"
+    assert site.wave("approve", THEME, "--by", "ana").code == 0
+    assert len(provider.answers()) == answers
+    assert sum(len(line["items"]) for line in provider.answers()) == 12
+    judged = site.sql("SELECT count(*) FROM waves.verdict WHERE rubric_version = %s", pilot["version"])
+    assert judged == [(12,)]

@@ -115,6 +115,49 @@ def test_a_pilot_is_shown_compared_approved_and_paid_for_once(site: Site, tee: T
     assert site.sql("SELECT DISTINCT version FROM comment") == [(new,)]
 
 
+EXTRACTS = """\
+---
+kind: extract
+schema: {"type": "object", "properties": {"mood": {"type": "string"}, "words": {"type": "integer"}}, "required": ["mood", "words"]}
+---
+Say what the comment is like.
+
+### Example
+
+```json
+{"content": "A wonderful paper.", "kind": "review"}
+```
+
+```json
+{"mood": "calm", "words": 3}
+```
+"""  # noqa: E501 - a schema is one line of the header
+
+
+def test_what_is_extracted_is_compared_field_by_field(site: Site) -> None:
+    theme = "source: {relation: comment, key: id, input: [content, kind]}\nbackends: [provider]\n"
+    (site.root / "prompts" / "moods").mkdir()
+    site.write("prompts/moods/theme.yaml", theme)
+    site.write("prompts/moods/v1.md", EXTRACTS)
+    site.fill(8)
+    assert site.wave("fire", "moods", "--json").json["counts"]["entries"] == 8
+    site.write("prompts/moods/v2.md", EXTRACTS.replace('"words": 3', '"words": 4'))
+    assert site.wave("pilot", "moods", "--keys", "5", "--json").json["changed"] == 5
+    compared = site.wave("compare", "moods", "--json").json
+    assert (compared["compared"], compared["flips"], compared["exact_agreement"]) == (5, 5, 0.0)
+    assert compared["labels"] == []
+    assert {(one["field"], one["differ"], one["agreement"]) for one in compared["fields"]} == {
+        ("mood", 0, 1.0),
+        ("words", 5, 0.0),
+    }
+    (group,) = compared["groups"]
+    assert (group["field"], group["count"], len(group["examples"])) == ("words", 5, 3)
+    assert all((one["old"]["words"], one["new"]["words"]) == (3, 4) for one in group["examples"])
+    shown = site.wave("compare", "moods").out
+    assert "words" in shown
+    assert "mood" in shown
+
+
 def test_a_pilot_of_the_active_version_is_merged_into_the_target(site: Site, tee: Tee) -> None:
     site.fill(60)
     pilot = piloted(site, "--keys", "12")
