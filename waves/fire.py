@@ -20,6 +20,7 @@ from waves.steps.prepare import foresee, go_on, prepare
 from waves.steps.rescue import standing
 from waves.steps.run import run
 from waves.steps.session import Opening, Session, Watcher
+from waves.steps.submission import fetch
 from waves.steps.superseded import overtaken, winds_up
 from waves.steps.tally import Tally
 
@@ -92,7 +93,7 @@ def drain(session: Session, order: Order, guard: Guard, tally: Tally) -> Ending:
         tally.note(wave_id=wave.wave_id)
         as_it_stands = winds_up(session, wave)
         asked = 0 if as_it_stands else len(standing(session, wave).missing)
-        ending = None if as_it_stands else run(session, wave, guard)
+        ending = fetch(session, wave, guard) if as_it_stands else run(session, wave, guard)
         merged = collect(session, wave, partial=as_it_stands) if ending is None else ending
         if isinstance(merged, Ending):
             tally.add(standing(session, wave).counts())

@@ -6,7 +6,11 @@ it is known; whatever lies between the two is looked up at the provider before a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from waves.backends.api_key import unusable
 from waves.errors import ConfigurationError, CredentialsError, WaveError
@@ -17,6 +21,10 @@ from waves.spool.history import Submission
 from waves.steps.locking import Guard
 from waves.steps.opened import Opened, open_on_disk
 from waves.steps.session import Session, backend_chain
+from waves.steps.snooze import snoozed
+
+if TYPE_CHECKING:
+    from waves.steps.submission_visit import Visit
 
 KIND = "message_batches"
 
@@ -40,15 +48,31 @@ def carrier(session: Session, wave: Opened, *, converged: bool = False) -> Backe
 def carry(session: Session, wave: Opened, guard: Guard) -> Ending | None:
     """Fetch what is there, then hand over what is still missing. None once the wave has converged, else why the fire
     cannot go on now."""
+    with _visit(session, wave, guard) as visit:
+        return visit.pay()
+
+
+def fetch(session: Session, wave: Opened, guard: Guard) -> Ending | None:
+    """Fetch what is on its way for a wave that asks for nothing more. None once nothing is, else why the fire cannot go
+    on now."""
+    backend = carrier(session, wave, converged=True)
+    if backend is None:
+        return None
+    session = replace(session, backend=backend)
+    if (asleep := snoozed(session)) is not None:
+        return asleep
+    with _visit(session, wave, guard) as visit:
+        return visit.fetch()
+
+
+@contextmanager
+def _visit(session: Session, wave: Opened, guard: Guard) -> Iterator[Visit]:
     from waves.backends.message_batches import MessageBatches
     from waves.steps.submission_visit import Visit
 
     _require_key(session.backend)
-    provider = MessageBatches(session.backend)
-    try:
-        return Visit(session, wave, guard, provider).pay()
-    finally:
-        provider.close()
+    with closing(MessageBatches(session.backend)) as provider:
+        yield Visit(session, wave, guard, provider)
 
 
 def cancel(session: Session, wave_id: str) -> None:

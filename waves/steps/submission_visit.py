@@ -6,7 +6,7 @@ Nothing is written, not even a journal made, while there is nothing to do but to
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 
 from waves.backends.message_batches import MOST_BYTES, MOST_REQUESTS, MessageBatches, size_of
@@ -45,6 +45,13 @@ class Visit:
 
     def pay(self) -> Ending | None:
         """None once the wave has converged and nothing of it is in flight."""
+        return self._step(self._ask_further)
+
+    def fetch(self) -> Ending | None:
+        """None once nothing of the wave is in flight; nothing more is handed over."""
+        return self._step(lambda _stands, _journal: None)
+
+    def _step(self, go_on: Callable[[Standing, Journal], Ending | None]) -> Ending | None:
         findings = self._look()
         if any(not isinstance(finding, Over | Problem) for _, finding in findings):
             self._well()
@@ -56,7 +63,7 @@ class Visit:
             stands = standing(self._session, self._wave)
             self._session.watcher.advanced(len(stands.parts))
             if ending is None and not waiting:
-                ending = self._ask_further(stands, journal)
+                ending = go_on(stands, journal)
         self._wave.parts.sync()
         return self._leave(self._submitted(waiting[0].reason) if ending is None and waiting else ending)
 

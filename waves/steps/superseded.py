@@ -7,7 +7,6 @@ from __future__ import annotations
 from waves.models import Ending
 from waves.steps.opened import Opened
 from waves.steps.session import Session
-from waves.steps.submission import progress
 from waves.store import rubric_registry
 
 
@@ -18,12 +17,10 @@ def superseded(session: Session, version: str) -> str | None:
 
 
 def winds_up(session: Session, wave: Opened) -> bool:
-    """Whether the wave is merged as it stands: it is of a version that is no longer in force, and nothing of it is on
-    its way any more. A pilot is of such a version on purpose."""
+    """Whether nothing more is asked for the wave, because its version is no longer in force. A pilot is of such a
+    version on purpose."""
     manifest = wave.manifest
-    if manifest.kind == "pilot" or superseded(session, manifest.rubric_version) is None:
-        return False
-    return progress(wave.folder.history().unfinished) is None
+    return manifest.kind != "pilot" and superseded(session, manifest.rubric_version) is not None
 
 
 def overtaken(session: Session) -> Ending | None:

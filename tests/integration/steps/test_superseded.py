@@ -133,10 +133,36 @@ def test_what_is_away_at_an_activation_is_fetched_and_kept(
     assert first.ending.state == "submitted"
     new = activate(project)
     fetched = one_fire()
-    assert (fetched.ending.state, fetched.counts.matched) == ("collected", 20)
+    assert (fetched.ending.state, fetched.counts.matched) == ("submitted", 20), "the new version's wave is on its way"
     assert held(db) == {(first.rubric_version, False): 20}
     assert shown(db) == {None: 20}
-    assert one_fire().ending.state == "submitted"
     assert one_fire().rubric_version == new
     assert shown(db) == {new: 20}
     assert len(provider.answers()) == 10
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        {"poison": [{"marker": "number 3,", "fault": "unknown_label"}]},
+        {"batches": {"expired": 0.5}},
+        {"faults": {"529": 0.4}},
+    ],
+    ids=["malformed", "expired", "refused"],
+)
+def test_what_comes_back_without_an_answer_is_not_handed_over_again(
+    project: Project, fire_at: Callable[..., Fire], db: Database, scenario: dict[str, object]
+) -> None:
+    one_fire = fire_at(**scenario)
+    first = one_fire()
+    new = activate(project)
+    following = one_fire()
+    while following.wave_id == first.wave_id:
+        assert following.ending.state == "submitted"
+        following = one_fire()
+    assert (following.ending.state, following.rubric_version) == ("submitted", new)
+    assert 0 < held(db)[first.rubric_version or "", False] < 20
+    ((state, counts),) = db.execute("SELECT state, counts FROM waves.wave WHERE wave_id = %s", [first.wave_id])
+    assert (state, counts["missing"]) == ("closed", 0), "what has no answer is released"
+    sent = "SELECT count(*) FROM waves.ledger WHERE wave_id = %s"
+    assert db.execute(sent, [first.wave_id]).fetchall() == [(5,)], "what the first fire handed over, and nothing else"
