@@ -120,7 +120,8 @@ def _collect(connection: Connection, wave: _Collect) -> Merge:
     if applied:
         merge.lock_entries(connection, shape)
     matched = merge.match(connection, shape, len(wave.parts))
-    _hold(connection, wave, len(wave.parts) - matched)
+    if applied:  # into history alone they harm nobody
+        _hold(connection, wave, len(wave.parts) - matched)
     if applied and shape.target:
         reason = f"collected {wave.manifest.wave_id}"
         refused = {**merge.write(connection, shape, wave.manifest.rubric_version, wave.run_id, reason), **refused}

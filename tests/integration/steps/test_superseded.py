@@ -15,7 +15,9 @@ from waves.fire import Order, fire
 from waves.models import Counts
 from waves.project import Project
 from waves.steps import govern
+from waves.steps.by_hand import prepare_wave, run_wave
 from waves.steps.price import price
+from waves.steps.session import Opening
 from waves.store.connect import Database
 
 pytestmark = pytest.mark.postgres
@@ -95,6 +97,25 @@ def test_a_wave_that_is_open_at_an_activation_is_merged_as_it_stands(project: Pr
     assert shown(db) == {old: 30}
 
 
+def test_a_wave_of_before_is_not_held_for_rows_that_changed(project: Project, db: Database) -> None:
+    """The usual case: a new version comes with another input column. Nothing is written to the target anyway."""
+    theme = project.prompts / "notes" / "theme.yaml"
+    theme.write_text(theme.read_text().replace("keys: 20", "keys: 28"))
+    opening = Opening(project, "notes", {})
+    opened, _ = prepare_wave(opening)
+    assert run_wave(opening).ending.state == "converged"
+    db.execute("ALTER TABLE notes ADD extra text")
+    theme.write_text(theme.read_text().replace("input: [content]", "input: [content, extra]"))
+    new = activate(project)
+    asked = calls(db)
+    report = fire(project, "notes", Order())
+    assert (report.ending.state, report.rubric_version) == ("collected", new)
+    assert {state for (state,) in db.execute("SELECT state FROM waves.wave").fetchall()} == {"closed"}
+    assert sum(count for (_, applied), count in held(db).items() if not applied) == 28
+    assert calls(db) == asked + 7
+    assert opened.wave_id != report.wave_id
+
+
 def test_a_rollback_in_the_middle_of_a_fire_lets_it_end_well_and_costs_nothing(project: Project, db: Database) -> None:
     old = fire(project, "notes", Order(until_complete=True)).rubric_version or ""
     new = activate(project)
@@ -162,7 +183,8 @@ def test_what_comes_back_without_an_answer_is_not_handed_over_again(
         following = one_fire()
     assert (following.ending.state, following.rubric_version) == ("submitted", new)
     assert 0 < held(db)[first.rubric_version or "", False] < 20
-    ((state, counts),) = db.execute("SELECT state, counts FROM waves.wave WHERE wave_id = %s", [first.wave_id])
+    of_first = {"wave": first.wave_id}
+    ((state, counts),) = db.execute("SELECT state, counts FROM waves.wave WHERE wave_id = %(wave)s", of_first)
     assert (state, counts["missing"]) == ("closed", 0), "what has no answer is released"
-    sent = "SELECT count(*) FROM waves.ledger WHERE wave_id = %s"
-    assert db.execute(sent, [first.wave_id]).fetchall() == [(5,)], "what the first fire handed over, and nothing else"
+    sent = "SELECT count(*) FROM waves.ledger WHERE wave_id = %(wave)s"
+    assert db.execute(sent, of_first).fetchall() == [(5,)], "what the first fire handed over, and nothing else"
