@@ -81,7 +81,9 @@ def test_killed_while_answers_arrive_nothing_is_lost(
     dice = random.Random(seed)
     latency = {"kind": "uniform", "a": 0.01, "b": 0.05}
     place = make({"latency": latency}, seed=seed, n_items=N_ITEMS, parallel=PARALLEL, batch_size=BATCH)
+    kills = 0
     for who in ("runner", "group", "runner", "workers and runner"):
+        kills += len(who.split(" and "))  # what died with the workers may be asked again before the runner dies, too
         fire = place.begin_fire()
         place.wait_for_answers(dice.randint(1, 3))
         for process in place.workers() if who == "workers and runner" else ():
@@ -91,7 +93,7 @@ def test_killed_while_answers_arrive_nothing_is_lost(
         judge.nothing_is_left_running(place)
     fire_to_the_end(place)
     paid_twice = judge.after_all(place)
-    assert paid_twice.requests <= 4 * PARALLEL
+    assert paid_twice.requests <= kills * PARALLEL
     record_property("paid_twice", f"{paid_twice.answers} of at most {paid_twice.allowed}")
 
 
