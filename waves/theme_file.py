@@ -21,7 +21,9 @@ def _checked_names(names: list[str]) -> list[str]:
 
 
 Dollars = Annotated[float, Field(ge=0, le=1_000_000_000)]
-Columns = Annotated[list[str], Field(min_length=1), AfterValidator(_checked_names)]
+Columns = Annotated[list[str], Field(min_length=1, max_length=100), AfterValidator(_checked_names)]
+"""A row's content becomes one JSON array, and PostgreSQL's functions take a hundred arguments; names and values of the
+target's columns share as many."""
 Column = Annotated[str, Field(min_length=1)] | Columns
 
 
@@ -64,7 +66,7 @@ class SourceEntry(_Strict):
 class TargetEntry(_Strict):
     table: str = Field(min_length=1)
     key: Column
-    columns: dict[str, str] = Field(min_length=1)
+    columns: dict[str, str] = Field(min_length=1, max_length=50)
     insert: bool = False
 
     @field_validator("columns")

@@ -29,6 +29,8 @@ __all__ = ["Census", "Taken", "census", "take"]
 
 _CHUNK = (100, 1000)
 """Candidates that are judged by one statement: at least, at most."""
+_RESTORED_ANYWAY = 5_000
+"""Rows that are restored where nobody wants a search for edits: else they would wait for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,10 @@ def take(
     run_id: str | None = None,
 ) -> Taken:
     """Up to `keys` items of the gap, in the order of their priority but for those that were asked in vain before, and
-    up to `drift_rows` rows restored. Reads at most `drift_rows` rows in search of edits. ConfigurationError where a
-    view's keys are not unique. `run_id` stands in the audit log of what is restored."""
+    up to `drift_rows` rows restored (where it is 0: some thousand). Reads at most `drift_rows` rows in search of edits.
+    ConfigurationError where a view's keys are not unique. `run_id` stands in the audit log of what is restored."""
     with faults.mapped():
-        harvest, edits = _Harvest(keys, drift_rows), _Edits()
+        harvest, edits = _Harvest(keys, drift_rows or _RESTORED_ANYWAY), _Edits(drift_rows)
         with snapshot(db) as connection:
             exhausted = _unjudged(connection, shape, version, harvest)
             if exhausted:
@@ -113,8 +115,10 @@ class _Harvest:
 
 @dataclass(slots=True)
 class _Edits:
-    """How far tier 2 came: `cursor` is the last position before the first row that still needs something."""
+    """How far tier 2 came: `cursor` is the last position before the first row that still needs something; at most
+    `rows` are read."""
 
+    rows: int
     cursor: drift.Position | None = None
     pinned: bool = False
 
@@ -149,7 +153,7 @@ def _unjudged(connection: Connection, shape: Shape, version: str, harvest: _Harv
 
 def _edited(connection: Connection, shape: Shape, version: str, harvest: _Harvest, edits: _Edits) -> bool:
     """Tier 2: rows whose content is not the one that was judged. → whether nothing that was found is left."""
-    left = harvest.restores
+    left = edits.rows
     for window in drift.windows(shape, drift.read_cursor(connection, shape)):
         query, values = drift.query(shape, window)
         for chunk in candidates.stream(connection, query, {**values, "limit": left}, harvest.chunk):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _TRIES = 5
-ROW_FAULTS = ("22", "23", "54", "P0001")
-"""SQLSTATEs (or classes) that one row's value causes: bad data, constraints, too large, RAISE in a trigger."""
+ROW_FAULTS = ("22", "23", "54000", "54001", "P0001")
+"""SQLSTATEs (or classes) that one row's value causes: bad data, constraints, too large or deep, RAISE in a trigger."""
 
 
 @contextmanager

@@ -91,6 +91,15 @@ def test_no_more_rows_are_restored_at_once_than_drift_rows(comments: Make) -> No
     assert [corpus.take(drift_rows=4).restored for _ in range(4)] == [4, 4, 2, 0]
 
 
+def test_rows_are_restored_where_nobody_wants_a_search_for_edits(comments: Make) -> None:
+    corpus = comments(10)
+    corpus.fire()
+    corpus.run("UPDATE comments SET version = 'v0-0000000' WHERE id < 4")
+    corpus.run("UPDATE comments SET content = 'edited' WHERE id > 8")
+    taken = corpus.take(drift_rows=0)
+    assert (taken.restored, taken.items, taken.exhausted) == (3, (), True)
+
+
 def test_content_that_comes_back_brings_its_own_verdict_back(comments: Make) -> None:
     corpus = comments(3)
     corpus.fire(labels=["old"])

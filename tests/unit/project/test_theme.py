@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,14 @@ def test_every_key_of_a_theme_arrives(tmp_path: Path) -> None:
         ("backends: [rehearsal]\n", "theme.yaml:1: key 'source' is missing"),
         ("source: {relation: c, key: id, input: [a]}\n", "theme.yaml:1: key 'backends' is missing"),
         ("source: {relation: c, key: id, input: [a]}\nbackends: []\n", "theme.yaml:2: backends: "),
+        (
+            f"source: {{relation: c, key: id, input: {[f'c{n}' for n in range(101)]}}}\nbackends: [r]\n",
+            "theme.yaml:1: source.i",
+        ),
+        (
+            SOURCE + f"target: {{table: t, key: id, columns: {json.dumps({f'f{n}': f'c{n}' for n in range(51)})}}}\n",
+            "theme.yaml:3: target.columns: ",
+        ),
         ("source: {relation: c, key: id, input: a}\nbackends: [r]\n", "theme.yaml:1: source.input: "),
         ("source: {relation: c, key: id, input: []}\nbackends: [r]\n", "theme.yaml:1: source.input: "),
         ("source: {relation: c, key: id, input: ['']}\nbackends: [r]\n", "theme.yaml:1: source.input: a name is empty"),
