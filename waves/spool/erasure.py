@@ -32,20 +32,23 @@ _TELLING = 8
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the manifests of a theme say of the row: the waves that held it, and its texts."""
+    """What the manifests of a theme say of the row: the waves that held it, its texts, and the requests that asked for
+    it."""
 
     wave_ids: frozenset[str]
     texts: frozenset[str]
+    calls: frozenset[str]
 
 
 def find(folder: Path, entity_key: str) -> Found:
     """Reads only."""
-    waves, texts = set(), set()
+    waves, texts, calls = set(), set(), set()
     for place in _places(folder)[0]:
         for item in _held(_manifest(place), entity_key):
             waves.add(place.name)
+            calls |= _calls(place, entity_key)
             texts |= {text for text in item["input"].values() if text and len(text) >= _TELLING}
-    return Found(frozenset(waves), frozenset(texts))
+    return Found(frozenset(waves), frozenset(texts), frozenset(calls))
 
 
 def erase(folder: Path, entity_key: str, texts: frozenset[str], *, dry_run: bool) -> int:

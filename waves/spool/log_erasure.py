@@ -1,13 +1,13 @@
-"""Erase what the logs of a theme's fires say of one row: in the reasons of fires whose wave held it, and in what the
-theme's own command printed, wherever that shows it. Only under the theme's lock; killed at any point, the next try
-finds what is left.
+"""Erase what the logs of a theme's fires say of one row: in the reasons of fires whose wave held it, and all that the
+theme's own command printed, because nobody can tell how another program spells a row. Only under the theme's lock;
+killed at any point, the next try finds what is left.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +20,21 @@ _FREE = "output"
 """What somebody else's program printed. Everything else is our own, and has rows in reasons alone."""
 
 
-def erase(
-    data: Path,
-    theme_id: str,
-    names: Collection[str],
-    wave_ids: frozenset[str],
-    texts: Collection[str],
-    *,
-    dry_run: bool,
-) -> int:
-    """How many logs spoke of the row; none does any more. `names` is the key, in each spelling that a message has."""
+def erase(data: Path, theme_id: str, names: Collection[str], wave_ids: frozenset[str], *, dry_run: bool) -> int:
+    """How many logs may have spoken of the row; none does any more. `names` is the key, in each spelling that a message
+    has; `wave_ids` are the waves that held it: of a row that was in none no fire knew anything."""
+    if not wave_ids:
+        return 0
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(names)))
-
-    def about(text: str) -> bool:
-        return bool(named.search(text)) or any(own in text for own in texts)
-
     with reported(data):
         found = sorted((data / "logs").glob(f"{theme_id}-{_RUN}.jsonl"))
-    return sum(_erase_in(path, wave_ids, about, dry_run=dry_run) for path in found)
+    return sum(_erase_in(path, wave_ids, named, dry_run=dry_run) for path in found)
 
 
-def _erase_in(path: Path, wave_ids: frozenset[str], about: Callable[[str], bool], *, dry_run: bool) -> int:
+def _erase_in(path: Path, wave_ids: frozenset[str], named: re.Pattern[str], *, dry_run: bool) -> int:
     text = files.read_file(path).decode("utf-8", "surrogateescape")
-    held = any(wave_id in text for wave_id in wave_ids)
     lines = text.split("\n")
-    left = [_without(line, lambda name: held or name == _FREE, about) for line in lines]
+    left = [_without(line, named if any(wave_id in text for wave_id in wave_ids) else None) for line in lines]
     if left == lines:
         return 0
     if not dry_run:
@@ -52,11 +42,12 @@ def _erase_in(path: Path, wave_ids: frozenset[str], about: Callable[[str], bool]
     return 1
 
 
-def _without(line: str, may_name: Callable[[str], bool], about: Callable[[str], bool]) -> str:
-    """A line that was cut off goes as a whole where it speaks of the row."""
+def _without(line: str, named: re.Pattern[str] | None) -> str:
+    """A line that was cut off goes as a whole: nobody can tell what it was about."""
     try:
         entry: dict[str, Any] = json.loads(line) if line else {}
     except ValueError:
-        return "" if about(line) else line
-    told = {name for name, value in entry.items() if isinstance(value, str) and may_name(name) and about(value)}
+        return ""
+    told = {name for name, value in entry.items() if named and isinstance(value, str) and named.search(value)}
+    told |= {_FREE} if entry.get(_FREE) not in {None, "", BLANK} else set()
     return json.dumps({**entry, **dict.fromkeys(told, BLANK)}, ensure_ascii=True) if told else line

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 _SQL = "forget.sql"
 _BLANK = "(named a row that was forgotten)"
-_NOTES = ("wave_reasons", "run_reasons", "audit_reasons", "drift_cursor")
+_NOTES = ("answers", "wave_reasons", "run_reasons", "audit_reasons", "drift_cursor")
 
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """How much there was. `notes` are reasons that named the row; `reports` are evaluations, comparisons and proposals
-    that showed it."""
+    """How much there was. `notes` are reasons that named the row, and answers about it that stood with other rows;
+    `reports` are evaluations, comparisons and proposals that showed it."""
 
     verdicts: int = 0
     audit_entries: int = 0
@@ -49,16 +49,18 @@ def erase(
     *,
     waves: Iterable[str],
     texts: Iterable[str],
+    calls: Iterable[str],
     by: str,
     reason: str,
     run_id: str,
     dry_run: bool,
 ) -> Traces:
     """One transaction, with its record; taken back where it is a dry run. `waves` are known to have held the row beside
-    those of its verdicts, `texts` are the row's own. Nothing is recorded twice where nothing is left."""
+    those of its verdicts, `calls` to have asked for it; `texts` are the row's own. Nothing is recorded twice where
+    nothing is left."""
     found = Traces()
     with db.transaction():
-        found = _erase(db, theme_id, entity_key, set(waves), frozenset(texts))
+        found = _erase(db, theme_id, entity_key, set(waves), set(calls), frozenset(texts))
         if dry_run:
             raise Rollback
         if found.any or not _recorded(db, theme_id, entity_key):
@@ -92,13 +94,15 @@ def other_hosts(db: Database, theme_id: str, host: str) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _erase(db: Database, theme_id: str, entity_key: str, waves: set[str], texts: frozenset[str]) -> Traces:
+def _erase(
+    db: Database, theme_id: str, entity_key: str, waves: set[str], calls: set[str], texts: frozenset[str]
+) -> Traces:
     named = queries.load(_SQL)
     names: dict[str, Any] = {"theme_id": theme_id, "key": entity_key, "parts": _parts(entity_key), "blank": _BLANK}
     names["named"] = f"(^|[^[:alnum:]_])({'|'.join(map(re.escape, spellings(entity_key)))})($|[^[:alnum:]_])"
     row = db.execute(named["verdicts"], names).fetchone()
-    verdicts, held = row or (0, [])
-    names["waves"] = sorted(waves | set(held))
+    verdicts, held, asked = row or (0, [], [])
+    names["waves"], names["calls"] = sorted(waves | set(held)), sorted(calls | set(asked))
     return Traces(
         verdicts=verdicts,
         audit_entries=db.execute(named["audit_entries"], names).rowcount,

@@ -58,6 +58,8 @@ def test_plain_sql_is_audited_too(registered: Site) -> None:
     site.sql("UPDATE waves.theme_config SET value = '6'")
     site.sql("UPDATE waves.theme_config SET value = '6', reason = 'still 6'")
     site.sql("UPDATE waves.theme_config SET value = '7', reason = 'more'")
+    site.sql("UPDATE waves.theme_config SET key = 'passes'")
+    site.sql("UPDATE waves.theme_config SET key = 'keys'")
     site.sql("DELETE FROM waves.theme_config")
     site.sql("INSERT INTO waves.theme_config (theme_id, key, value, reason) VALUES (%s, 'keys', '8', 'again')", THEME)
     story = site.wave("audit", THEME, "--entity", "limit keys", "--json").json["entries"]
@@ -65,6 +67,8 @@ def test_plain_sql_is_audited_too(registered: Site) -> None:
         ("ana", None, "5", "a small start"),
         (role, "5", "6", "no reason was given"),
         (role, "6", "7", "more"),
+        (role, "7", None, "no reason was given"),
+        (role, None, "7", "more"),
         (role, "7", None, "no reason was given"),
         (role, None, "8", "again"),
     ]

@@ -78,8 +78,10 @@ def hidden(folder: Path) -> bool:
 
 def test_the_manifest_tells_the_waves_and_the_texts_of_a_row(wave: WaveDir) -> None:
     known = erasure.find(theme_of(wave), KEY)
-    assert known == erasure.Found(frozenset({wave.manifest.wave_id}), frozenset({TEXT}))
-    assert erasure.find(theme_of(wave), "row-3") == erasure.Found(frozenset(), frozenset())
+    assert known == erasure.Found(
+        frozenset({wave.manifest.wave_id}), frozenset({TEXT}), frozenset({"both", "late", "vain"})
+    )
+    assert erasure.find(theme_of(wave), "row-3") == erasure.Found(frozenset(), frozenset(), frozenset())
 
 
 def test_nothing_of_the_row_is_left_and_the_wave_still_holds_the_others(wave: WaveDir, manifest: Manifest) -> None:

@@ -6,9 +6,15 @@ SELECT DISTINCT wave_id FROM waves.verdict
 
 -- verdicts --
 WITH gone AS (
-    DELETE FROM waves.verdict WHERE theme_id = %(theme_id)s AND entity_key = %(key)s RETURNING wave_id
+    DELETE FROM waves.verdict WHERE theme_id = %(theme_id)s AND entity_key = %(key)s RETURNING wave_id, call_id
 )
-SELECT count(*), coalesce(array_agg(DISTINCT wave_id) FILTER (WHERE wave_id IS NOT NULL), '{}') FROM gone
+SELECT count(*), coalesce(array_agg(DISTINCT wave_id) FILTER (WHERE wave_id IS NOT NULL), '{}'),
+       coalesce(array_agg(DISTINCT call_id) FILTER (WHERE call_id IS NOT NULL), '{}') FROM gone
+
+-- answers --
+-- The text of an answer stands with each row that failed by it, and is about all that were asked for with it.
+UPDATE waves.verdict SET raw = NULL
+WHERE theme_id = %(theme_id)s AND raw IS NOT NULL AND call_id = ANY (%(calls)s)
 
 -- audit_entries --
 DELETE FROM waves.audit_log WHERE theme_id = %(theme_id)s AND entity_id = %(key)s

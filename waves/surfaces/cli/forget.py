@@ -8,7 +8,7 @@ _WORDS = {
     "verdicts": "verdicts",
     "audit_entries": "audit entries",
     "feedback": "feedback entries",
-    "notes": "reasons that named it",
+    "notes": "reasons and answers that named it",
     "reports": "reports that showed it",
     "files": "files",
 }
