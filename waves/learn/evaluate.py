@@ -82,7 +82,7 @@ def _wanted(session: Session, order: Order) -> tuple[list[Setting], Gold]:
     wanted = choices.settings(session, order)
     gold = golds.gather(session).first(order.limit)
     for setting in wanted:
-        versions.check_fit(session.theme, setting.rubric)
+        versions.require_fit(session.db, session.theme, setting.rubric)
         gold.expected(setting.rubric)
     return wanted, gold
 

@@ -13,8 +13,8 @@ from waves.errors import ConfigurationError, WaveError
 from waves.project import BackendConfig, Project
 from waves.spool import files, locks
 from waves.steps.session import backend_chain
-from waves.steps.versions import check_fit
-from waves.store import catalog, connect, migrate, rubric_registry
+from waves.steps.versions import active, require_fit
+from waves.store import catalog, connect, migrate
 from waves.store.connect import Database
 from waves.theme import Theme
 
@@ -101,13 +101,13 @@ def _database(db: Database) -> Iterator[Finding]:
 def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Finding]:
     theme = themes.load(project.prompts, theme_id)
     backend_chain(project, theme, None)
-    active = rubric_registry.active(db, theme_id)
-    if active is None or rubrics.files(theme.folder):
-        check_fit(theme, rubrics.newest(theme.folder))
+    rubric = active(db, theme, read_only=True)
+    require_fit(db, theme, rubric)
+    if rubrics.files(theme.folder):
+        require_fit(db, theme, rubrics.newest(theme.folder))
     shape = catalog.describe(db, theme)
-    version = active.version if active else rubrics.newest(theme.folder).version
     running = ", a fire runs now" if locks.locked(project.data / theme_id) else ""
-    yield Finding("ok", f"theme {theme_id}: {shape.source} with rubric {version}{running}")
+    yield Finding("ok", f"theme {theme_id}: {shape.source} with rubric {rubric.version}{running}")
     if theme.on_complete:
         yield from _on_complete(project, theme)
     for advice in shape.warnings:

@@ -118,7 +118,7 @@ def open_session(
         rubric = versions.active(db, theme, read_only=read_only)
         if opening.version is not None:
             rubric = versions.named(db, theme, opening.version)
-        versions.check_fit(theme, rubric)
+        versions.require_fit(db, theme, rubric)
         log = FireLog(project.data, theme_id, run_id)
         try:
             yield Session(

@@ -24,7 +24,7 @@ def active(db: Database, theme: Theme, *, read_only: bool) -> Rubric:
         return _from_text(theme, found.version, found.text)
     newest = rubrics.newest(theme.folder)
     if not read_only:
-        rubric_registry.register(db, theme.theme_id, newest, theme.source.input)
+        register(db, theme, newest, by=None)
     return newest
 
 
@@ -50,7 +50,7 @@ def text_of(db: Database, theme: Theme, version: str) -> str:
 
 def register(db: Database, theme: Theme, rubric: Rubric, *, by: str | None) -> None:
     """Enter the version where it is new. The theme's first one is in force by that."""
-    check_fit(theme, rubric)
+    require_fit(db, theme, rubric)
     rubric_registry.register(db, theme.theme_id, rubric, theme.source.input, by=by)
 
 
@@ -72,6 +72,17 @@ def _whole_name(theme: Theme, version: str) -> str:
 def _from_text(theme: Theme, version: str, text: str) -> Rubric:
     stem = version.rsplit("-", 1)[0]
     return rubrics.parse(text, stem, theme.folder / f"{stem}.md")
+
+
+def require_fit(db: Database, theme: Theme, rubric: Rubric) -> None:
+    """`check_fit`. A registered version keeps its text: to correct the file is only half of the remedy."""
+    try:
+        check_fit(theme, rubric)
+    except ConfigurationError as fault:
+        if rubric_registry.find(db, theme.theme_id, rubric.version) is None:
+            raise
+        activation = f"A corrected rubric file comes into force by `wave rubrics activate {theme.theme_id}`."
+        raise ConfigurationError(fault.message, f"{fault.hint} {activation}") from fault
 
 
 def check_fit(theme: Theme, rubric: Rubric) -> None:

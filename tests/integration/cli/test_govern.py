@@ -117,6 +117,31 @@ def test_a_rubric_that_does_not_fit_its_theme_is_not_activated(site: Site) -> No
     assert "'sort'" in ran.fault[0]
 
 
+def test_a_first_rubric_that_does_not_fit_is_not_registered_and_can_be_corrected(site: Site) -> None:
+    site.fill(1)
+    site.write(FILE, RUBRIC.replace('"kind"', '"knid"'))
+    for command in (["fire", THEME], ["fire", THEME, "--dry-run"], ["approve", THEME, "--by", "ana"], ["pilot", THEME]):
+        ran = site.wave(*command)
+        assert (ran.code, "'knid'" in ran.fault[0]) == (78, True), ran
+        assert "rubrics activate" not in ran.fault[1]
+    assert site.sql("SELECT version FROM waves.theme_rubric") == []
+    site.write(FILE, RUBRIC)
+    assert site.fire()["counts"]["matched"] == 1
+
+
+def test_a_registered_rubric_that_does_not_fit_any_more_is_replaced_by_activation(site: Site) -> None:
+    site.fill(1)
+    site.fire()
+    site.edit(f"prompts/{THEME}/theme.yaml", "input: [content, kind]", "input: [content]")
+    site.write(FILE, RUBRIC.replace(', "kind": "review"', ""))
+    for command in (["fire", THEME], ["fire", THEME, "--dry-run"], ["approve", THEME, "--by", "ana"], ["doctor"]):
+        ran = site.wave(*command)
+        assert (ran.code, "'kind'" in ran.out + ran.err) == (78, True), ran
+        assert f"`wave rubrics activate {THEME}`" in ran.out + ran.err
+    assert site.wave("rubrics", "activate", THEME, "--yes").code == 0
+    assert site.fire()["counts"]["matched"] == 1
+
+
 @pytest.mark.parametrize("change", ["crlf", "bom"])
 def test_a_rubric_from_another_editor_goes_all_the_way(site: Site, change: str) -> None:
     site.fill(15)
