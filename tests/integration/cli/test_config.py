@@ -74,6 +74,16 @@ def test_plain_sql_is_audited_too(registered: Site) -> None:
     ]
 
 
+def test_the_log_is_written_by_the_change_alone(registered: Site) -> None:
+    """The trigger may write where its caller may not, so nobody may call it."""
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="can only be called as triggers"):
+        registered.sql("SELECT waves.audit_limit()")
+    ((definers,),) = registered.sql(
+        "SELECT count(*) FROM pg_proc WHERE prosecdef AND pronamespace = 'waves'::regnamespace"
+    )
+    assert definers == 1
+
+
 def test_nonsense_is_refused_whoever_writes_it_and_the_last_good_value_stays(registered: Site) -> None:
     site = registered
     assert site.wave("config", THEME, "batch_size", "5").code == 0
