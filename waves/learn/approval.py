@@ -58,17 +58,23 @@ def approve(
         rubric_registry.ensure_theme(db, theme_id)
         row = waves.current(db, theme_id)
         pilot = row if row is not None and row.kind == "pilot" else None
-        active = rubric_registry.active(db, theme_id)
-        newest = active.version if active else rubrics.newest(theme.folder).version
-        wanted = version or (pilot.rubric_version if pilot else newest)
+        rubric = named(db, theme, _usual(db, theme, pilot) if version is None else version)
+        wanted = rubric.version
         if pilot is not None and pilot.rubric_version == wanted:
             _refuse_unfinished(project, db, theme, pilot)
         else:
             pilot = None
-        register(db, theme, named(db, theme, wanted), by=by)
+        register(db, theme, rubric, by=by)
         rubric_registry.approve(db, theme_id, wanted, by, max_rows, reason, columns)
     merged = None if pilot is None else _merge(Opening(project, theme_id, {}, None, "approve", None, wanted), pilot)
     return Approval(wanted, max_rows, columns, merged)
+
+
+def _usual(db: Database, theme: Theme, pilot: OpenWave | None) -> str:
+    if pilot is not None:
+        return pilot.rubric_version
+    active = rubric_registry.active(db, theme.theme_id)
+    return active.version if active else rubrics.newest(theme.folder).version
 
 
 def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: OpenWave) -> None:

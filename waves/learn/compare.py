@@ -52,8 +52,8 @@ def compare(project: Project, theme_id: str, *, old: str | None, new: str | None
     with open_database(project.database, project.data) as db:
         shape = catalog.describe(db, theme)
         pilot = _pilot(project, db, theme)
-        before = named(db, theme, old or _active(db, theme_id))
-        after = named(db, theme, new or (pilot.rubric_version if pilot else rubrics.newest(theme.folder).version))
+        before = named(db, theme, _active(db, theme_id) if old is None else old)
+        after = named(db, theme, _latest(theme, pilot) if new is None else new)
         if before.version == after.version:
             raise ConfigurationError(
                 f"there is only {before.version} to compare", "Name another version with --old or --new."
@@ -87,6 +87,10 @@ def _active(db: Database, theme_id: str) -> str:
     if found is None:
         raise ConfigurationError(f"theme {theme_id} has no active rubric yet", f"`wave fire {theme_id}` begins it.")
     return found.version
+
+
+def _latest(theme: Theme, pilot: OpenWave | None) -> str:
+    return pilot.rubric_version if pilot else rubrics.newest(theme.folder).version
 
 
 def _blank(old: Rubric, new: Rubric) -> Agreement:

@@ -69,14 +69,16 @@ def pilot(project: Project, theme_id: str, order: Order, watcher: Watcher | None
     found = Pilot(tally.report)
     try:
         theme = themes.load(project.prompts, theme_id)
-        version = order.version or rubrics.newest(theme.folder).version
+        version = rubrics.newest(theme.folder).version if order.version is None else order.version
         found = replace(found, version=version)
         opening = Opening(project, theme_id, {}, order.backend, "pilot", watcher, version)
         if order.dry_run:
             _foresee(opening, order.keys, tally)
         else:
             with open_database(project.database, project.data) as db:
-                versions.register(db, theme, versions.named(db, theme, version), by=order.by)
+                rubric = versions.named(db, theme, version)
+                versions.register(db, theme, rubric, by=order.by)
+            found = replace(found, version=rubric.version)
             with begun(opening, tally, asks=True) as (session, guard):
                 found = _judged(session, guard, order.keys, tally, found)
     except LockedError as fault:

@@ -32,7 +32,7 @@ _BATCH = re.compile(r"batch_(\d{4,})\.jsonl")
 _CLOSED = "closed.json"
 _FOLDERS = ("batches", "journal", "parts")
 _NAMES = "Ids are letters, digits, dots, dashes and underscores, up to 128 of them."
-_RESTORE = "Restore it from a backup, or give the wave up: wave abandon {}. What it paid for is kept."
+_RESTORE = "Restore it from a backup, or give the wave up: wave abandon {} --by NAME. What it paid for is kept."
 
 
 @dataclass(frozen=True, slots=True)

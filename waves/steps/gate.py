@@ -31,7 +31,8 @@ def closed(session: Session) -> Ending:
     stale = found is not None and found.approved_rows is not None and not approved(session, version)
     why = "was approved for other input columns" if stale else "is not approved for more rows"
     return Ending(
-        "awaiting_approval", f"rubric {version} of theme {theme} {why}; `wave approve {theme} --by NAME` opens the gate"
+        "awaiting_approval",
+        f"rubric {version} of theme {theme} {why}; `wave approve {theme} --version {version} --by NAME` opens the gate",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from waves import theme as themes
 from waves.project import Project
 from waves.steps import activation_gate
-from waves.steps.versions import named, register
+from waves.steps.versions import named, register, require_fit
 from waves.store import catalog, rubric_registry
 from waves.store.connect import open_database
 from waves.store.rubric_registry import Move
@@ -24,7 +24,10 @@ def activate(project: Project, theme_id: str, version: str, *, by: str, reason: 
 
 
 def rollback(project: Project, theme_id: str, *, by: str, reason: str) -> Move:
-    """Put the version in force that was so before the active one. It was there before: no gate is in the way."""
+    """Put the version in force that was so before the active one. It was there before: no gate is in the way, but the
+    theme may be another one by now: ConfigurationError where the version does not fit it."""
     theme = themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data) as db:
-        return rubric_registry.rollback(db, theme.theme_id, actor=by, reason=reason)
+    with open_database(project.database, project.data) as db, db.transaction():
+        move = rubric_registry.rollback(db, theme.theme_id, actor=by, reason=reason)
+        require_fit(db, theme, named(db, theme, move.after))
+        return move

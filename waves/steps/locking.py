@@ -54,5 +54,5 @@ def _refuse_foreign_wave(session: Session) -> None:
     if wave is not None and wave.host != session.host:
         raise LockedError(
             f"wave {wave.wave_id} of theme {session.theme.theme_id} is open on host {wave.host}",
-            f"Let that host finish it, or give it up with `wave takeover {session.theme.theme_id}`.",
+            f"Let that host finish it, or give it up with `wave takeover {session.theme.theme_id} --by NAME`.",
         )

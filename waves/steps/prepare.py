@@ -48,7 +48,7 @@ def find_open(session: Session) -> Opened | None:
     if row.wave_id not in wave_dir.wave_ids(session.data, session.theme.theme_id):
         raise BadDataError(
             f"wave {row.wave_id} is open in the database, but {session.folder}/waves has no such folder",
-            f"Bring the data folder back, or give the wave up with `wave abandon {session.theme.theme_id}`.",
+            f"Bring the data folder back, or give the wave up with `wave abandon {session.theme.theme_id} --by NAME`.",
         )
     return open_on_disk(session, row.wave_id)
 

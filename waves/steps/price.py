@@ -47,7 +47,7 @@ class Price:
 
 def price(project: Project, theme_id: str, version: str | None, *, migrate: bool) -> Price:
     """The price of the named version, or of that of the newest file. `migrate`: pending migrations may be applied."""
-    wanted = version or _newest(project, theme_id)
+    wanted = _newest(project, theme_id) if version is None else version
     if migrate:
         open_database(project.database, project.data).close()
     opening = Opening(project, theme_id, {}, version=wanted)

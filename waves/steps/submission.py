@@ -39,7 +39,7 @@ def carrier(session: Session, wave: Opened, *, converged: bool = False) -> Backe
     if name not in session.project.backends or session.project.backends[name].kind != KIND:
         raise ConfigurationError(
             f"wave {wave.wave_id} was submitted through backend {name!r}, and there is no such backend of kind {KIND}",
-            f"Bring it back in waves.yaml, or give the wave up: wave abandon {session.theme.theme_id}.",
+            f"Bring it back in waves.yaml, or give the wave up: wave abandon {session.theme.theme_id} --by NAME.",
         )
     (found,) = backend_chain(session.project, session.theme, name)
     return found

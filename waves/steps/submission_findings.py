@@ -153,5 +153,6 @@ def _unknown(batch_id: str) -> Fatal:
     return Fatal(
         "configuration",
         f"the provider has no batch {batch_id}, which it was handed before",
-        "use a key of the workspace that submitted it; if it was deleted there, give the wave up: wave abandon",
+        "use a key of the workspace that submitted it; if it was deleted there, give the wave up: "
+        "wave abandon THEME --by NAME",
     )

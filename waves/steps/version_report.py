@@ -64,7 +64,7 @@ def show(project: Project, theme_id: str, version: str | None) -> Shown:
     """One version of a theme; default: the one in force, else that of the newest file."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project.database, project.data, migrate=False) as db:
-        wanted = version or _in_force(db, theme) or _newest(theme)
+        wanted = _in_force(db, theme) or _newest(theme) if version is None else version
         text = text_of(db, theme, wanted)
         (found,) = (one for one in _versions(db, theme) if one.version == wanted)
         return Shown(found, text, rubric_facts.decisions(db, theme_id, wanted))
@@ -74,8 +74,8 @@ def diff(project: Project, theme_id: str, old: str | None, new: str | None) -> D
     """How two versions differ; default: the one in force against the newest file."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project.database, project.data, migrate=False) as db:
-        before = old or _in_force(db, theme) or _newest(theme)
-        after = new or _newest(theme)
+        before = _in_force(db, theme) or _newest(theme) if old is None else old
+        after = _newest(theme) if new is None else new
         a, b = (text_of(db, theme, version).splitlines() for version in (before, after))
         return Difference(before, after, list(difflib.unified_diff(a, b, before, after, lineterm="")))
 

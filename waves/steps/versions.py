@@ -31,7 +31,8 @@ def active(db: Database, theme: Theme, *, read_only: bool) -> Rubric:
 def named(db: Database, theme: Theme, version: str) -> Rubric:
     """Any version, by its whole name, or by that of its file for the one in it now: `v2`. ConfigurationError, with the
     known ones, where there is no such version."""
-    whole = _whole_name(theme, version)
+    registered = rubric_registry.find(db, theme.theme_id, version) is not None  # then no draft is looked at
+    whole = version if registered else _whole_name(theme, version)
     return _from_text(theme, whole, text_of(db, theme, whole))
 
 

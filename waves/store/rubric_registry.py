@@ -175,7 +175,7 @@ def _known(db: Database, theme_id: str, version: str) -> Registered:
         known = ", ".join(registered.version for registered in history(db, theme_id)) or "none"
         raise ConfigurationError(
             f"the theme {theme_id} has no rubric version {version}",
-            f"known versions: {known}; `wave approve {theme_id}` registers the file as it is now",
+            f"known versions: {known}; `wave pilot {theme_id}` registers the newest file as it is now",
         )
     return found
 

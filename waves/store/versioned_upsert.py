@@ -197,7 +197,7 @@ def _hold(connection: Connection, wave: _Collect, orphaned: int) -> None:
             f"{orphaned} of {entries} rows of wave {wave.manifest.wave_id} changed or vanished since prepare: "
             f"{_orphans(connection, wave, orphaned)}",
             f"look at {wave.shape.source}, then: wave collect {wave.manifest.theme_id} --accept-orphans --by NAME, "
-            f"or wave abandon {wave.manifest.theme_id}",
+            f"or wave abandon {wave.manifest.theme_id} --by NAME",
         )
 
 

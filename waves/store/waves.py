@@ -63,7 +63,8 @@ def open_wave(db: Database, manifest: Manifest, host: str) -> None:
         which = f"{other.wave_id}, on host {other.host}" if other else "closed meanwhile"
         raise LockedError(
             f"the theme {manifest.theme_id} has another wave: {which}",
-            f"`wave fire {manifest.theme_id}` goes on with it on its own host; `wave takeover` abandons it",
+            f"`wave fire {manifest.theme_id}` goes on with it on its own host; "
+            f"`wave takeover {manifest.theme_id} --by NAME` abandons it",
         )
 
 

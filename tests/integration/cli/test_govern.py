@@ -219,3 +219,28 @@ def test_doctor_misses_what_a_backend_cannot_do_without(site: Site) -> None:
         one["what"] for one in ran.json["findings"] if one["level"] == "warning" and one["what"].startswith("backend")
     ]
     assert ["NO_SUCH_KEY is not set" in told[0], "no-such-tool" in told[1]] == [True, True]
+
+
+def test_a_draft_that_cannot_be_read_stands_in_the_way_of_no_other_version(site: Site) -> None:
+    site.fill(1)
+    version = site.fire()["rubric_version"]
+    (site.folder / "v9.md").write_bytes(b"\xff\xfe")
+    assert site.wave("approve", THEME, "--version", version, "--by", "ana").code == 0
+    assert site.wave("rubrics", "activate", THEME, version, "--yes").code == 0
+    assert site.wave("rubrics", "activate", THEME, "v9", "--yes").code == 78
+
+
+def test_a_rollback_to_what_does_not_fit_the_theme_any_more_changes_nothing(site: Site) -> None:
+    site.fill(1)
+    site.fire()
+    site.write(f"prompts/{THEME}/v2.md", RUBRIC.replace(', "kind": "review"', ""))
+    assert site.wave("rubrics", "activate", THEME, "v2", "--yes").code == 0
+    site.edit(f"prompts/{THEME}/theme.yaml", "input: [content, kind]", "input: [content]")
+    before = site.sql("SELECT active_version FROM waves.theme"), site.sql("SELECT count(*) FROM waves.audit_log")
+    ran = site.wave("rubrics", "rollback", THEME)
+    assert (ran.code, ran.out) == (78, "")
+    assert "which source.input lacks" in ran.err
+    assert (
+        site.sql("SELECT active_version FROM waves.theme"),
+        site.sql("SELECT count(*) FROM waves.audit_log"),
+    ) == before

@@ -173,6 +173,35 @@ def test_a_pilot_of_the_active_version_is_merged_into_the_target(site: Site, tee
     assert len(tee.items()) == 30
 
 
+def test_the_gate_names_the_version_that_it_holds_back(site: Site) -> None:
+    """Followed to the letter, the remedy opens the gate for that one and no other."""
+    site.fill(20)
+    site.fire()
+    second(site)
+    site.sql(
+        "INSERT INTO waves.theme_config (theme_id, key, value) VALUES (%s, 'max_rows_without_approval', '4')", THEME
+    )
+    version = piloted(site, "--keys", "4", "--version", "v2")["version"]
+    assert version.startswith("v2-"), "the whole name, which every command takes"
+    assert site.wave("abandon", THEME, "--by", "ana").code == 0
+    shut = site.wave("pilot", THEME)
+    assert shut.code == 76
+    assert f"`wave approve comments --version {version} --by NAME` opens the gate" in shut.err
+
+
+def test_an_approval_takes_the_short_name_and_enters_nothing_where_it_refuses(site: Site) -> None:
+    judged(site)
+    second(site)
+    for unknown in ("v7", ""):
+        ran = site.wave("approve", THEME, "--version", unknown, "--by", "ana")
+        assert (ran.code, ran.out) == (78, "")
+        assert site.wave("rubrics", "activate", THEME, unknown, "--yes").code == 78
+    assert site.sql("SELECT count(*) FROM waves.theme_rubric") == [(1,)]
+    version = piloted(site, "--keys", "4")["version"]
+    approved = site.wave("approve", THEME, "--version", "v2", "--by", "ana", "--json").json
+    assert (approved["version"], approved["pilot"]["state"]) == (version, "collected")
+
+
 def test_a_pilot_that_is_given_up_stays_in_history(site: Site, tee: Tee) -> None:
     judged(site)
     second(site)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 
 from tests.integration.cli.site import THEME, Site
 
@@ -35,7 +37,8 @@ def test_what_needs_a_person_is_said_to_cron_too(site: Site) -> None:
     site.fill(51)
     ran = site.wave("fire", THEME)
     assert (ran.code, ran.out) == (76, "")
-    assert "`wave approve comments --by NAME` opens the gate" in ran.err
+    version = site.status()["rubric_version"]
+    assert f"`wave approve comments --version {version} --by NAME` opens the gate" in ran.err
     assert ran.err.count("\n") == 1
 
 
@@ -44,3 +47,17 @@ def test_status_without_a_terminal_has_no_escape_codes(site: Site) -> None:
     ran = site.wave("status")
     assert ran.code == 0
     assert "\x1b" not in ran.out
+
+
+def test_a_reader_that_leaves_and_an_output_without_room_are_no_bugs(site: Site) -> None:
+    site.fill(3)
+    site.fire()
+    command = shlex.join(site.command("audit", THEME))
+    for shell, code, told in (
+        (f"{command} | true; exit ${{PIPESTATUS[0]}}", 0, ""),
+        (f"{command} > /dev/full", 74, "wave: cannot write the output: No space left on device"),
+        (f"{shlex.join(site.command('rubrics', 'show', THEME))} >&-", 0, ""),
+    ):
+        ran = subprocess.run(["bash", "-c", shell], env=site.environ(), cwd=site.root, capture_output=True, text=True)  # noqa: PLW1510 - the code is what it is about
+        assert ran.returncode == code, (shell, ran)
+        assert ran.stderr.splitlines()[:1] == ([told] if told else [])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from waves.surfaces.cli.person import Person
+
 
 @click.command("abandon")
 @click.argument("theme")
-@click.option("--by", "name", required=True, help="Who decides so; stands in the audit log.")
+@click.option("--by", "name", type=Person(), required=True, help="Who decides so; stands in the audit log.")
 @click.option("--reason", default="", help="Why; stands in the audit log.")
 def command(theme: str, *, name: str, reason: str) -> None:
     """Give up the open wave of THEME: nothing is merged, what was paid for stays in history, the gap keeps its rows.

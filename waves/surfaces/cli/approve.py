@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from waves.surfaces.cli.person import Person
+
 if TYPE_CHECKING:
     from waves.learn.approval import Approval, Merged
 
 
 @click.command("approve")
 @click.argument("theme")
-@click.option("--by", "name", required=True, help="Who approves; stands in the audit log.")
+@click.option("--by", "name", type=Person(), required=True, help="Who approves; stands in the audit log.")
 @click.option("--version", help="The version; default: that of the open pilot, else the active one.")
-@click.option("--max-rows", type=click.IntRange(min=1), help="So many rows at most; default: no limit.")
+@click.option("--max-rows", type=click.IntRange(1, 1_000_000_000), help="So many rows at most; default: no limit.")
 @click.option("--reason", default="", help="Why; stands in the audit log.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_context

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from waves.surfaces.cli.person import Person
+
 
 @click.command("collect")
 @click.argument("theme")
 @click.option("--partial", is_flag=True, help="Give what is missing back to the gap, and merge the rest.")
 @click.option("--accept-orphans", is_flag=True, help="Merge a held wave; orphans stay in history only.")
-@click.option("--by", "name", help="Who decides so; wanted with --accept-orphans.")
+@click.option("--by", "name", type=Person(), help="Who decides so; wanted with --accept-orphans.")
 @click.pass_context
 def command(ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bool, name: str | None) -> None:
     """Merge the parts of the open wave of THEME in one transaction, and print the counts line.

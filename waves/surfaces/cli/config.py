@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from waves.surfaces.cli.person import Person
+
 if TYPE_CHECKING:
     from waves.steps.config import Limit
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 @click.option(
     "--unset", is_flag=True, help="Take the value away: that of theme.yaml, or the default, is in force then."
 )
-@click.option("--by", "name", default="operator", show_default=True, help="Who decides; stands in the audit log.")
+@click.option(
+    "--by", "name", type=Person(), default="operator", show_default=True, help="Who decides; stands in the audit log."
+)
 @click.option("--reason", default="", help="Why; stands in the audit log.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(

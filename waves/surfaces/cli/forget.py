@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from waves.surfaces.cli.person import Person
+
 _WORDS = {
     "verdicts": "verdicts",
     "audit_entries": "audit entries",
@@ -19,7 +21,7 @@ _WORDS = {
 @click.option(
     "--key", "keys", multiple=True, required=True, help="The entity key of a row; may be given several times."
 )
-@click.option("--by", "name", required=True, help="Who decides so; stands in the audit log.")
+@click.option("--by", "name", type=Person(), required=True, help="Who decides so; stands in the audit log.")
 @click.option("--reason", default="", help="Why; stands in the audit log. Do not name the row in it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be erased; erase nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")

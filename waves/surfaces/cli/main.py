@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
+from pathlib import Path
 
 import click
 
-from waves.errors import EXIT_CODES, WaveError
+from waves.errors import EXIT_CODES, DiskError, WaveError
 
 COMMANDS: dict[str, str] = {
     "status": "Every theme at a glance: progress, open wave, quarantine, spend.",
@@ -96,6 +98,7 @@ def cli(ctx: click.Context, *, status: bool) -> None:
 def main() -> None:
     """Run the command line; faults leave as two lines on stderr and their exit code."""
     gc.set_threshold(100_000, 50)  # rows and parts hold no cycles: looking for some took a fifth of a large collect
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it was closed before us
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -106,9 +109,12 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         code = 75
-    except BrokenPipeError:
-        sys.stderr.close()
+    except SystemExit:  # how click says that the reader of our output has left
         code = 0
+    except OSError as error:  # disk and network have faults of their own: what is left is our output
+        unwritten = DiskError(f"cannot write the output: {error.strerror}", "Make room, or send it somewhere else.")
+        show(unwritten)
+        code = unwritten.exit_code
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a page
         fault = as_fault(error)
         show(fault)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from waves.surfaces.cli.person import Person
+
 if TYPE_CHECKING:
     from waves.learn.pilot import Order, Pilot
     from waves.learn.review import Review
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--version", help="The version to try; default: that of the newest rubric file.")
 @click.option("--keys", type=click.IntRange(min=1), default=34, show_default=True, help="Rows of the sample at most.")
 @click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
-@click.option("--by", "name", help="Who tries it; stands with the version where it is new.")
+@click.option("--by", "name", type=Person(), help="Who tries it; stands with the version where it is new.")
 @click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be done.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="A copy of the review file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")

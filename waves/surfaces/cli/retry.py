@@ -6,12 +6,14 @@ from collections import Counter
 
 import click
 
+from waves.surfaces.cli.person import Person
+
 
 @click.command("retry")
 @click.argument("theme")
 @click.option("--key", "keys", multiple=True, help="The entity key of an item; may be given several times.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
-@click.option("--by", "name", required=True, help="Who decides so; stands in the audit log.")
+@click.option("--by", "name", type=Person(), required=True, help="Who decides so; stands in the audit log.")
 @click.option("--reason", default="", help="Why; stands in the audit log.")
 @click.option("--dry-run", is_flag=True, help="Say what would be retried; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from waves.surfaces.cli.person import Person
+
 if TYPE_CHECKING:
     from waves.errors import NeedsPersonError
     from waves.steps.price import Price
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 @click.command("activate", short_help="Put a version in force, after a look at what that costs.")
 @click.argument("theme")
 @click.argument("version", required=False)
-@click.option("--by", "name", default="operator", show_default=True, help="Who decides; stands in the audit log.")
+@click.option(
+    "--by", "name", type=Person(), default="operator", show_default=True, help="Who decides; stands in the audit log."
+)
 @click.option("--reason", default="", help="Why; stands in the audit log.")
 @click.option("--yes", is_flag=True, help="Do it; without it a person is asked at the terminal.")
 @click.option("--dry-run", is_flag=True, help="Say what it would cost; change nothing.")
@@ -61,7 +65,9 @@ def activate_version(
 
 @click.command("rollback", short_help="Put the version back in force that was so before.")
 @click.argument("theme")
-@click.option("--by", "name", default="operator", show_default=True, help="Who decides; stands in the audit log.")
+@click.option(
+    "--by", "name", type=Person(), default="operator", show_default=True, help="Who decides; stands in the audit log."
+)
 @click.option("--reason", default="", help="Why; stands in the audit log.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def roll_back(theme: str, *, name: str, reason: str, as_json: bool) -> None:

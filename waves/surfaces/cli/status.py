@@ -190,7 +190,8 @@ def _notes(one: ThemeStatus) -> list[str]:
         )
     if not one.approved:
         notes.append(
-            f"{one.theme_id}: rubric {one.rubric_version} is not approved; `wave approve {one.theme_id} --by NAME`"
+            f"{one.theme_id}: rubric {one.rubric_version} is not approved; "
+            f"`wave approve {one.theme_id} --version {one.rubric_version} --by NAME`"
         )
     return notes
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from waves.surfaces.cli.person import Person
+
 
 @click.command("takeover")
 @click.argument("theme")
-@click.option("--by", "name", required=True, help="Who decides so; stands in the audit log.")
+@click.option("--by", "name", type=Person(), required=True, help="Who decides so; stands in the audit log.")
 @click.option("--reason", default="", help="Why; stands in the audit log.")
 def command(theme: str, *, name: str, reason: str) -> None:
     """Abandon the wave of THEME that another host holds open. What it has paid for enters history when it is back.
