@@ -67,7 +67,7 @@ def _forget(session: Session, key: str, *, by: str, reason: str, dry_run: bool) 
     theme, folder, names = session.theme.theme_id, session.folder, {"by": by, "reason": reason}
     known = erasure.find(folder, key)
     held = known.wave_ids | forget.waves_of(session.db, theme, key)
-    logs = log_erasure.erase(session.data, theme, forget.spellings(key), held, dry_run=dry_run)
+    logs = log_erasure.erase(session.data, theme, forget.spellings(key), held, forget.BLANK, dry_run=dry_run)
     traces: Traces = forget.erase(
         session.db,
         theme,

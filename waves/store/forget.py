@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from waves.store.connect import Database
 
 _SQL = "forget.sql"
-_BLANK = "(named a row that was forgotten)"
+BLANK = "(named a row that was forgotten)"
 _NOTES = ("answers", "wave_reasons", "run_reasons", "audit_reasons", "drift_cursor")
 
 
@@ -98,7 +98,7 @@ def _erase(
     db: Database, theme_id: str, entity_key: str, waves: set[str], calls: set[str], texts: frozenset[str]
 ) -> Traces:
     named = queries.load(_SQL)
-    names: dict[str, Any] = {"theme_id": theme_id, "key": entity_key, "parts": _parts(entity_key), "blank": _BLANK}
+    names: dict[str, Any] = {"theme_id": theme_id, "key": entity_key, "parts": _parts(entity_key), "blank": BLANK}
     names["named"] = f"(^|[^[:alnum:]_])({'|'.join(map(re.escape, spellings(entity_key)))})($|[^[:alnum:]_])"
     row = db.execute(named["verdicts"], names).fetchone()
     verdicts, held, asked = row or (0, [], [])
