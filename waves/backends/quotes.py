@@ -57,13 +57,15 @@ class _Patterns:
 def _patterns(names: frozenset[str]) -> _Patterns:
     quoted = (re.escape(json.dumps(name, ensure_ascii=False)) for name in sorted(names))
     key = rf"(?:{'|'.join(quoted)})\s*:"
-    further = rf"(?:\s*[\]}}])*\s*(?:,\s*(?:\[|\{{\s*{key}|{key})|\Z)"
+    closing, next_keys = r"(?:\s*[\]}])*\s*", rf"\{{\s*{key}|{key}"
     literal = r"(?:null|true|false|-?\d[\d.eE+-]*)\s*[,\]]"
     return _Patterns(
         key=re.compile(rf"[{{,]\s*{key}"),
         after_key=re.compile(r"\s*:"),
-        after_value=re.compile(rf"\s*(?:,\s*{key}|\}}{further})"),
-        after_element=re.compile(rf'\s*(?:,\s*(?:"|\[|\{{\s*{key}|{literal})|\]{further})'),
+        after_value=re.compile(rf"\s*(?:,\s*{key}|\}}{closing}(?:,\s*(?:{next_keys})|\Z))"),
+        after_element=re.compile(
+            rf'\s*(?:,\s*(?:"|\[|\{{\s*{key}|{literal})|\]{closing}(?:,\s*(?:\[|{next_keys})|\Z))'
+        ),
     )
 
 

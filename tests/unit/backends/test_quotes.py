@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from waves import rubric as rubrics
@@ -206,6 +206,8 @@ def test_whatever_is_left_bare_nothing_is_altered(one: dict[str, Any], other: di
 
 @unhurried
 @given(st.text(st.sampled_from('abc ,.:;„”"éț(){}[]'), max_size=40))
+@example("},[")
+@example("}],[")
 def test_texts_in_fields_are_always_restored(text: str) -> None:
     meant = verdict(f'"{text}', about=text)
     assert read(bare(answer(meant))) == {"1": meant}
