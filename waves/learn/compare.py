@@ -5,7 +5,7 @@ Reads the verdicts that are known and the parts of the open pilot; asks nobody. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
@@ -14,7 +14,6 @@ from waves import rubric as rubrics
 from waves import theme as themes
 from waves.errors import ConfigurationError
 from waves.learn.agreement import Agreement, Group, require_metrics
-from waves.models import Output
 from waves.project import Project
 from waves.rubric import Rubric
 from waves.spool import wave_dir
@@ -59,22 +58,20 @@ def compare(project: Project, theme_id: str, *, old: str | None, new: str | None
                 f"there is only {before.version} to compare", "Name another version with --old or --new."
             )
         agreement = _blank(before, after)
-        of_pilot = pilot is not None and pilot.rubric_version == after.version
-        judged = _of_pilot(project, db, theme, pilot.wave_id) if pilot is not None and of_pilot else {}
-        _add_up(db, theme_id, agreement, (before.version, after.version), judged, limit)
+        versions = (before.version, after.version)
+        if pilot is not None and pilot.rubric_version not in versions:
+            pilot = None
+        _add_up(db, theme_id, agreement, versions, _of_pilot(project, db, theme, pilot, versions), limit)
         if not agreement.compared:
-            raise ConfigurationError(
-                f"no row was judged by both {before.version} and {after.version} with the same content",
-                f"`wave pilot {theme_id} --version {after.version}` has it judge a sample.",
-            )
+            raise _nothing_in_common(db, theme_id, versions, pilot)
         groups = agreement.groups()
         shown = tuple(groups[:_SHOWN])
         keys = {pair.entity_key for group in shown for pair in group.examples}
         return Comparison(
-            comparison_id=_record(db, theme_id, before.version, after.version, agreement),
+            comparison_id=_record(db, theme_id, versions, agreement, whole=limit is None),
             old=before.version,
             new=after.version,
-            pilot=pilot.wave_id if pilot is not None and of_pilot else None,
+            pilot=pilot.wave_id if pilot is not None else None,
             agreement=agreement,
             groups=shown,
             more_groups=len(groups) - len(shown),
@@ -108,10 +105,32 @@ def _pilot(project: Project, db: Database, theme: Theme) -> OpenWave | None:
     return row
 
 
-def _of_pilot(project: Project, db: Database, theme: Theme, wave_id: str) -> dict[Identity, Output]:
-    wave = dress(WaveDir.open(project.data, theme.theme_id, wave_id, db.installation))
+def _of_pilot(
+    project: Project, db: Database, theme: Theme, pilot: OpenWave | None, versions: tuple[str, str]
+) -> list[Pair]:
+    """Its rows that the other version has judged, too. The pilot may be of either."""
+    if pilot is None:
+        return []
+    wave = dress(WaveDir.open(project.data, theme.theme_id, pilot.wave_id, db.installation))
     valid, _ = wave.parts.read()
-    return {identity: part.output for identity, part in valid.items()}
+    of_new = pilot.rubric_version == versions[1]
+    others = comparison.outputs(db, theme.theme_id, versions[0] if of_new else versions[1], valid.keys())
+    pairs = ((identity, others[identity], part.output) for identity, part in valid.items() if identity in others)
+    return [Pair(*each, other, own) if of_new else Pair(*each, own, other) for each, other, own in pairs]
+
+
+def _nothing_in_common(
+    db: Database, theme_id: str, versions: tuple[str, str], pilot: OpenWave | None
+) -> ConfigurationError:
+    active = rubric_registry.active(db, theme_id)
+    before, after = versions
+    tried = before if active is not None and active.version == after else after
+    return ConfigurationError(
+        f"no row was judged by both {before} and {after} with the same content",
+        f"The open pilot has rows of its own alone: give it up with `wave abandon {theme_id} --by NAME`, or merge it."
+        if pilot is not None
+        else f"`wave pilot {theme_id} --version {tried}` has it judge a sample.",
+    )
 
 
 def _add_up(
@@ -119,22 +138,21 @@ def _add_up(
     theme_id: str,
     agreement: Agreement,
     versions: tuple[str, str],
-    of_pilot: Mapping[Identity, Output],
+    of_pilot: Sequence[Pair],
     limit: int | None,
 ) -> None:
     """First the pilot's rows, then the others, `limit` at most."""
-    before = comparison.outputs(db, theme_id, versions[0], of_pilot.keys())
-    first = [Pair(*identity, before[identity], of_pilot[identity]) for identity in of_pilot if identity in before]
-    seen = {pair.entity_key for pair in first}
+    seen = {pair.entity_key for pair in of_pilot}
     with closing(comparison.pairs(db, theme_id, *versions)) as known:
         others = (pair for pair in known if pair.entity_key not in seen)
-        for pair in islice(chain(first, others), limit):
+        for pair in islice(chain(of_pilot, others), limit):
             agreement.add(pair)
 
 
-def _record(db: Database, theme_id: str, old: str, new: str, agreement: Agreement) -> int:
+def _record(db: Database, theme_id: str, versions: tuple[str, str], agreement: Agreement, *, whole: bool) -> int:
+    figured = figures(agreement)
     return comparison.record(
-        db, theme_id, old, new, compared=agreement.compared, flips=agreement.flips, report=figures(agreement)
+        db, theme_id, *versions, compared=agreement.compared, flips=agreement.flips, whole=whole, report=figured
     )
 
 

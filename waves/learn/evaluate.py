@@ -142,6 +142,7 @@ def _measured(setting: Setting, gold: Gold, wave: Opened, parts: Answers) -> tup
         "evaluation_id": wave.wave_id,
         "gold_sha256": gold.digest,
         "items": len(gold.items),
+        "whole": gold.whole,
         "answered": len(gold.items) - len(silent),
         "unanswered": silent[: golds.SHOWN],
         **figures,

@@ -43,11 +43,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """What there is to ask and what is expected, item by item; `missing` are the keys that the source has no row of."""
+    """What there is to ask and what is expected, item by item; `missing` are the keys that the source has no row of.
+    `whole`: not cut to a limit."""
 
     items: tuple[Item, ...]
     entries: tuple[Entry, ...]
     missing: tuple[str, ...] = ()
+    whole: bool = True
 
     @property
     def digest(self) -> str:
@@ -60,7 +62,8 @@ class Gold:
         return [_expected(entry, rubric) for entry in self.entries]
 
     def first(self, limit: int | None) -> Gold:
-        return Gold(self.items[:limit], self.entries[:limit], self.missing)
+        whole = limit is None or limit >= len(self.items)
+        return Gold(self.items[:limit], self.entries[:limit], self.missing, whole)
 
 
 def gather(session: Session) -> Gold:

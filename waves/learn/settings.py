@@ -58,8 +58,7 @@ class Setting:
 
 
 def settings(session: Session, order: Order) -> list[Setting]:
-    """All of them. That of the theme's own fires comes last, so that the newest result of a version is the one that its
-    fires can be expected to reach."""
+    """All of them, in the order of what was asked for."""
     if session.backend.kind == KIND:
         raise ConfigurationError(
             f"backend {session.backend.name} hands its requests over for a day; an evaluation wants answers now",
@@ -67,14 +66,12 @@ def settings(session: Session, order: Order) -> list[Setting]:
         )
     rubrics = [versions.named(session.db, session.theme, name) for name in order.rubrics] or [session.rubric]
     models, sizes = order.models or session.backend.models[:1], order.batch_sizes or (session.limits.batch_size,)
-    found = [
+    return [
         Setting(rubric, replace(session.backend, models=(model,)), size)
         for rubric in {rubric.version: rubric for rubric in rubrics}.values()
         for model in dict.fromkeys(models)
         for size in dict.fromkeys(sizes)
     ]
-    usual = (session.backend.models[0], session.limits.batch_size)
-    return sorted(found, key=lambda setting: (setting.model, setting.batch_size) == usual)
 
 
 def wave_of(session: Session, setting: Setting, items: tuple[Item, ...]) -> Opened:

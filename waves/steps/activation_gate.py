@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from waves.errors import NeedsPersonError
+from waves.project import Project
+from waves.steps.usual import usual
 from waves.store import rubric_facts, rubric_registry
 from waves.store.connect import Database
+from waves.store.rubric_facts import Usual
 from waves.theme import Theme
 
 
-def require(db: Database, theme: Theme, version: str) -> None:
+def require(project: Project, db: Database, theme: Theme, version: str) -> None:
     """NeedsPersonError where the gate is closed for `version`; never for the one in force."""
-    if (refusal := refused(db, theme, version)) is not None:
+    if (refusal := refused(project, db, theme, version)) is not None:
         raise refusal
 
 
-def refused(db: Database, theme: Theme, version: str) -> NeedsPersonError | None:
+def refused(project: Project, db: Database, theme: Theme, version: str) -> NeedsPersonError | None:
     """Why `version` may not be put in force, and what to do."""
     active = rubric_registry.active(db, theme.theme_id)
     if active is not None and active.version == version:
         return None
-    return _too_poor(db, theme, version) or (_too_different(db, theme, version, active.version) if active else None)
+    poor = _too_poor(db, theme, version, usual(project, db, theme)) if theme.gate.min_f1 is not None else None
+    return poor or (_too_different(db, theme, version, active.version) if active else None)
 
 
-def _too_poor(db: Database, theme: Theme, version: str) -> NeedsPersonError | None:
-    """Macro F1 on gold: that of the newest evaluation, whatever its model."""
-    least = theme.gate.min_f1
-    if least is None:
-        return None
-    found = rubric_facts.evaluations(db, theme.theme_id).get(version)
-    if found is None or found.macro_f1 is None:
+def _too_poor(db: Database, theme: Theme, version: str, wanted: Usual) -> NeedsPersonError | None:
+    """Macro F1 on all of the gold, as the theme's fires ask: what another model reaches says nothing about them."""
+    least = theme.gate.min_f1 or 0.0
+    found = rubric_facts.evaluations(db, theme.theme_id, wanted).get(version)
+    if found is None or not found.usual or found.macro_f1 is None:
+        other = f" --backend {wanted.backends[1]} --models {wanted.model}" if len(wanted.backends) > 1 else ""
         return NeedsPersonError(
-            f"gate.min_f1 of theme {theme.theme_id} is {least:g}, and rubric {version} has no F1 on record",
-            f"Evaluate it first: wave eval {theme.theme_id} --rubric {version}",
+            f"gate.min_f1 of theme {theme.theme_id} is {least:g}, and rubric {version} has no F1 on record for all of "
+            f"the gold, by {wanted.model} on backend {wanted.backends[0]} with {wanted.batch_size} items in a request",
+            f"Evaluate it first: wave eval {theme.theme_id} --rubric {version}{other}",
         )
     if found.macro_f1 < least:
         return NeedsPersonError(

@@ -18,8 +18,8 @@ def activate(project: Project, theme_id: str, version: str, *, by: str, reason: 
     with open_database(project.database, project.data) as db:
         catalog.describe(db, theme)
         rubric = named(db, theme, version)
-        activation_gate.require(db, theme, rubric.version)
-        register(db, theme, rubric, by=by)
+        activation_gate.require(project, db, theme, rubric.version)
+        register(db, theme, rubric, by=by, first=(by, reason))
         return rubric_registry.activate(db, theme_id, rubric.version, actor=by, reason=reason)
 
 

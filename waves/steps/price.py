@@ -12,7 +12,7 @@ from waves.errors import ConfigurationError, NeedsPersonError
 from waves.ids import new_run_id
 from waves.models import Item
 from waves.project import Project
-from waves.steps import activation_gate
+from waves.steps import activation_gate, gate
 from waves.steps.forecast import Forecast, forecast
 from waves.steps.prepare import batches_of
 from waves.steps.quota import look
@@ -28,8 +28,8 @@ _BATCHES = 12
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """`before` is the version in force; `windows` is None where the backend has none of known capacity. Where nobody
-    `approved` the version, fires stop after `unapproved_rows`. `refusal`: the gate is closed."""
+    """`before` is the version in force; `windows` is None where the backend has none of known capacity. Fires stop
+    after `rows_left` rows and wait for an approval, None: never. `refusal`: the theme's gate is closed."""
 
     theme_id: str
     version: str
@@ -41,7 +41,7 @@ class Price:
     windows: int | None
     backend: str
     approved: bool
-    unapproved_rows: int
+    rows_left: int | None
     refusal: NeedsPersonError | None
 
 
@@ -54,7 +54,6 @@ def price(project: Project, theme_id: str, version: str | None, *, migrate: bool
     with open_session(opening, new_run_id(), read_only=True) as session:
         active = rubric_registry.active(session.db, theme_id)
         whole = session.rubric.version
-        known = rubric_registry.find(session.db, theme_id, whole)
         before = active.version if active else None
         found = outlook(session.db, session.shape, whole, before)
         limits, windows = session.limits, _windows(session, found.to_ask)
@@ -68,9 +67,9 @@ def price(project: Project, theme_id: str, version: str | None, *, migrate: bool
             waves=max(-(-found.to_ask // limits.keys), windows or 0),
             windows=windows,
             backend=session.backend.name,
-            approved=known is not None and known.rows_for(session.theme.source.input) is not None,
-            unapproved_rows=limits.max_rows_without_approval,
-            refusal=activation_gate.refused(session.db, session.theme, whole),
+            approved=gate.approved(session, whole),
+            rows_left=gate.rows_left(session),
+            refusal=activation_gate.refused(project, session.db, session.theme, whole),
         )
 
 

@@ -10,10 +10,11 @@ from typing import Literal
 from waves import theme as themes
 from waves.errors import ConfigurationError
 from waves.project import Project
-from waves.steps.versions import newest_on_disk, on_disk, text_of
+from waves.steps.usual import usual
+from waves.steps.versions import newest_on_disk, on_disk, text_of, whole_name
 from waves.store import rubric_facts, rubric_registry
 from waves.store.connect import Database, open_database
-from waves.store.rubric_facts import Decision
+from waves.store.rubric_facts import Decision, Evaluation
 from waves.theme import Theme
 
 State = Literal["active", "registered", "file only"]
@@ -22,7 +23,7 @@ State = Literal["active", "registered", "file only"]
 @dataclass(frozen=True, slots=True)
 class Version:
     """One version as `wave rubrics` lists it; `created_at` is when it was registered, None for a file that was never
-    used. `verdicts` are those that it holds; `macro_f1` that of its newest evaluation."""
+    used. `verdicts` are those that it holds; `evaluation` is the newest usual one, else the newest of all."""
 
     version: str
     state: State
@@ -32,7 +33,7 @@ class Version:
     approved_rows: int | None = None
     verdicts: int = 0
     verdicts_estimated: bool = False
-    macro_f1: float | None = None
+    evaluation: Evaluation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,16 @@ def versions(project: Project, theme_ids: list[str]) -> dict[str, list[Version]]
     """All versions of these themes: those that were used, oldest first, then files that never were."""
     found = [themes.load(project.prompts, theme_id) for theme_id in theme_ids]
     with open_database(project.database, project.data, migrate=False) as db:
-        return {theme.theme_id: _versions(db, theme) for theme in found}
+        return {theme.theme_id: _versions(project, db, theme) for theme in found}
 
 
 def show(project: Project, theme_id: str, version: str | None) -> Shown:
     """One version of a theme; default: the one in force, else that of the newest file."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project.database, project.data, migrate=False) as db:
-        wanted = _in_force(db, theme) or _newest(theme) if version is None else version
+        wanted = _in_force(db, theme) or _newest(theme) if version is None else whole_name(db, theme, version)
         text = text_of(db, theme, wanted)
-        (found,) = (one for one in _versions(db, theme) if one.version == wanted)
+        (found,) = (one for one in _versions(project, db, theme) if one.version == wanted)
         return Shown(found, text, rubric_facts.decisions(db, theme_id, wanted))
 
 
@@ -74,15 +75,15 @@ def diff(project: Project, theme_id: str, old: str | None, new: str | None) -> D
     """How two versions differ; default: the one in force against the newest file."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project.database, project.data, migrate=False) as db:
-        before = _in_force(db, theme) or _newest(theme) if old is None else old
-        after = _newest(theme) if new is None else new
+        before = _in_force(db, theme) or _newest(theme) if old is None else whole_name(db, theme, old)
+        after = _newest(theme) if new is None else whole_name(db, theme, new)
         a, b = (text_of(db, theme, version).splitlines() for version in (before, after))
         return Difference(before, after, list(difflib.unified_diff(a, b, before, after, lineterm="")))
 
 
-def _versions(db: Database, theme: Theme) -> list[Version]:
-    known = rubric_registry.history(db, theme.theme_id)
-    active, measured = _in_force(db, theme), rubric_facts.evaluations(db, theme.theme_id)
+def _versions(project: Project, db: Database, theme: Theme) -> list[Version]:
+    known, active = rubric_registry.history(db, theme.theme_id), _in_force(db, theme)
+    measured = rubric_facts.evaluations(db, theme.theme_id, usual(project, db, theme))
     held = rubric_facts.held(db, theme.theme_id, [one.version for one in known])
     used = [
         Version(
@@ -94,7 +95,7 @@ def _versions(db: Database, theme: Theme) -> list[Version]:
             one.approved_rows,
             held.verdicts[one.version],
             held.estimated,
-            measured[one.version].macro_f1 if one.version in measured else None,
+            measured.get(one.version),
         )
         for one in known
     ]

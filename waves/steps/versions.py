@@ -4,12 +4,15 @@ was never used. A file that was edited or removed since does not change what was
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from waves import document
 from waves import rubric as rubrics
 from waves.errors import ConfigurationError
 from waves.rubric import Rubric
 from waves.store import rubric_registry, views
 from waves.store.connect import Database
+from waves.store.rubric_registry import Decision
 from waves.theme import Theme
 
 
@@ -31,9 +34,17 @@ def active(db: Database, theme: Theme, *, read_only: bool) -> Rubric:
 def named(db: Database, theme: Theme, version: str) -> Rubric:
     """Any version, by its whole name, or by that of its file for the one in it now: `v2`. ConfigurationError, with the
     known ones, where there is no such version."""
-    registered = rubric_registry.find(db, theme.theme_id, version) is not None  # then no draft is looked at
-    whole = version if registered else _whole_name(theme, version)
+    whole = whole_name(db, theme, version)
     return _from_text(theme, whole, text_of(db, theme, whole))
+
+
+def whole_name(db: Database, theme: Theme, version: str) -> str:
+    """`v2` → `v2-1a2b3c4`, for the file as it is now; any other name as it is. For a registered version no file is
+    looked at; one that cannot be read is a fault only of whoever names it."""
+    if rubric_registry.find(db, theme.theme_id, version) is not None:
+        return version
+    wanted = (path for path in rubrics.files(theme.folder) if path.stem == version)
+    return next((rubrics.version_of(document.read_text(path), path.stem) for path in wanted), version)
 
 
 def text_of(db: Database, theme: Theme, version: str) -> str:
@@ -49,25 +60,28 @@ def text_of(db: Database, theme: Theme, version: str) -> str:
     return found[version]
 
 
-def register(db: Database, theme: Theme, rubric: Rubric, *, by: str | None) -> None:
-    """Enter the version where it is new. The theme's first one is in force by that."""
+def register(
+    db: Database, theme: Theme, rubric: Rubric, *, by: str | None, first: Decision = rubric_registry.BY_ITSELF
+) -> None:
+    """Enter the version where it is new. The theme's first one is in force by that, as `first` decided."""
     require_fit(db, theme, rubric)
-    rubric_registry.register(db, theme.theme_id, rubric, theme.source.input, by=by)
+    rubric_registry.register(db, theme.theme_id, rubric, theme.source.input, by=by, first=first)
 
 
 def on_disk(theme: Theme) -> dict[str, str]:
-    """Version → text of the theme's files, oldest first by their number."""
-    texts = ((path.stem, document.read_text(path)) for path in rubrics.files(theme.folder))
-    return {rubrics.version_of(text, stem): text for stem, text in texts}
+    """Version → text of the theme's files, oldest first by their number. One that cannot be read has no version."""
+    texts: dict[str, str] = {}
+    for path in rubrics.files(theme.folder):
+        with suppress(ConfigurationError):
+            text = document.read_text(path)
+            texts[rubrics.version_of(text, path.stem)] = text
+    return texts
 
 
 def newest_on_disk(theme: Theme) -> str | None:
-    """The version of the file with the highest number."""
-    return next(reversed(on_disk(theme)), None)
-
-
-def _whole_name(theme: Theme, version: str) -> str:
-    return next((whole for whole in on_disk(theme) if whole.rsplit("-", 1)[0] == version), version)
+    """The version of the file with the highest number; ConfigurationError where that one cannot be read."""
+    newest = rubrics.files(theme.folder)[-1:]
+    return next((rubrics.version_of(document.read_text(path), path.stem) for path in newest), None)
 
 
 def _from_text(theme: Theme, version: str, text: str) -> Rubric:

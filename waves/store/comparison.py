@@ -50,10 +50,19 @@ def outputs(db: Database, theme_id: str, version: str, identities: Collection[Id
 
 
 def record(
-    db: Database, theme_id: str, old: str, new: str, *, compared: int, flips: int, report: Mapping[str, Any]
+    db: Database,
+    theme_id: str,
+    old: str,
+    new: str,
+    *,
+    compared: int,
+    flips: int,
+    whole: bool,
+    report: Mapping[str, Any],
 ) -> int:
-    """Keep what was found, for whoever activates the version later. `report` holds no row's text. → its id."""
-    values = {"theme": theme_id, "old": old, "new": new, "compared": compared, "flips": flips}
+    """Keep what was found, for whoever activates the version later. `whole`: on all rows that both have judged.
+    `report` holds no row's text. → its id."""
+    values = {"theme": theme_id, "old": old, "new": new, "compared": compared, "flips": flips, "whole": whole}
     row = db.execute(_SQL["record"], {**values, "report": Jsonb(report)}).fetchone()
     if row is None:
         raise AssertionError("record")

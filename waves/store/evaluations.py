@@ -78,7 +78,17 @@ def gold_column(db: Database, shape: Shape, gold: Gold) -> list[tuple[Key, str]]
 
 def store(db: Database, theme_id: str, report: Mapping[str, Any]) -> None:
     """Enter what one setting reached. Where the newest row of this setting says the same, nothing is written."""
-    columns = ("rubric_version", "backend", "model", "batch_size", "gold_sha256", "items", "answered", "cost_usd")
+    columns = (
+        "rubric_version",
+        "backend",
+        "model",
+        "batch_size",
+        "gold_sha256",
+        "items",
+        "whole",
+        "answered",
+        "cost_usd",
+    )
     values = {name: report[name] for name in columns}
     macro = report["macro"]["f1"] if report["macro"] else None
     db.execute(_SQL["store"], {**values, "theme_id": theme_id, "macro_f1": macro, "report": Jsonb(dict(report))})

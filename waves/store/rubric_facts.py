@@ -3,7 +3,7 @@ who decided what about them. Read-only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from waves.store import queries
@@ -20,12 +20,25 @@ _COUNTED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
+class Usual:
+    """The setting of a theme's own fires: one of these backends, this model and batch size."""
+
+    backends: list[str]
+    model: str
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The newest one of a version against gold."""
+    """One of a version against gold. `usual`: in the setting of the theme's own fires, on all of the gold."""
 
     version: str
     macro_f1: float | None
-    created_at: datetime
+    backend: str
+    model: str
+    batch_size: int
+    items: int
+    usual: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +69,15 @@ class Held:
     estimated: bool
 
 
-def evaluations(db: Database, theme_id: str) -> dict[str, Evaluation]:
-    """The newest evaluation of each version that has one."""
-    found = db.records(Evaluation, queries.load(_SQL)["evaluations"], {"theme_id": theme_id})
+def evaluations(db: Database, theme_id: str, usual: Usual) -> dict[str, Evaluation]:
+    """Of each version that has one, the newest usual evaluation; where there is none, the newest of all."""
+    values = {"theme_id": theme_id, **asdict(usual)}
+    found = db.records(Evaluation, queries.load(_SQL)["evaluations"], values)
     return {one.version: one for one in found}
 
 
 def comparison(db: Database, theme_id: str, old: str, version: str) -> Comparison | None:
-    """The newest comparison of `version` with `old`."""
+    """The newest comparison of `version` with `old` on all rows that both have judged."""
     values = {"theme_id": theme_id, "version": version, "old": old}
     found = db.records(Comparison, queries.load(_SQL)["comparison"], values)
     return found[0] if found else None

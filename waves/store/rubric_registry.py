@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from waves.rubric import Rubric
     from waves.store.connect import Database
 
+Decision = tuple[str, str | None]
+"""Who, and why."""
+BY_ITSELF: Decision = (audit.MACHINE, "the first version of the theme")
 UNLIMITED = 2**63 - 1
 """`approved_rows` of a version that may touch any number of rows."""
 
@@ -59,10 +62,17 @@ def ensure_theme(db: Database, theme_id: str) -> None:
 
 
 def register(
-    db: Database, theme_id: str, rubric: Rubric, input_columns: Sequence[str], *, by: str | None = None
+    db: Database,
+    theme_id: str,
+    rubric: Rubric,
+    input_columns: Sequence[str],
+    *,
+    by: str | None = None,
+    first: Decision = BY_ITSELF,
 ) -> Registered:
     """The version of `rubric`, entered where it is new; what was entered before stays as it is. The first version of
-    a theme becomes active by itself, a later one only by `activate`. `by` is None where a fire does it."""
+    a theme becomes active by that: `first` says who wanted it. A later one does only by `activate`. `by` is None where
+    a fire does it."""
     values = {
         "theme_id": theme_id,
         "version": rubric.version,
@@ -76,7 +86,7 @@ def register(
         before = _lock(db, theme_id)
         db.execute(queries.load(_SQL)["register"], values)
         if before is None:
-            _move(db, theme_id, None, rubric.version, audit.MACHINE, "the first version of the theme")
+            _move(db, theme_id, None, rubric.version, *first)
     return _known(db, theme_id, rubric.version)
 
 
@@ -143,9 +153,9 @@ def approve(
             theme_id,
             by,
             version,
-            before={"approved_rows": before.approved_rows, "approved_by": before.approved_by}
+            before={"approved_rows": _worded(before.approved_rows), "approved_by": before.approved_by}
             | ({"input_columns": before.input_columns} if moved else {}),
-            after={"approved_rows": rows, "approved_by": by} | ({"input_columns": columns} if moved else {}),
+            after={"approved_rows": _worded(rows), "approved_by": by} | ({"input_columns": columns} if moved else {}),
             reason=reason,
         )
 
@@ -161,6 +171,10 @@ def rows_left(
     row = db.execute(queries.load(_SQL)["emitted"], {"theme_id": theme_id, "version": version}).fetchone()
     emitted = row[0] if row else 0
     return max(0, (without_approval if approved is None else approved) - emitted)
+
+
+def _worded(rows: int | None) -> int | str | None:
+    return "any" if rows == UNLIMITED else rows
 
 
 def _lock(db: Database, theme_id: str) -> str | None:

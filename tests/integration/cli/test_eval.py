@@ -155,7 +155,12 @@ def test_settings_stand_side_by_side_and_a_dry_run_says_what_they_would_ask(
     found = evaluated(site, BANK, *order, "--html", str(html))
     assert len(tee.requests()) == 52
     settings = found["settings"]
-    assert (settings[-1]["model"], settings[-1]["batch_size"]) == ("model-1", 12)
+    assert [(each["model"], each["batch_size"]) for each in settings] == [
+        ("model-1", 1),
+        ("model-1", 12),
+        ("model-2", 1),
+        ("model-2", 12),
+    ]
     assert found["axis"] == "tokens_per_item"
     assert settings[found["best"]]["batch_size"] == settings[found["cheapest"]]["batch_size"] == 12
     assert [one["worse"] for one in found["comparisons"]] == [False] * 4

@@ -227,7 +227,12 @@ def test_a_draft_that_cannot_be_read_stands_in_the_way_of_no_other_version(site:
     (site.folder / "v9.md").write_bytes(b"\xff\xfe")
     assert site.wave("approve", THEME, "--version", version, "--by", "ana").code == 0
     assert site.wave("rubrics", "activate", THEME, version, "--yes").code == 0
-    assert site.wave("rubrics", "activate", THEME, "v9", "--yes").code == 78
+    for command in (["activate", THEME, "v9", "--yes"], ["show", THEME, "v9"], ["diff", THEME]):
+        ran = site.wave("rubrics", *command)
+        assert (ran.code, "v9.md is not UTF-8" in ran.err) == (78, True), ran
+    assert site.wave("status", THEME).code == 0
+    (listed,) = site.wave("rubrics", THEME, "--json").json["versions"]
+    assert listed["version"] == version
 
 
 def test_a_rollback_to_what_does_not_fit_the_theme_any_more_changes_nothing(site: Site) -> None:

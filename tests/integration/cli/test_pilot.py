@@ -72,6 +72,10 @@ def compares(site: Site, old: str, pilot: dict[str, Any]) -> None:
     stored = site.sql("SELECT old_version, new_version, compared, flips, report::text FROM waves.comparison")
     assert [row[:4] for row in stored] == [(old, new, 10, 10)]
     assert "paper" not in stored[0][4], "no row's text is kept"
+    back = site.wave("compare", THEME, "--old", new, "--new", old, "--limit", "4", "--json").json
+    assert (back["old"], back["new"], back["pilot"]) == (new, old, pilot["wave_id"])
+    assert (back["compared"], back["flips"]) == (4, 4), "a pilot is compared in either direction"
+    assert site.sql("SELECT whole FROM waves.comparison ORDER BY comparison_id") == [(True,), (False,)]
 
 
 def test_a_pilot_is_shown_compared_approved_and_paid_for_once(site: Site, tee: Tee) -> None:
@@ -132,6 +136,37 @@ Say what the comment is like.
 {"mood": "calm", "words": 3}
 ```
 """  # noqa: E501 - a schema is one line of the header
+
+
+def test_a_first_pilot_has_nothing_to_be_compared_with(site: Site) -> None:
+    site.fill(4)
+    ran = site.wave("pilot", THEME)
+    assert ran.code == 0
+    assert "wave compare" not in ran.out
+    assert f"next: `wave approve {THEME} --by NAME` merges it" in ran.out
+
+
+def test_versions_that_judged_no_row_in_common_say_what_would_help(site: Site) -> None:
+    old = judged(site, 4)
+    second(site)
+    none = site.wave("compare", THEME, "--old", "v2", "--new", old)
+    assert none.code == 78
+    assert "`wave pilot comments --version v2-" in none.fault[1], "the version in force has judged enough"
+    site.sql("UPDATE comment SET content = content || '!'")
+    piloted(site)
+    none = site.wave("compare", THEME)
+    assert (none.code, "wave abandon comments --by NAME" in none.fault[1]) == (78, True)
+
+
+@pytest.mark.parametrize("path", ["nowhere/review.md", "prompts", "/dev/null"])
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_paid(site: Site, tee: Tee, path: str) -> None:
+    site.fill(4)
+    tee.clear()
+    for command in (["pilot", THEME, "--markdown"], ["compare", THEME, "--markdown"], ["eval", THEME, "--html"]):
+        ran = site.wave(*command, path)
+        assert (ran.code, ran.out) == (2, ""), ran
+        assert path.split("/")[-1 if path == "/dev/null" else 0] in ran.err
+    assert tee.requests() == []
 
 
 def test_what_is_extracted_is_compared_field_by_field(site: Site) -> None:

@@ -31,6 +31,7 @@ PRICE = shapes.closed(
     waves=shapes.WHOLE,
     windows=shapes.WHOLE_OR_UNKNOWN,
     approved={"type": "boolean"},
+    rows_left=shapes.WHOLE_OR_UNKNOWN,
     sampled=shapes.WHOLE,
     drifted=shapes.WHOLE_OR_UNKNOWN,
     refusal=shapes.WORDS,
@@ -82,7 +83,7 @@ def test_a_dry_run_tells_the_price_and_changes_nothing(judged: Site, tee: Tee) -
         "estimated": False,
     }
     assert (found["requests"], found["waves"], found["windows"], found["cost_usd"]) == (3, 1, None, None)
-    assert (found["approved"], found["drifted"], found["dry_run"]) == (False, 0, True)
+    assert (found["approved"], found["rows_left"], found["drifted"], found["dry_run"]) == (False, 50, 0, True)
     assert active(judged) == old
     assert before == (
         judged.sql("SELECT count(*) FROM waves.theme_rubric"),
@@ -181,6 +182,29 @@ def test_the_price_is_in_money_waves_and_windows(judged: Site) -> None:
     assert half["cost_usd"] < found["cost_usd"]
 
 
+def test_the_price_tells_what_is_left_of_an_approval(judged: Site) -> None:
+    new = priced(judged, "--yes")["version"]
+    assert judged.fire("--keys", "20")["counts"]["matched"] == 20
+    judged.wave("rubrics", "rollback", THEME)
+    assert priced(judged, new, "--dry-run")["rows_left"] == 30
+    judged.wave("approve", THEME, "--version", new, "--by", "ana", "--max-rows", "25")
+    found = priced(judged, new, "--dry-run")
+    assert (found["approved"], found["rows_left"]) == (True, 5)
+    told = judged.wave("rubrics", "activate", THEME, new, "--dry-run").out
+    assert "approved for some rows: fires take 5 more" in told
+
+
+def test_the_first_activation_of_all_says_who_and_why(site: Site) -> None:
+    site.fill(1)
+    version = priced(site, "--yes", "--by", "ana", "--reason", "to begin with")["version"]
+    assert active(site) == version
+    assert site.sql("SELECT actor, reason, after_json FROM waves.audit_log") == [
+        ("ana", "to begin with", {"active_version": version})
+    ]
+    shown = site.wave("rubrics", "show", THEME, "--json").json
+    assert shown["created_by"] == "ana"
+
+
 def test_a_source_that_has_drifted_is_told_before_the_question(judged: Site) -> None:
     judged.sql("UPDATE comment SET content = content || ' Edited.' WHERE id <= 4")
     ran = judged.wave("rubrics", "activate", THEME)
@@ -189,24 +213,26 @@ def test_a_source_that_has_drifted_is_told_before_the_question(judged: Site) -> 
     assert priced(judged, "--dry-run")["drifted"] == 4
 
 
-def evaluated(site: Site, version: str, macro_f1: float | None) -> None:
+def evaluated(site: Site, version: str, macro_f1: float | None, **other: object) -> None:
+    """An evaluation in the setting of the theme's fires, on all of the gold; or in an `other` one."""
+    measured = {"backend": "provider", "model": "model-1", "batch_size": 12, "whole": True, **other}
+    values = {"theme_id": THEME, "rubric_version": version, "macro_f1": macro_f1, **measured}
     site.sql(
-        "INSERT INTO waves.evaluation (theme_id, rubric_version, backend, model, batch_size, gold_sha256, items,"
-        " answered, macro_f1, report) VALUES (%s, %s, 'b', 'm', 1, '', 10, 10, %s, '{}')",
-        THEME,
-        version,
-        macro_f1,
+        f"INSERT INTO waves.evaluation ({', '.join(values)}, gold_sha256, items, answered, report)"
+        f" VALUES ({', '.join(['%s'] * len(values))}, '', 10, 10, '{{}}')",
+        *values.values(),
     )
 
 
-def compared(site: Site, old: str | None, version: str, flips: int) -> None:
+def compared(site: Site, old: str | None, version: str, flips: int, *, whole: bool = True) -> None:
     site.sql(
-        "INSERT INTO waves.comparison (theme_id, old_version, new_version, compared, flips, report)"
-        " VALUES (%s, %s, %s, 100, %s, '{}')",
+        "INSERT INTO waves.comparison (theme_id, old_version, new_version, compared, flips, whole, report)"
+        " VALUES (%s, %s, %s, 100, %s, %s, '{}')",
         THEME,
         old,
         version,
         flips,
+        whole,
     )
 
 
@@ -224,12 +250,43 @@ def test_a_gate_wants_an_evaluation_that_is_good_enough(judged: Site) -> None:
     evaluated(judged, new, None)
     assert priced(judged, "--yes", code=76)["active"] is False
     evaluated(judged, new, 0.8)
+    evaluated(judged, new, 0.1, model="model-2")
     assert priced(judged, "--yes")["active"] is True
 
     judged.edit(f"prompts/{THEME}/theme.yaml", "min_f1: 0.8", "min_f1: 0.95")
     assert judged.wave("rubrics", "rollback", THEME).code == 0, "no gate is in the way back"
     assert active(judged) == old
     assert priced(judged, new, "--yes", code=76)["active"] is False, "that it was in force once does not matter"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"backend": "another"}, {"model": "model-2"}, {"batch_size": 1}, {"whole": False}],
+    ids=lambda one: next(iter(one)),
+)
+def test_a_gate_reads_what_fires_can_be_expected_to_reach(judged: Site, other: dict[str, object]) -> None:
+    judged.edit(f"prompts/{THEME}/theme.yaml", "backends:", "gate: {min_f1: 0.8}\nbackends:")
+    new = priced(judged, "--dry-run")["version"]
+    evaluated(judged, new, 0.9, **other)
+    found = priced(judged, "--yes", code=76)
+    assert "no F1 on record for all of the gold, by model-1 on backend provider with 12 items" in found["refusal"]
+    evaluated(judged, new, 0.85)
+    evaluated(judged, new, 0.95, **other)
+    assert priced(judged, "--yes")["active"] is True
+    shown = judged.wave("rubrics", "show", THEME, "v2", "--json").json["evaluation"]
+    assert (shown["macro_f1"], shown["usual"]) == (0.85, True)
+
+
+def test_the_gate_of_a_theme_with_a_batch_service_takes_the_same_model_asked_at_once(judged: Site) -> None:
+    project = json.loads(judged.project_file())
+    project["backends"]["night"] = project["backends"]["provider"] | {"kind": "message_batches"}
+    judged.write("waves.yaml", json.dumps(project))
+    judged.edit(f"prompts/{THEME}/theme.yaml", "backends: [provider]", "gate: {min_f1: 0.8}\nbackends: [night]")
+    new = priced(judged, "--dry-run")["version"]
+    ran = judged.wave("rubrics", "activate", THEME, "--yes")
+    assert ran.fault[1] == f"Evaluate it first: wave eval {THEME} --rubric {new} --backend provider --models model-1"
+    evaluated(judged, new, 0.9)
+    assert priced(judged, "--yes")["active"] is True
 
 
 def test_a_gate_wants_a_comparison_with_few_flips(judged: Site) -> None:
@@ -241,6 +298,8 @@ def test_a_gate_wants_a_comparison_with_few_flips(judged: Site) -> None:
     new = priced(judged, "--dry-run")["version"]
     compared(judged, "v0-0000000", new, 0)
     assert priced(judged, "--yes", code=76)["active"] is False, "that was with another version"
+    compared(judged, old, new, 0, whole=False)
+    assert priced(judged, "--yes", code=76)["active"] is False, "that was on some rows"
     compared(judged, old, new, 11)
     assert "11 of 100 verdicts" in priced(judged, "--yes", code=76)["refusal"]
     compared(judged, old, new, 10)
@@ -283,10 +342,13 @@ def test_versions_are_listed_with_what_is_known_of_them(judged: Site) -> None:
         "tests",
         "tests",
     )
-    assert (first["verdicts"], first["verdicts_estimated"], first["macro_f1"]) == (30, False, 0.75)
-    assert (other["state"], other["created_at"], other["verdicts"], other["macro_f1"]) == ("file_only", None, 0, None)
+    assert (first["verdicts"], first["verdicts_estimated"], first["evaluation"]["macro_f1"]) == (30, False, 0.75)
+    assert (first["approved"], first["approved_rows"]) == (True, None)
+    assert (other["state"], other["created_at"], other["verdicts"], other["evaluation"]) == ("file_only", None, 0, None)
     shown = judged.wave("rubrics").out
-    assert all(part in shown for part in (THEME, old, "active", "any", "30", "0.750", "file only"))
+    assert all(part in shown for part in (THEME, old, "active", "any", "30", " 0.750", "file only"))
+    judged.sql("UPDATE waves.evaluation SET whole = false")
+    assert "(0.750)" in judged.wave("rubrics").out, "measured, but not as fires ask"
 
 
 def test_a_version_is_shown_as_it_was_registered_and_with_its_history(judged: Site) -> None:
@@ -303,7 +365,10 @@ def test_a_version_is_shown_as_it_was_registered_and_with_its_history(judged: Si
     assert "\x1b" not in shown.out
     waits = judged.wave("rubrics", THEME, "--json").json["versions"][-1]["version"]
     assert "And be brief." in judged.wave("rubrics", "show", THEME, waits).out
+    assert "And be brief." in judged.wave("rubrics", "show", THEME, "v2").out
     assert judged.wave("rubrics", "show", THEME, "v9-0000000").code == 78
+    short = judged.wave("rubrics", "diff", THEME, str(active(judged)), "v2", "--json").json
+    assert (short["old"], short["new"]) == (active(judged), waits)
 
 
 def test_a_difference_is_shown_as_diff_does(judged: Site) -> None:

@@ -17,6 +17,6 @@ SELECT v.entity_key, v.input_hash, v.output
    AND v.entity_key = w.entity_key AND v.input_hash = w.input_hash
 
 -- record --
-INSERT INTO waves.comparison (theme_id, old_version, new_version, compared, flips, report)
-VALUES (%(theme)s, %(old)s, %(new)s, %(compared)s, %(flips)s, %(report)s)
+INSERT INTO waves.comparison (theme_id, old_version, new_version, compared, flips, whole, report)
+VALUES (%(theme)s, %(old)s, %(new)s, %(compared)s, %(flips)s, %(whole)s, %(report)s)
 RETURNING comparison_id

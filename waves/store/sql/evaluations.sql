@@ -11,10 +11,10 @@ SELECT {column}::text, {key} FROM {relation} WHERE {column} IS NOT NULL ORDER BY
 
 -- store --
 -- Nothing where the newest row of this setting says the same.
-INSERT INTO waves.evaluation (theme_id, rubric_version, backend, model, batch_size, gold_sha256, items, answered,
-                              macro_f1, cost_usd, report)
+INSERT INTO waves.evaluation (theme_id, rubric_version, backend, model, batch_size, gold_sha256, items, whole,
+                              answered, macro_f1, cost_usd, report)
 SELECT %(theme_id)s, %(rubric_version)s, %(backend)s, %(model)s, %(batch_size)s, %(gold_sha256)s, %(items)s,
-       %(answered)s, %(macro_f1)s, %(cost_usd)s, %(report)s
+       %(whole)s, %(answered)s, %(macro_f1)s, %(cost_usd)s, %(report)s
 WHERE %(report)s::jsonb IS DISTINCT FROM (
     SELECT report FROM waves.evaluation
      WHERE theme_id = %(theme_id)s AND rubric_version = %(rubric_version)s AND backend = %(backend)s

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from waves.surfaces.cli.report_file import ReportFile
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from waves.learn.agreement import Group
     from waves.learn.compare import Comparison
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--old", help="A version; default: the active one.")
 @click.option("--new", help="A version; default: that of the open pilot, else of the newest rubric file.")
 @click.option("--limit", type=click.IntRange(min=1), help="Rows at most; default: all that both have judged.")
-@click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="A file to hand to someone.")
+@click.option("--markdown", type=ReportFile(), help="A file to hand to someone.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
     theme: str, *, old: str | None, new: str | None, limit: int | None, markdown: Path | None, as_json: bool
@@ -33,12 +36,11 @@ def command(
     from waves import project
     from waves.learn.compare import compare
     from waves.learn.comparison_page import page
-    from waves.spool import files
-    from waves.surfaces.cli import output
+    from waves.surfaces.cli import output, report_file
 
     found = compare(project.load(), theme, old=old, new=new, limit=limit)
     if markdown is not None:
-        files.write_atomic(markdown, page(found).encode())
+        report_file.write(markdown, page(found))
     if as_json:
         output.emit({"theme": theme} | _object(found))
     else:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from waves.surfaces.cli.report_file import ReportFile
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from waves.learn.settings import Order
 
 
@@ -28,7 +31,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.option("--models", callback=_listed, help="Models of that backend, with commas; default: its first.")
 @click.option("--batch-size", "sizes", callback=_sizes, help="Items in a request, e.g. 1,6,12; default: the theme's.")
 @click.option("--limit", type=click.IntRange(min=1), help="So many items of gold; the same ones each time.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file, too.")
+@click.option("--html", type=ReportFile(), help="Write the report to this file, too.")
 @click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be asked.")
 @click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -56,7 +59,7 @@ def command(
       wave eval comment_classifier --rubric v1,v2 --batch-size 1,12 --html report.html
     """
     from waves.learn.settings import Order
-    from waves.surfaces.cli import output
+    from waves.surfaces.cli import output, report_file
 
     order = Order(rubrics, backend, models, sizes, limit)
     if dry_run:
@@ -66,7 +69,9 @@ def command(
         _confirm(theme, order)
     report, code = _evaluated(theme, order, watched=not as_json)
     if html is not None and report["state"] == "converged":
-        _write(html, report)
+        from waves.learn.report_html import page
+
+        report_file.write(html, page(report))
     if as_json:
         output.emit(report)
     else:
@@ -114,15 +119,3 @@ def _confirm(theme: str, order: Order) -> None:
     if foreseen.cost_usd:
         requests = sum(each["requests"] for each in foreseen.report["settings"])
         click.confirm(f"{requests:,} requests, about ${foreseen.cost_usd:,.2g} at most. Go on?", abort=True, err=True)
-
-
-def _write(path: Path, report: dict[str, Any]) -> None:
-    from waves.errors import DiskError
-    from waves.learn.report_html import page
-
-    try:
-        path.write_text(page(report), encoding="utf-8")
-    except OSError as error:
-        raise DiskError(
-            f"cannot write {path}: {error.strerror}", "Name another file; the answers are kept, nothing is asked again."
-        ) from error

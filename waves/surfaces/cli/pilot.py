@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from waves.surfaces.cli.person import Person
+from waves.surfaces.cli.report_file import ReportFile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from waves.learn.pilot import Order, Pilot
     from waves.learn.review import Review
     from waves.steps.session import Watcher
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
 @click.option("--by", "name", type=Person(), help="Who tries it; stands with the version where it is new.")
 @click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be done.")
-@click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="A copy of the review file.")
+@click.option("--markdown", type=ReportFile(), help="A copy of the review file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_context
 def command(
@@ -49,14 +51,13 @@ def command(
     """
     from waves.learn.pilot import Order
     from waves.learn.review import page
-    from waves.spool import files
-    from waves.surfaces.cli import main, output
+    from waves.surfaces.cli import main, output, report_file
 
     with output.watching(wanted=not as_json) as watcher:
         found = _piloted(theme, Order(version, keys, backend, dry_run, name), watcher)
     report, review = found.report, found.review
     if review is not None and markdown is not None:
-        files.write_atomic(markdown, page(review).encode())
+        report_file.write(markdown, page(review))
     if as_json:
         output.emit(_object(found))
     elif review is not None:
@@ -148,8 +149,9 @@ def _show(found: Pilot, review: Review) -> None:
         f"review file: {found.page}",
     ]
     if not found.report.exit_code:
+        compare = f"`wave compare {theme}`, then " if review.changed or review.unchanged else ""
         lines.append(
-            f"next: `wave compare {theme}`, then `wave approve {theme} --by NAME` merges it, "
+            f"next: {compare}`wave approve {theme} --by NAME` merges it, "
             f"or `wave abandon {theme} --by NAME` gives it up"
         )
     for line in lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from waves.steps.version_report import Version
+    from waves.store.rubric_facts import Evaluation
 
 
 class ThemeFirst(click.Group):
@@ -51,7 +53,13 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     project = projects.load()
     found = versions(project, themes.known(project.prompts))
     if as_json:
-        _emit({"themes": [{"theme": theme, "versions": _objects(every)} for theme, every in found.items()]})
+        _emit(
+            {
+                "themes": [
+                    {"theme": theme, "versions": [_object(one) for one in every]} for theme, every in found.items()
+                ]
+            }
+        )
     else:
         _table(found)
 
@@ -71,7 +79,7 @@ def list_versions(theme: str, *, as_json: bool) -> None:
 
     found = versions(project.load(), [theme])
     if as_json:
-        _emit({"theme": theme, "versions": _objects(found[theme])})
+        _emit({"theme": theme, "versions": [_object(one) for one in found[theme]]})
     else:
         _table(found)
 
@@ -103,8 +111,7 @@ def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
             }
             for one in found.decisions
         ]
-        (facts,) = _objects([found.version])
-        _emit({"theme": theme, **facts, "text": found.text, "decisions": decisions})
+        _emit({"theme": theme, **_object(found.version), "text": found.text, "decisions": decisions})
         return
     _table({theme: [found.version]})
     for one in found.decisions:
@@ -150,22 +157,25 @@ def _emit(value: Mapping[str, Any]) -> None:
     output.emit(value)
 
 
-def _objects(versions: Sequence[Version]) -> list[dict[str, Any]]:
-    """Versions as docs/design.md fixes them."""
+def _object(one: Version) -> dict[str, Any]:
+    """A version as docs/design.md fixes it."""
+    from waves.store.rubric_registry import UNLIMITED
     from waves.surfaces.cli.output import moment
 
-    keys = ("approved_by", "approved_rows", "verdicts", "verdicts_estimated", "macro_f1")
-    return [
-        {
-            "version": one.version,
-            "state": one.state.replace(" ", "_"),
-            "active": one.state == "active",
-            "created_at": moment(one.created_at),
-            "created_by": one.created_by,
-        }
-        | {key: getattr(one, key) for key in keys}
-        for one in versions
-    ]
+    measured = asdict(one.evaluation) if one.evaluation else {}
+    return {
+        "version": one.version,
+        "state": one.state.replace(" ", "_"),
+        "active": one.state == "active",
+        "created_at": moment(one.created_at),
+        "created_by": one.created_by,
+        "approved": one.approved_rows is not None,
+        "approved_by": one.approved_by,
+        "approved_rows": None if one.approved_rows == UNLIMITED else one.approved_rows,
+        "verdicts": one.verdicts,
+        "verdicts_estimated": one.verdicts_estimated,
+        "evaluation": {name: value for name, value in measured.items() if name != "version"} or None,
+    }
 
 
 def _table(found: Mapping[str, Sequence[Version]]) -> None:
@@ -189,10 +199,17 @@ def _table(found: Mapping[str, Sequence[Version]]) -> None:
                 one.approved_by or "",
                 _rows(one.approved_rows),
                 f"{'≈' if one.verdicts_estimated else ''}{one.verdicts:,}",
-                "" if one.macro_f1 is None else f"{one.macro_f1:.3f}",
+                _f1(one.evaluation),
             )
             table.add_row(*(Text(output.harmless(cell)) for cell in cells))
     output.console().print(table)
+
+
+def _f1(found: Evaluation | None) -> str:
+    """In brackets where it was measured in another setting than that of the theme's fires."""
+    if found is None or found.macro_f1 is None:
+        return ""
+    return f"{found.macro_f1:.3f}" if found.usual else f"({found.macro_f1:.3f})"
 
 
 def _rows(approved: int | None) -> str:

@@ -120,6 +120,7 @@ def _object(found: Price, *, active: bool, dry_run: bool) -> dict[str, Any]:
         "waves": found.waves,
         "windows": found.windows,
         "approved": found.approved,
+        "rows_left": found.rows_left,
         "sampled": rows.sampled,
         "drifted": rows.drifted,
         "refusal": found.refusal.message if found.refusal else None,
@@ -142,9 +143,10 @@ def _tell(found: Price, *, err: bool) -> None:
             f"since {found.before} judged them",
             err=err,
         )
-    if not found.approved:
+    if found.rows_left is not None:
+        gate = "approved for some rows" if found.approved else "not approved"
         click.echo(
-            f"  not approved: fires take {found.unapproved_rows:,} rows, then wait for "
+            f"  {gate}: fires take {found.rows_left:,} more, then wait for "
             f"`wave approve {found.theme_id} --version {found.version} --by NAME`",
             err=err,
         )

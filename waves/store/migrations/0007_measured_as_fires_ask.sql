@@ -1,0 +1,4 @@
+-- A gate reads what was measured on all of the gold, and compared on all rows that both versions judged. Of older rows
+-- nobody knows: to measure again asks nothing, the answers are on disk.
+ALTER TABLE waves.evaluation ADD COLUMN whole boolean NOT NULL DEFAULT false;
+ALTER TABLE waves.comparison ADD COLUMN whole boolean NOT NULL DEFAULT false;
