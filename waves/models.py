@@ -366,7 +366,6 @@ class FireReport:
     llm_calls: int = 0
     tokens: Usage = Usage()
     cost_usd: float | None = None
-    restored: int = 0
     fault: WaveError | None = None
 
     @property

@@ -81,7 +81,8 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
         dry_run=unapproved,  # to restore costs nothing: neither a cap nor a window holds it back
     )
     session.log.write("taken", items=len(taken.items), restored=taken.restored)
-    run_metrics.widen_gap(session.db, session.run_id, len(taken.items) + taken.restored)
+    found = len(taken.items) + taken.restored
+    run_metrics.taken(session.db, session.run_id, found, 0 if unapproved else taken.restored)
     if planned.ending is not None and (taken.items or (unapproved and taken.restored)):
         return planned.ending
     if taken.items:

@@ -58,6 +58,7 @@ class Run:
     items_processed: int
     items_skipped: int
     items_errored: int
+    items_restored: int
     llm_calls: int
     llm_cost_usd: float | None
     rubric_version: str | None
@@ -66,6 +67,11 @@ class Run:
     gap_after: int | None
     state: str
     error_summary: str | None
+
+    def worded(self) -> str:
+        """How it ended; of what is no fire but had a run of its own, also what it was."""
+        state = self.state.replace("_", " ")
+        return f"{self.trigger}: {state}" if self.trigger in {"pilot", "eval", "approve"} else state
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +104,10 @@ def start_run(
     db.execute(queries.load(_SQL)["start"], {**values, "gap_before": gap_before})
 
 
-def widen_gap(db: Database, run_id: str, found: int) -> None:
-    """So many rows needed work: in a large table that is more than could be counted when the run began."""
-    db.execute(queries.load(_SQL)["widen_gap"], {"run_id": run_id, "found": found})
+def taken(db: Database, run_id: str, found: int, restored: int) -> None:
+    """So many rows needed work: in a large table that is more than could be counted when the run began. Of them so many
+    were restored. Written at once: the run may be killed before it is finished."""
+    db.execute(queries.load(_SQL)["taken"], {"run_id": run_id, "found": found, "restored": restored})
 
 
 def completion_due(db: Database, theme_id: str) -> bool:

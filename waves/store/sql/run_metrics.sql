@@ -2,8 +2,9 @@
 INSERT INTO waves.runs (run_id, theme_id, trigger, host, pid, dry_run, gap_before)
 VALUES (%(run_id)s, %(theme_id)s, %(trigger)s, %(host)s, %(pid)s, %(dry_run)s, %(gap_before)s)
 
--- widen_gap --
-UPDATE waves.runs SET gap_before = greatest(gap_before, %(found)s) WHERE run_id = %(run_id)s
+-- taken --
+UPDATE waves.runs SET gap_before = greatest(gap_before, %(found)s), items_restored = items_restored + %(restored)s
+WHERE run_id = %(run_id)s
 
 -- completion_due --
 WITH last AS (                              -- rows that nobody can compute stay in the gap: `left_over`
@@ -65,6 +66,6 @@ RETURNING run_id
 
 -- last --
 SELECT run_id, wave_id, started_at, finished_at, dry_run, trigger, host, pid, items_considered, items_processed,
-       items_skipped, items_errored, llm_calls, llm_cost_usd, rubric_version, duration_ms, gap_before, gap_after,
-       state, error_summary
+       items_skipped, items_errored, items_restored, llm_calls, llm_cost_usd, rubric_version, duration_ms, gap_before,
+       gap_after, state, error_summary
 FROM waves.runs WHERE theme_id = %(theme_id)s AND (NOT dry_run OR %(dry_runs)s) ORDER BY started_at DESC, run_id DESC LIMIT %(count)s

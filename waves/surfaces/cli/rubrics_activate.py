@@ -145,10 +145,8 @@ def _tell(found: Price, *, err: bool) -> None:
         )
     if found.rows_left is not None:
         gate = "approved for some rows" if found.approved else "not approved"
-        click.echo(
-            f"  {gate}: fires take {found.rows_left:,} more, then wait for "
-            f"`wave approve {found.theme_id} --version {found.version} --by NAME`",
-            err=err,
-        )
+        left = f"take {found.rows_left:,} more, then wait for" if found.rows_left else "restore and ask nothing until"
+        approval = f"`wave approve {found.theme_id} --version {found.version} --by NAME`"
+        click.echo(f"  {gate}: fires {left} {approval}", err=err)
     if found.refusal is not None:
         click.echo(f"  the gate is closed: {found.refusal.message}", err=err)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from waves.store.run_metrics import Run
 
-_NUMBERS = {"gap", "processed", "errors", "requests", "cost", "wall clock"}
+_NUMBERS = {"gap", "processed", "restored", "errors", "requests", "cost", "wall clock"}
 
 
 def show(runs: list[Run]) -> None:
@@ -20,14 +20,15 @@ def show(runs: list[Run]) -> None:
     if not runs:
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("run (UTC)", "state", "gap", "processed", "errors", "requests", "cost", "wall clock"):
+    for name in ("run (UTC)", "state", "gap", "processed", "restored", "errors", "requests", "cost", "wall clock"):
         table.add_column(name, justify="right" if name in _NUMBERS else "left")
     for run in runs:
         table.add_row(
             f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}",
-            run.state.replace("_", " "),
+            run.worded(),
             f"{_count(run.gap_before)} → {_count(run.gap_after)}",
             f"{run.items_processed:,}",
+            f"{run.items_restored:,}",
             f"{run.items_errored:,}",
             f"{run.llm_calls:,}",
             "?" if run.llm_cost_usd is None else f"${run.llm_cost_usd:,.4f}",

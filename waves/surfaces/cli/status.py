@@ -145,7 +145,7 @@ def _show(found: list[ThemeStatus]) -> None:
             f"{census.quarantined:,}",
             f"{one.percent:.1f}",
             f"{run.started_at:%Y-%m-%d %H:%M:%SZ}" if run else "never",
-            run.state.replace("_", " ") if run else "",
+            run.worded() if run else "",
         )
     console.print(table if found else "no theme yet: a theme is a folder under prompts/ with a theme.yaml")
     for line in (line for one in found for line in _notes(one)):
