@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from psycopg import sql
-from psycopg.errors import InvalidParameterValue
+from psycopg.errors import InvalidParameterValue, SerializationFailure
 
 from waves.store import fragments, queries, values
 from waves.store.judge_rows import judged, target_join, values_for
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from psycopg import Error
 
     from waves.store.judge_rows import Key
-    from waves.store.shape import Shape
+    from waves.store.shape import Relation, Shape
     from waves.store.transactions import Connection
 
 _SQL = queries.load("merge.sql")
@@ -94,15 +94,18 @@ def match_verdicts(connection: Connection, shape: Shape, version: str, keys: Seq
 
 def write(connection: Connection, shape: Shape, version: str, run_id: str | None, reason: str) -> Refused:
     """Writes every matched entry to the target, with an audit row for each row that this changes."""
-    query = _insert(shape) if shape.inserts else _update(shape)
-    query = query + sql.SQL(" ") + sql.SQL(_SQL["audit_changed"])
+    audited = sql.SQL(" ") + sql.SQL(_SQL["audit_changed"])
+    statements = [_update(shape) + audited, *([_insert(shape) + audited] if shape.inserts else [])]
     bound = {**values.bindings(shape, version), "theme": shape.theme_id, "run": run_id, "reason": reason}
 
     def act(low: int, high: int) -> None:
-        connection.execute(query, {**bound, "low": low, "high": high})
+        for statement in statements:
+            connection.execute(statement, {**bound, "low": low, "high": high})
 
     count, low, high = _one(connection, "count_rows")
     refused = {n: _why(error) for n, error in bisected(connection, low, high, act).items()} if count else {}
+    if shape.inserts and shape.target is not None:
+        _require_first(connection, shape, shape.target)
     for (n,) in connection.execute(_SQL["suppressed"]).fetchall():
         refused.setdefault(n, "the target did not take the row: a trigger or a policy suppressed it")
     return refused
@@ -175,11 +178,18 @@ def _insert(shape: Shape) -> sql.Composed:
         columns=fragments.commas(columns),
         row_keys=fragments.commas(fragments.key_of("r", shape)),
         values=fragments.commas(values.expressions(shape)),
-        excluded=fragments.commas(sql.SQL("{} = excluded.{}").format(c, c) for c in columns),
         written_keys=fragments.commas(key),
         after=_shown(shape),
         same_key=fragments.same(key, fragments.key_of("r", shape)),
     )
+
+
+def _require_first(connection: Connection, shape: Shape, target: Relation) -> None:
+    """Where somebody else inserted a row since ours were matched, all is done again: what it held is to be audited."""
+    same_key = fragments.same(fragments.target_key(shape), fragments.key_of("r", shape))
+    query = sql.SQL(_SQL["overtaken"]).format(target=fragments.relation(target), same_key=same_key)
+    if (row := connection.execute(query).fetchone()) is not None and row[0]:
+        raise SerializationFailure("a row of the target was inserted meanwhile")
 
 
 def _shown(shape: Shape) -> sql.Composed:

@@ -180,6 +180,36 @@ def test_activation_waits_until_collect_is_through(comments: Make) -> None:
     assert [merge.applied for merge in done] == [False]
 
 
+def test_a_row_that_somebody_else_inserts_while_collect_waits_is_audited_with_what_it_held(on_table: Make) -> None:
+    corpus = on_table(
+        "CREATE TABLE verdicts (doc bigint PRIMARY KEY, labels text[]);"
+        "CREATE TABLE docs (id bigint PRIMARY KEY, content text);"
+        "INSERT INTO docs SELECT g, 'c' FROM generate_series(1, 3) g",
+        relation="docs",
+        table="verdicts",
+        target_key=("doc",),
+        inputs=("content",),
+        columns=(("$labels", "labels"),),
+        insert=True,
+    )
+    manifest = corpus.opened()
+    with psycopg.connect(corpus.db.url) as other:
+        other.execute("INSERT INTO verdicts VALUES (2, '{by hand}')")
+        done: list[Merge] = []
+        thread = threading.Thread(target=lambda: done.append(corpus.collect(manifest)))
+        thread.start()
+        _await_lock(corpus)
+        other.commit()
+        thread.join(60)
+    assert done == [Merge(3, 3, 0, (), applied=True)]
+    audit = (
+        "SELECT entity_id, before_json->'labels', after_json->'labels' FROM waves.audit_log WHERE run_id IS NOT NULL"
+    )
+    ours = ["question"]
+    assert sorted(corpus.run(audit)) == [("1", None, ours), ("2", ["by hand"], ours), ("3", None, ours)]
+    assert corpus.run("SELECT DISTINCT labels FROM verdicts") == [(ours,)]
+
+
 def test_an_edit_that_commits_while_collect_waits_for_the_row_is_seen(comments: Make) -> None:
     corpus = comments(5)
     manifest = corpus.opened()

@@ -65,18 +65,19 @@ SELECT count(*), min(n), max(n) FROM pg_temp.wave_row
 WITH changed AS (
     UPDATE {target} AS t SET {assignments}
       FROM pg_temp.wave_row AS r JOIN pg_temp.wave_entry AS e ON e.n = r.n
-     WHERE {same_key} AND e.output IS NOT NULL AND r.n BETWEEN %(low)s AND %(high)s
+     WHERE {same_key} AND e.output IS NOT NULL AND r.before_json IS NOT NULL AND r.n BETWEEN %(low)s AND %(high)s
  RETURNING r.n, e.entity_key, r.before_json, {after} AS after_json
 )
 
 -- insert_target --
+-- Of rows that the target has none of. One that somebody else inserts at the same moment is not taken: `overtaken`.
 WITH written AS (
     INSERT INTO {target} AS t ({keys}, {columns})
     SELECT {row_keys}, {values}
       FROM pg_temp.wave_row AS r JOIN pg_temp.wave_entry AS e ON e.n = r.n
-     WHERE e.output IS NOT NULL AND r.n BETWEEN %(low)s AND %(high)s
+     WHERE e.output IS NOT NULL AND r.before_json IS NULL AND r.n BETWEEN %(low)s AND %(high)s
      ORDER BY {row_keys}
-    ON CONFLICT ({keys}) DO UPDATE SET {excluded}
+    ON CONFLICT ({keys}) DO NOTHING
  RETURNING {written_keys}, {after} AS after_json
 ), changed AS (
     SELECT r.n, e.entity_key, r.before_json, t.after_json
@@ -92,6 +93,10 @@ WITH written AS (
       FROM changed WHERE before_json IS DISTINCT FROM after_json
 )
 INSERT INTO pg_temp.wave_applied SELECT n FROM changed
+
+-- overtaken --
+SELECT EXISTS (SELECT FROM pg_temp.wave_row AS r JOIN {target} AS t ON {same_key}
+                WHERE r.before_json IS NULL AND NOT EXISTS (SELECT FROM pg_temp.wave_applied AS a WHERE a.n = r.n))
 
 -- suppressed --
 SELECT r.n FROM pg_temp.wave_row AS r WHERE NOT EXISTS (SELECT FROM pg_temp.wave_applied AS a WHERE a.n = r.n)
