@@ -34,6 +34,11 @@ class WaveError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def line(self) -> str:
+        """What is wrong and what to do, in one line."""
+        return f"{self.message}. {self.hint}".rstrip()
+
 
 class BadDataError(WaveError):
     """Something read from disk or from a database is not what it must be."""

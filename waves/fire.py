@@ -70,7 +70,7 @@ def fire(project: Project, theme_id: str, order: Order, watcher: Watcher | None 
             with begun(opening, tally, asks=True) as (session, guard):
                 tally.end(complete(session, guard, drain(session, order, guard, tally)))
     except LockedError as fault:
-        tally.end(Ending("locked", f"{fault.message}. {fault.hint}"))
+        tally.end(Ending("locked", fault.line))
     except WaveError as fault:
         tally.note(fault=fault)
         tally.end(Ending("failed", fault.message))

@@ -10,6 +10,7 @@ from waves.learn.agreement import Group
 from waves.learn.compare import Comparison
 from waves.learn.review import in_short
 from waves.store.comparison import Pair
+from waves.words import counted
 
 _WIDTH = 200
 
@@ -24,7 +25,7 @@ def summary(found: Comparison) -> str:
     agreement, kappa = found.agreement, found.agreement.kappa()
     overall = f", κ {kappa:.3f}" if kappa is not None else ""
     return (
-        f"{found.old} → {found.new}: {agreement.compared:,} rows compared, {agreement.flips:,} flip, "
+        f"{found.old} → {found.new}: {counted(agreement.compared, 'row')} compared, {agreement.flips:,} flip, "
         f"{agreement.exact:.1%} agree exactly{overall}"
     )
 
@@ -48,7 +49,8 @@ def tables(found: Comparison) -> list[Table]:
             for one in agreement.by_label()
         ]
         figures = Table(("label", "old", "new", "both", "agreement", "κ"), labels)
-    return [figures, Table(("flip", "rows", "example", "input"), list(_flips(found)))]
+    flips = Table(("flip", "rows", "example", "input"), list(_flips(found)))
+    return [figures, flips] if flips.rows else [figures]
 
 
 def page(found: Comparison) -> str:

@@ -36,6 +36,7 @@ from waves.steps.run import run
 from waves.steps.session import Opening, Session, Watcher, open_session
 from waves.steps.tally import Tally
 from waves.store import evaluations
+from waves.words import counted
 
 Answers = Mapping[Identity, Part]
 
@@ -61,7 +62,7 @@ def evaluate(project: Project, theme_id: str, order: Order, watcher: Watcher | N
             known = _about(gold)
             tally.end(_measure_all(session, guard, tally, wanted, gold, done))
     except LockedError as fault:
-        tally.end(Ending("locked", f"{fault.message}. {fault.hint}"))
+        tally.end(Ending("locked", fault.line))
     ending = tally.report.ending
     settings = [report for _, report, _ in done]
     report = {"theme": theme_id, "run_id": tally.report.run_id, "state": ending.state, "reason": ending.reason}
@@ -111,7 +112,7 @@ def _measure_all(
         report, marks = _measured(setting, gold, wave, answered)
         evaluations.store(session.db, session.theme.theme_id, report)
         done.append((setting, report, marks))
-    return Ending("converged", f"{len(done)} settings on {len(gold.items)} items of gold")
+    return Ending("converged", f"{counted(len(done), 'setting')} on {counted(len(gold.items), 'item')} of gold")
 
 
 def _ask(session: Session, guard: Guard, tally: Tally, wave: Opened) -> Ending | Answers:

@@ -33,6 +33,7 @@ from waves.steps.snooze import snoozed
 from waves.steps.tally import Tally
 from waves.store import known_rows, ledger, sample_rows, waves
 from waves.store.connect import open_database
+from waves.words import counted
 
 KEYS = 34
 """Rows of a pilot, unless somebody says otherwise."""
@@ -82,7 +83,7 @@ def pilot(project: Project, theme_id: str, order: Order, watcher: Watcher | None
             with begun(opening, tally, asks=True) as (session, guard):
                 found = _judged(session, guard, order.keys, tally, found)
     except LockedError as fault:
-        tally.end(Ending("locked", f"{fault.message}. {fault.hint}"))
+        tally.end(Ending("locked", fault.line))
     except WaveError as fault:
         tally.note(fault=fault)
         tally.end(Ending("failed", fault.message))
@@ -163,7 +164,7 @@ def _foresee(opening: Opening, keys: int, tally: Tally) -> None:
         costs = forecast(session, list(batches_of(items, session.limits.batch_size)))
         tally.note(cost_usd=costs.usd)
         tally.add(Counts(emitted=len(items), missing=len(items)))
-        tally.end(Ending("dry_run", f"would ask {_whom(session)} for {len(items)} rows; {costs.text}"))
+        tally.end(Ending("dry_run", f"would ask {_whom(session)} for {counted(len(items), 'row')}; {costs.text}"))
 
 
 def _whom(session: Session) -> str:

@@ -16,7 +16,7 @@ def name_of(setting: dict[str, Any]) -> str:
 
 def notes(report: dict[str, Any]) -> list[str]:
     """What a table of figures does not say."""
-    found = list(_about_gold(report["gold"]) if report["gold"] else ())
+    found = list(about_gold(report["gold"]) if report["gold"] else ())
     silent = [each for each in report["settings"] if each["answered"] < each["items"]]
     found += [f"{name_of(each)}: {_without_answer(each)}" for each in silent]
     if report["best"] is None:
@@ -28,7 +28,7 @@ def notes(report: dict[str, Any]) -> list[str]:
     return found
 
 
-def _about_gold(gold: dict[str, Any]) -> Iterator[str]:
+def about_gold(gold: dict[str, Any]) -> Iterator[str]:
     missing = gold["missing"]
     if missing["count"]:
         more = ", …" if missing["count"] > len(missing["ids"]) else ""

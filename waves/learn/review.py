@@ -12,6 +12,7 @@ from waves.steps.rescue import Stock
 from waves.steps.session import Session
 from waves.store import known_rows
 from waves.store.known_rows import Old
+from waves.words import counted
 
 _WIDTH = 500
 
@@ -55,20 +56,22 @@ class Review:
 
     def summary(self) -> str:
         counts = f"{self.changed} changed, {self.unchanged} unchanged, {self.first} judged for the first time"
-        return f"{len(self.rows)} rows: {counts}, {self.missing} without an answer"
+        return f"{counted(len(self.rows), 'row')}: {counts}, {self.missing} without an answer"
 
 
 def review(session: Session, wave: Opened, stock: Stock) -> Review:
     """The rows of the wave in its own order."""
     manifest = wave.manifest
     held = known_rows.old_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])
+    places = {name: place for place, name in enumerate(session.theme.source.input)}
     rows = []
     for item in manifest.items:
         old, part = held.get(item.entity_key), stock.parts.get(item.identity)
         new = part.output if part else None
         changed = old is not None and new is not None and differs(old, new)
         confidence = part.confidence if part else None
-        rows.append(Row(item.entity_key, item.input, old.output if old else None, new, confidence, changed))
+        given = {name: item.input[name] for name in sorted(item.input, key=lambda name: places.get(name, len(places)))}
+        rows.append(Row(item.entity_key, given, old.output if old else None, new, confidence, changed))
     return Review(manifest.theme_id, manifest.rubric_version, manifest.wave_id, tuple(rows))
 
 

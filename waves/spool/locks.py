@@ -39,14 +39,14 @@ def theme_lock(folder: Path, patience: float = 15.0) -> Iterator[None]:
             lock.acquire()
         except Timeout:
             if locked(folder):
-                raise LockedError(f"A fire of {folder.name} runs already on this host.", "Let it finish.") from None
+                raise LockedError(f"theme {folder.name} is at work already on this host", "Let it finish.") from None
             return False  # somebody only looked whether a fire runs
         return True
 
     with reported(folder / _LOCK):
         free = _within(_GLANCE, acquired)
     if not free:
-        raise LockedError(f"The lock of {folder.name} is in use on this host.", "Try again in a moment.")
+        raise LockedError(f"the lock of theme {folder.name} is in use on this host", "Try again in a moment.")
     try:
         _outlast_workers(folder, patience)
         yield
@@ -78,7 +78,7 @@ def _outlast_workers(folder: Path, patience: float) -> None:
             os.close(fd)  # and let it go: the workers to come share it
     if not alone:
         raise LockedError(
-            f"Workers of an earlier fire of {folder.name} still run after {patience:g} s.",
+            f"workers of theme {folder.name} from before still run after {patience:g} s",
             f"They end by themselves; `fuser -v` on {WORKERS_LOCK} in the theme's data folder names them.",
         )
 

@@ -62,21 +62,21 @@ class WaveDir:
         """ConfigurationError for a wave of another database, BadDataError for one that cannot be read."""
         path, restore = _wave_path(data, theme_id, wave_id, shelf), _RESTORE.format(theme_id)
         if not (path / "manifest.json").exists() or not (path / "rubric.md").exists():
-            raise BadDataError(f"Wave {wave_id} lacks its manifest or its rubric on this disk.", restore)
+            raise BadDataError(f"wave {wave_id} lacks its manifest or its rubric on this disk", restore)
         try:
             manifest, rubric_sha256 = _decode(read_file(path / "manifest.json"))
         except (KeyError, TypeError, ValueError) as error:
-            raise BadDataError(f"The manifest of wave {wave_id} is not what was written.", restore) from error
+            raise BadDataError(f"the manifest of wave {wave_id} is not what was written", restore) from error
         if manifest.installation != installation:
             raise ConfigurationError(
-                f"Wave {wave_id} belongs to another database than the one that is configured.",
+                f"wave {wave_id} belongs to another database than the one that is configured",
                 "Check `database:` and `data:` in waves.yaml: each database has a data folder of its own.",
             )
         if (manifest.theme_id, manifest.wave_id) != (theme_id, wave_id):
-            raise BadDataError(f"The manifest of wave {wave_id} is that of another wave.", restore)
+            raise BadDataError(f"the manifest of wave {wave_id} is that of another wave", restore)
         rubric = read_file(path / "rubric.md")
         if sha256(rubric).hexdigest() != rubric_sha256:
-            raise BadDataError(f"The rubric of wave {wave_id} is not what it was when the wave was opened.", restore)
+            raise BadDataError(f"the rubric of wave {wave_id} is not what it was when the wave was opened", restore)
         return cls(path, manifest, rubric.decode())
 
     def parts(self, check: Check) -> Parts:

@@ -118,6 +118,6 @@ def _timed(tally: Tally) -> Iterator[None]:
     try:
         yield
     except LockedError as fault:
-        tally.end(Ending("locked", f"{fault.message}. {fault.hint}"))
+        tally.end(Ending("locked", fault.line))
     finally:
         tally.report = replace(tally.report, duration_ms=round((time.monotonic() - started) * 1000))

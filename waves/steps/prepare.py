@@ -23,6 +23,7 @@ from waves.steps.snooze import snoozed
 from waves.steps.spending import afford
 from waves.steps.tally import Tally
 from waves.store import gap, run_metrics, waves
+from waves.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
         return Ending("complete")
     if not taken.restored:
         return Ending("not_converged", "rows wait to be restored, and none could be; the next fire goes on")
-    return Ending("collected", f"restored {taken.restored} rows without asking; more are left for the next fire")
+    return Ending(
+        "collected", f"restored {counted(taken.restored, 'row')} without asking; more are left for the next fire"
+    )
 
 
 def batches_of(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
@@ -152,8 +155,9 @@ def _foresee(session: Session, tally: Tally) -> None:
     tally.end(
         Ending(
             "dry_run",
-            f"would ask {session.backend.models[0]} on backend {session.backend.name} for {len(taken.items)} items in "
-            f"{len(batches)} requests by rubric {session.rubric.version}, and restore {taken.restored} rows without "
-            f"asking; {costs.text}",
+            f"would ask {session.backend.models[0]} on backend {session.backend.name} for "
+            f"{counted(len(taken.items), 'item')} in {counted(len(batches), 'request')} by rubric "
+            f"{session.rubric.version}, "
+            f"and restore {counted(taken.restored, 'row')} without asking; {costs.text}",
         )
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SQL = "forget.sql"
 BLANK = "(named a row that was forgotten)"
-_NOTES = ("answers", "wave_reasons", "run_reasons", "audit_reasons", "drift_cursor")
+_NOTES = ("answers", "wave_reasons", "run_reasons", "audit_reasons")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ def _erase(
     row = db.execute(named["verdicts"], names).fetchone()
     verdicts, held, asked = row or (0, [], [])
     names["waves"], names["calls"] = sorted(waves | set(held)), sorted(calls | set(asked))
+    db.execute(named["drift_cursor"], names)  # a place to go on from: nothing that was known of the row
     return Traces(
         verdicts=verdicts,
         audit_entries=db.execute(named["audit_entries"], names).rowcount,

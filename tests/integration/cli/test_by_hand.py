@@ -113,8 +113,11 @@ def test_closed_waves_are_pruned_and_open_ones_are_not(site: Site) -> None:
     kept = site.wave("prune", THEME)
     assert (kept.code, kept.out, kept.err) == (0, "", "")
     would = site.wave("prune", THEME, "--keep-days", "0", "--dry-run")
-    assert would.out == f"would remove 1 waves\n  {closed.name}\n"
+    assert would.out == f"would remove 1 wave\n  {closed.name}\n"
     assert closed.exists()
-    assert site.wave("prune", THEME, "--keep-days", "0").code == 0
+    foreseen = site.wave("prune", THEME, "--keep-days", "0", "--dry-run", "--json").json
+    assert foreseen == {"theme": THEME, "waves": [closed.name], "dry_run": True}
+    done = site.wave("prune", THEME, "--keep-days", "0", "--json").json
+    assert done == {"theme": THEME, "waves": [closed.name], "dry_run": False}
     assert [path.name for path in (site.data / THEME / "waves").iterdir()] == [opened]
     assert site.fire()["counts"]["matched"] == 20

@@ -30,6 +30,8 @@ def test_a_limit_says_where_it_comes_from(registered: Site) -> None:
     assert site.wave("config", THEME, "parallel", "--json", WAVES_PARALLEL="2").json["limits"] == [
         {"key": "parallel", "value": 2, "from": "environment"}
     ]
+    overruled = site.wave("config", THEME, "parallel", "7", WAVES_PARALLEL="2")
+    assert (overruled.code, overruled.err) == (0, "WAVES_PARALLEL goes before it: 2 is in force here\n")
     shown = site.wave("config", THEME).out.splitlines()
     assert len(shown) == 13
     assert shown[0].split() == ["keys", "700", "default"]

@@ -184,6 +184,8 @@ def test_a_version_that_is_only_a_file_can_be_measured_before_it_is_in_force(sit
     assert second["rubric_version"].startswith("v2-")
     registered = "SELECT version, version = active_version FROM waves.theme_rubric JOIN waves.theme USING (theme_id)"
     assert sorted(site.sql(registered)) == [(first["rubric_version"], True), (second["rubric_version"], False)]
+    for flag in ("--rubric", "--models", "--batch-size"):
+        assert site.wave("eval", BANK, flag, ",").code == 2, "at least one is wanted"
     ran = site.wave("eval", BANK, "--rubric", "v3")
     assert (ran.code, "no rubric version 'v3'" in ran.err) == (78, True)
 
@@ -197,7 +199,8 @@ def test_rows_that_the_source_lacks_are_named_and_the_others_are_asked(site: Sit
     assert found["gold"]["missing"]["count"] == 290
     assert len(found["gold"]["missing"]["ids"]) == 5
     assert set(found["gold"]["missing"]["ids"]) <= set(ids[:290])
-    assert "290 rows of the gold are not in the source: nlbse23:" in site.wave("eval", CODE).out
+    for flags in ([], ["--dry-run"]):
+        assert "290 rows of the gold are not in the source: nlbse23:" in site.wave("eval", CODE, *flags).out
     site.sql("DELETE FROM code_comment")
     ran = site.wave("eval", CODE)
     assert (ran.code, "none of its 300 rows is in the source" in ran.err) == (65, True)
@@ -209,8 +212,8 @@ GOOD = '{"id": "a", "label": "age_limit", "input": {"text": "secret words"}}'
 @pytest.mark.parametrize(
     ("second", "said", "hint"),
     [
-        ('{"id": "b", "label": "age_limits", "input": {}}', "gold.jsonl:2: unknown label 'age_limits'", "atm_support"),
-        ('{"id": "a", "label": "atm_support", "input": {}}', "gold.jsonl:2: this id stands already at", "gold.jsonl:1"),
+        ('{"id": "b", "label": "age_limits", "input": {"text": "b"}}', "gold.jsonl:2: unknown label 'age_limits'", "atm_support"),
+        ('{"id": "a", "label": "atm_support", "input": {"text": "b"}}', "gold.jsonl:2: this id stands already at", "gold.jsonl:1"),
         ('{"id": "b", "label": ', "gold.jsonl:2: this is not JSON in UTF-8", "one object"),
     ],
 )

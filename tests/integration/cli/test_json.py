@@ -53,8 +53,8 @@ def test_the_status_of_a_theme_tells_its_last_runs_and_a_dry_run_is_not_the_last
     head, dry, real = site.wave("status", THEME).out.splitlines()[-3:]
     assert head.split()[:3] == ["run", "(UTC)", "state"]
     assert " dry run " in dry
-    assert dry.split()[-9:-2] == ["0", "→", "0", "0", "0", "0", "$0.0000"]
-    assert real.split()[2:-2] == ["complete", "30", "→", "0", "30", "0", "3", "?"]
+    assert dry.split()[-10:-2] == ["0", "→", "0", "0", "0", "0", "0", "$0.0000"]
+    assert real.split()[2:-2] == ["complete", "30", "→", "0", "30", "0", "0", "3", "?"]
     assert real.endswith(" s")
     assert "wall clock" not in site.wave("status").out
 

@@ -98,7 +98,7 @@ def test_nothing_moves_until_somebody_says_yes(judged: Site) -> None:
     assert (ran.code, active(judged)) == (76, old)
     assert "nobody has said yes" in ran.fault[0]
     assert "--yes" in ran.fault[1]
-    assert "to ask: 30 rows in 3 requests, 1 waves" in ran.out
+    assert "to ask: 30 rows in 3 requests, 1 wave" in ran.out
     assert priced(judged, code=76)["active"] is False
 
     done = judged.wave("rubrics", THEME, "activate", "--yes", "--by", "ana", "--reason", "better")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waves.surfaces.cli.person import Person
+from waves.words import counted
 
 if TYPE_CHECKING:
     from waves.learn.approval import Approval, Merged
@@ -50,7 +51,7 @@ def command(
     if as_json:
         output.emit(_object(theme, name, approval))
     else:
-        limit = f"for {max_rows:,} rows" if max_rows else "without a limit"
+        limit = f"for {counted(max_rows, 'row')}" if max_rows else "without a limit"
         click.echo(f"rubric {approval.version} of theme {theme} is approved {limit}")
         if pilot is not None:
             click.echo(_line(pilot))

@@ -52,6 +52,9 @@ def command(
         output.emit({"theme": theme, "key": key, "before": before, "after": after})
     else:
         click.echo(f"{key} of theme {theme}: {before or 'not set'} → {after or 'not set'}")
+        (limit,) = limits(project.load(), theme, key)
+        if limit.origin == "environment":
+            click.echo(f"WAVES_{limit.key.upper()} goes before it: {limit.value} is in force here", err=True)
 
 
 def _show(theme: str, found: list[Limit], *, as_json: bool) -> None:

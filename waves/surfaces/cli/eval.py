@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waves.surfaces.cli.report_file import ReportFile
+from waves.words import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from waves.learn.settings import Order
 
 
-def _listed(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
-    return tuple(word for part in (value or "").split(",") if (word := part.strip()))
+def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    words = tuple(word for part in (value or "").split(",") if (word := part.strip()))
+    if value is not None and not words:
+        raise click.BadParameter("at least one is wanted", ctx, param)
+    return words
 
 
 def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -96,6 +100,7 @@ def _evaluated(theme: str, order: Order, *, watched: bool) -> tuple[dict[str, An
 def _foresee(theme: str, order: Order, *, as_json: bool) -> None:
     from waves import project
     from waves.learn.evaluate import foresee
+    from waves.learn.report_words import about_gold
     from waves.surfaces.cli import output
 
     foreseen = foresee(project.load(), theme, order)
@@ -105,9 +110,11 @@ def _foresee(theme: str, order: Order, *, as_json: bool) -> None:
     for each in foreseen.report["settings"]:
         click.echo(
             f"would ask {each['model']} on backend {each['backend']} for {each['to_ask']} of {each['items']} items in "
-            f"{each['requests']} requests of up to {each['batch_size']} by rubric {each['rubric_version']}; "
+            f"{counted(each['requests'], 'request')} of up to {each['batch_size']} by rubric {each['rubric_version']}; "
             f"{each['cost']}"
         )
+    for line in about_gold(foreseen.report["gold"]):
+        click.echo(output.harmless(line))
 
 
 def _confirm(theme: str, order: Order) -> None:
@@ -118,4 +125,6 @@ def _confirm(theme: str, order: Order) -> None:
     foreseen = foresee(project.load(), theme, order)
     if foreseen.cost_usd:
         requests = sum(each["requests"] for each in foreseen.report["settings"])
-        click.confirm(f"{requests:,} requests, about ${foreseen.cost_usd:,.2g} at most. Go on?", abort=True, err=True)
+        click.confirm(
+            f"{counted(requests, 'request')}, about ${foreseen.cost_usd:,.2g} at most. Go on?", abort=True, err=True
+        )

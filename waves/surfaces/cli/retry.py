@@ -7,6 +7,7 @@ from collections import Counter
 import click
 
 from waves.surfaces.cli.person import Person
+from waves.words import counted
 
 
 @click.command("retry")
@@ -44,6 +45,8 @@ def command(
         return
     states = ", ".join(f"{count} {state}" for state, count in sorted(Counter(one.state for one in found).items()))
     verb = "would go" if dry_run else "went"
-    click.echo(f"{len(found)} items of theme {theme} {verb} back to the gap" + (f": {states}" if states else ""))
+    click.echo(
+        f"{counted(len(found), 'item')} of theme {theme} {verb} back to the gap" + (f": {states}" if states else "")
+    )
     if unknown:
         click.echo(f"not among the items that were given up: {', '.join(unknown)}", err=True)

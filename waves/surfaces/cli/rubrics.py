@@ -195,7 +195,7 @@ def _table(found: Mapping[str, Sequence[Version]]) -> None:
                 one.version,
                 one.state,
                 f"{one.created_at:%Y-%m-%d %H:%M}" if one.created_at else "",
-                (one.created_by or "a fire") if one.created_at else "",
+                one.created_by or "",
                 one.approved_by or "",
                 _rows(one.approved_rows),
                 f"{'≈' if one.verdicts_estimated else ''}{one.verdicts:,}",

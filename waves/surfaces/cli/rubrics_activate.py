@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waves.surfaces.cli.person import Person
+from waves.words import counted
 
 if TYPE_CHECKING:
     from waves.errors import NeedsPersonError
@@ -131,12 +132,12 @@ def _object(found: Price, *, active: bool, dry_run: bool) -> dict[str, Any]:
 def _tell(found: Price, *, err: bool) -> None:
     """The price in lines, on stderr where stdout is a program's."""
     rows, about = found.outlook, "about " if found.outlook.estimated else ""
-    windows = f", {found.windows:,} windows of {found.backend}" if found.windows is not None else ""
+    windows = f", {counted(found.windows, 'window')} of {found.backend}" if found.windows is not None else ""
     after = f", after {found.before}" if found.before not in (None, found.version) else ""
     click.echo(f"rubric {found.version} of theme {found.theme_id}{after}", err=err)
-    took = f"{found.requests:,} requests, {found.waves:,} waves{windows}"
-    click.echo(f"  to ask: {about}{rows.to_ask:,} rows in {took}; {found.cost.text}", err=err)
-    click.echo(f"  to restore without asking: {about}{rows.to_restore:,} rows", err=err)
+    took = f"{counted(found.requests, 'request')}, {counted(found.waves, 'wave')}{windows}"
+    click.echo(f"  to ask: {about}{counted(rows.to_ask, 'row')} in {took}; {found.cost.text}", err=err)
+    click.echo(f"  to restore without asking: {about}{counted(rows.to_restore, 'row')}", err=err)
     if rows.drifted:
         click.echo(
             f"  the source has drifted: {rows.drifted:,} of {rows.sampled:,} rows that were looked at have changed "
