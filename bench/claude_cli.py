@@ -24,7 +24,7 @@ from common import SAMPLE, provider, table, verdict
 
 from waves.backends.claude_cli import open_backend
 from waves.backends.prompt import document
-from waves.models import Answered, Ask
+from waves.outcomes import Answered, Ask
 from waves.project import BackendConfig
 from waves.rehearsal.usage import size, tokens
 from waves.rubric import Rubric, newest

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from waves import rubric as rubrics
 from waves.backends.answer import interpret
-from waves.models import Answered
+from waves.outcomes import Answered
 from waves.rubric import Rubric
 
 DATA = Path(__file__).parent / "data" / "romanian_quotes.jsonl"

@@ -2,7 +2,7 @@
 
 The message is one line that says what is wrong, the hint one line that says what to do. Neither holds row text
 or secrets. Only `surfaces/cli` turns a fault into text and a code. Outcomes of a request are values, not faults:
-see `models`.
+see `outcomes`.
 """
 
 from __future__ import annotations

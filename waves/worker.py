@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from waves.backends import open_backend
 from waves.executors.events import Handler
-from waves.models import Answer, Ask, Outcome
+from waves.outcomes import Answer, Ask, Outcome
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 

@@ -14,7 +14,8 @@ import pytest
 from tests.real_claude import CLAUDE
 from waves.backends import Backend, open_backend
 from waves.errors import ConfigurationError
-from waves.models import Answer, Answered, Ask, Discarded, Fatal, Outcome, Retryable, Snoozed, Usage
+from waves.models import Usage
+from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.contract.conftest import Provider, message, verdicts
 from waves.backends import open_backend
-from waves.models import Answer, Answered, Ask, Meter, Outcome, Snoozed
+from waves.models import Meter
+from waves.outcomes import Answer, Answered, Ask, Outcome, Snoozed
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.place import GONE_WITHIN, THEME, Place, until
-from waves.models import Call
+from waves.calls import Call
 from waves.rehearsal.record import input_hash
 from waves.spool.history import merge
 from waves.spool.journal import read_journal

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Protocol
 
 from waves.errors import ConfigurationError
-from waves.models import Answer, Ask, Outcome
+from waves.outcomes import Answer, Ask, Outcome
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 

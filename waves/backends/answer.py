@@ -16,7 +16,8 @@ from typing import Any
 from waves.backends.parse import NotJsonError, climb
 from waves.backends.quotes import Form
 from waves.backends.verdict import Checker, InvalidVerdictError
-from waves.models import Answered, Discarded, Labelled, Outcome, ParseRung, Rejected, Retryable, Usage
+from waves.models import ParseRung, Usage
+from waves.outcomes import Answered, Discarded, Labelled, Outcome, Rejected, Retryable
 from waves.rubric import Rubric
 
 Envelope = Mapping[str, Any] | None

@@ -20,7 +20,7 @@ from waves.backends.anthropic_errors import outcome_of
 from waves.backends.anthropic_limits import meters_of
 from waves.backends.api_key import unusable
 from waves.backends.prompt import Prompt
-from waves.models import Answer, Ask, Outcome, Retryable
+from waves.outcomes import Answer, Ask, Outcome, Retryable
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 

@@ -15,7 +15,7 @@ import anthropic
 import httpx2
 
 from waves.backends.anthropic_limits import meters_of, reset_time, window_is_used_up
-from waves.models import Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 
 Rule = Callable[[anthropic.AnthropicError, BackendConfig], Outcome]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waves.models import Fatal
+from waves.outcomes import Fatal
 from waves.project import BackendConfig
 
 

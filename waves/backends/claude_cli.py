@@ -18,7 +18,7 @@ from waves.backends.claude_cli_limits import Said, outcome_of
 from waves.backends.claude_cli_process import Ran, Workspace, run
 from waves.backends.claude_cli_result import Transcript, answer_of
 from waves.backends.prompt import STRICTER, document, max_tokens
-from waves.models import Answer, Ask, Discarded, Fatal, Outcome, Retryable
+from waves.outcomes import Answer, Ask, Discarded, Fatal, Outcome, Retryable
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 

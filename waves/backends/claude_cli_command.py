@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from waves.backends.claude_cli_process import Hear, Workspace, run
-from waves.models import Fatal
+from waves.outcomes import Fatal
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from waves.backends.claude_cli_resets import LONGEST, reset_in
-from waves.models import Discarded, Fatal, Meter, Outcome, Retryable, Snoozed
+from waves.models import Meter
+from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from waves.backends.answer import usage_of
 from waves.backends.anthropic_errors import error_of, outcome_of
 from waves.ids import now
-from waves.models import Outcome, Retryable, Usage
+from waves.models import Usage
+from waves.outcomes import Outcome, Retryable
 from waves.project import BackendConfig
 
 if TYPE_CHECKING:

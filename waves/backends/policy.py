@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from waves.models import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
+from waves.outcomes import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
 
 LARGER = 4
 """By how much the one larger try after `max_tokens` is larger."""

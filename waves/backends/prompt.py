@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from waves.models import Ask
+from waves.outcomes import Ask
 from waves.rubric import Rubric
 
 STRICTER = (

@@ -12,7 +12,7 @@ import httpx2
 from waves.backends.anthropic import new_client
 from waves.backends.api_key import unusable
 from waves.backends.prompt import Prompt
-from waves.models import Ask
+from waves.outcomes import Ask
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 

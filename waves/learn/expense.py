@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from waves.models import Call
+from waves.calls import Call
 from waves.project import BackendConfig
 from waves.steps.spending import cost
 

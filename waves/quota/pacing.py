@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from waves.models import Answered, Meter, Outcome, Snoozed
+from waves.models import Meter
+from waves.outcomes import Answered, Outcome, Snoozed
 
 LONGEST_WAIT = 3600.0
 """Seconds that a 429 may hold us back; whoever has no patience for its `retry-after` snoozes instead of waiting."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from waves.models import Paid, Sent
+from waves.calls import Paid, Sent
 from waves.spool import files
 from waves.spool.faults import reported
 from waves.spool.journal import encode, entry_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from waves.models import Call, Ended, Intent, Paid
+from waves.calls import Call, Ended, Intent, Paid
 from waves.spool.journal import Reading
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 from zlib import crc32
 
+from waves.calls import Call, Ended, Intent, Paid, Sent, Ticket
 from waves.errors import BadDataError
-from waves.models import Call, Ended, Intent, Paid, Sent, Ticket, Usage
+from waves.models import Usage
 from waves.spool.files import Appender, read_file, write_atomic
 from waves.spool.sealed import moment
 

@@ -15,8 +15,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from waves.calls import Call
 from waves.errors import BadDataError, ConfigurationError
-from waves.models import Call, Item, Limits, Manifest
+from waves.models import Item, Limits, Manifest
 from waves.spool.faults import reported
 from waves.spool.files import make_folder, new_folder, read_file, write_atomic
 from waves.spool.history import History, merge

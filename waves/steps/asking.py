@@ -13,10 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from waves.backends.policy import Decision, decide, speaks_for_outage, worth_waiting
+from waves.calls import Call
 from waves.executors.events import Emitted, Event, Finished, Lost
 from waves.executors.processes import Processes
 from waves.ids import now
-from waves.models import Answer, Ask, Call, Ending, Item, Meter, Outcome, Part, Retryable, Snoozed
+from waves.models import Ending, Item, Meter, Part
+from waves.outcomes import Answer, Ask, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 from waves.quota.budget import Purse
 from waves.quota.pacing import Pace

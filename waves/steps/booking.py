@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 from waves.backends.answer import interpret
 from waves.backends.policy import Decision
+from waves.calls import Call, Sent
 from waves.ids import now
-from waves.models import Answered, Call, Manifest, Outcome, Part, Rejected, Sent
+from waves.models import Manifest, Part
+from waves.outcomes import Answered, Outcome, Rejected
 from waves.rubric import Rubric
 from waves.steps.pricing import priced
 from waves.steps.session import Session

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from waves.backends.policy import RECENT, Seen, Try, is_outage, speaks_for_outage
-from waves.models import Answered, Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.outcomes import Answered, Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 from waves.steps.flights import Flying, Question
 from waves.steps.halt import Halt

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from waves.ids import now
-from waves.models import Ending, Meter, Snoozed
+from waves.models import Ending, Meter
+from waves.outcomes import Snoozed
 from waves.project import BackendConfig
 from waves.quota.window import READABLE, current, remember, slack, start_of
 from waves.steps.session import Session

@@ -10,8 +10,10 @@ from typing import Literal
 
 from waves.backends.policy import Try
 from waves.backends.prompt import max_tokens
+from waves.calls import Call, Ended, Paid, Sent
 from waves.ids import new_call_id, now
-from waves.models import Answer, Ask, Call, Ended, Item, Meter, Paid, Sent
+from waves.models import Item, Meter
+from waves.outcomes import Answer, Ask
 from waves.project import BackendConfig
 from waves.quota.budget import Purse
 from waves.spool.journal import Journal

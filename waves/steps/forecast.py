@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from waves.backends.prompt import Prompt, max_tokens
-from waves.models import Ask, Item, Usage
+from waves.models import Item, Usage
+from waves.outcomes import Ask
 from waves.quota import prices
 from waves.steps.session import Session
 from waves.steps.spending import reserve_price

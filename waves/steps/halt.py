@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from waves.errors import ConfigurationError, CredentialsError, DiskError, TryLaterError, WaveError
-from waves.models import Ending, Fatal
+from waves.models import Ending
+from waves.outcomes import Fatal
 from waves.steps.locking import Guard
 from waves.steps.session import Session
 

@@ -8,24 +8,11 @@ from dataclasses import dataclass, field
 
 from waves.backends import open_backend
 from waves.backends.rehearsal import rehearse
+from waves.calls import Call, Ended, Paid, Sent
 from waves.errors import BadDataError, ConfigurationError, CredentialsError, OverBudgetError, TryLaterError, WaveError
 from waves.ids import new_call_id, new_run_id, now
-from waves.models import (
-    Answer,
-    Answered,
-    Ask,
-    Call,
-    Discarded,
-    Ended,
-    Fatal,
-    Labelled,
-    Outcome,
-    Output,
-    Paid,
-    Retryable,
-    Sent,
-    Snoozed,
-)
+from waves.models import Output
+from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Labelled, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 from waves.steps.pricing import priced

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from waves.models import Call
+from waves.calls import Call
 from waves.project import BackendConfig
 from waves.quota import prices
 from waves.steps.session import Session

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from waves.backends.policy import Decision, Try, decide
+from waves.calls import Call
 from waves.errors import BadDataError
-from waves.models import Call, Outcome, Part
+from waves.models import Part
+from waves.outcomes import Outcome
 from waves.spool import files, wave_dir
 from waves.steps.booking import Settled, book, parts_of, read
 from waves.steps.convergence import Identity, Standing, stand

@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from waves.ids import now
-from waves.models import Ending, Snoozed
+from waves.models import Ending
+from waves.outcomes import Snoozed
 from waves.quota.snooze import wake_at
 from waves.steps import evidence
 from waves.steps.session import Session

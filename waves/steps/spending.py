@@ -14,8 +14,10 @@ from functools import lru_cache
 from typing import Literal
 
 from waves.backends.prompt import Prompt, max_tokens
+from waves.calls import Call
 from waves.errors import ConfigurationError
-from waves.models import Ask, Call, Ending, Item
+from waves.models import Ending, Item
+from waves.outcomes import Ask
 from waves.project import BackendConfig, Caps
 from waves.quota import prices
 from waves.quota.budget import Draw, Grant, Purse, unbounded

@@ -17,7 +17,8 @@ from typing import Literal
 
 from waves.backends.message_batches import MessageBatches
 from waves.backends.message_batches_wire import Batch, Listing, Problem
-from waves.models import Fatal, Intent
+from waves.calls import Intent
+from waves.outcomes import Fatal
 from waves.spool.history import Submission
 
 EARLIER = timedelta(minutes=5)

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 
 from waves.backends.policy import LARGER, MOST_TOKENS
 from waves.backends.prompt import max_tokens
+from waves.calls import Sent
 from waves.ids import new_call_id, now
-from waves.models import Ask, Item, Limits, Outcome, Retryable, Sent
+from waves.models import Item, Limits
+from waves.outcomes import Ask, Outcome, Retryable
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 from waves.spool.history import History

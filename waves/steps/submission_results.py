@@ -15,9 +15,11 @@ from typing import Literal
 from waves.backends.message_batches import MessageBatches
 from waves.backends.message_batches_wire import Problem, Result
 from waves.backends.policy import LEAST_ITEMS, Decision, Try, decide
+from waves.calls import Call, Ended, Paid, Ticket
 from waves.errors import ConfigurationError, CredentialsError
 from waves.ids import now
-from waves.models import Call, Discarded, Ended, Fatal, Outcome, Paid, Part, Retryable, Snoozed, Ticket, Usage
+from waves.models import Part, Usage
+from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
 from waves.steps.booking import Settled, book, parts_of, read

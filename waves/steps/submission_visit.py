@@ -12,9 +12,11 @@ from contextlib import closing
 from waves.backends.message_batches import MOST_BYTES, MOST_REQUESTS, MessageBatches, size_of
 from waves.backends.message_batches_wire import Batch, Problem
 from waves.backends.prompt import Prompt
+from waves.calls import Call, Ended, Intent, Ticket
 from waves.errors import ConfigurationError, CredentialsError
 from waves.ids import now
-from waves.models import Call, Discarded, Ended, Ending, Fatal, Intent, Retryable, Snoozed, Ticket
+from waves.models import Ending
+from waves.outcomes import Discarded, Fatal, Retryable, Snoozed
 from waves.quota.budget import Purse
 from waves.spool.history import Submission
 from waves.spool.journal import Journal

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from waves.models import Call
+    from waves.calls import Call
     from waves.store.connect import Database
 
 Fate = Literal["paid", "unpaid", "maybe_paid"]

@@ -17,7 +17,7 @@ import pytest
 from waves.backends.message_batches import MessageBatches
 from waves.backends.message_batches_wire import Batch, Listing, Problem, Result
 from waves.ids import now
-from waves.models import Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 from waves.rehearsal.scenarios import Scenario
 from waves.rehearsal.server import Rehearsal

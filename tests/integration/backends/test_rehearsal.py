@@ -18,7 +18,7 @@ from waves.backends.rehearsal import rehearse
 from waves.errors import ConfigurationError
 from waves.executors.events import Emitted, Finished
 from waves.executors.processes import Processes
-from waves.models import Answer, Answered, Ask, Retryable
+from waves.outcomes import Answer, Answered, Ask, Retryable
 from waves.project import BackendConfig
 from waves.rubric import Rubric, newest
 from waves.worker import Classifier, preload

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from waves.backends.claude_cli import open_backend
-from waves.models import Answer, Ask, Outcome
+from waves.outcomes import Answer, Ask, Outcome
 from waves.project import BackendConfig
 from waves.rubric import Rubric, newest
 

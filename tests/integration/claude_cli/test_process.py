@@ -23,7 +23,7 @@ import pytest
 
 from waves import children
 from waves.backends.claude_cli import open_backend
-from waves.models import Answered, Ask, Discarded, Fatal, Outcome, Retryable
+from waves.outcomes import Answered, Ask, Discarded, Fatal, Outcome, Retryable
 from waves.rubric import Rubric
 
 Make = Callable[..., dict[str, Any]]

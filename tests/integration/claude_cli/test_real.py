@@ -15,7 +15,7 @@ from aiohttp import ClientSession, web
 
 from tests.real_claude import CLAUDE, needs_claude
 from waves.backends.claude_cli import open_backend
-from waves.models import Answer, Answered, Ask, Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 from waves.rehearsal.scenarios import Scenario
 from waves.rehearsal.server import Rehearsal

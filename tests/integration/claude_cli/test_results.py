@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from waves.backends.answer import interpret
-from waves.models import Answered, Fatal, Outcome, Retryable, Snoozed, Usage
+from waves.models import Usage
+from waves.outcomes import Answered, Fatal, Outcome, Retryable, Snoozed
 from waves.rubric import Rubric
 
 Make = Callable[..., dict[str, Any]]

@@ -212,8 +212,16 @@ GOOD = '{"id": "a", "label": "age_limit", "input": {"text": "secret words"}}'
 @pytest.mark.parametrize(
     ("second", "said", "hint"),
     [
-        ('{"id": "b", "label": "age_limits", "input": {"text": "b"}}', "gold.jsonl:2: unknown label 'age_limits'", "atm_support"),
-        ('{"id": "a", "label": "atm_support", "input": {"text": "b"}}', "gold.jsonl:2: this id stands already at", "gold.jsonl:1"),
+        (
+            '{"id": "b", "label": "age_limits", "input": {"text": "b"}}',
+            "gold.jsonl:2: unknown label 'age_limits'",
+            "atm_support",
+        ),
+        (
+            '{"id": "a", "label": "atm_support", "input": {"text": "b"}}',
+            "gold.jsonl:2: this id stands already at",
+            "gold.jsonl:1",
+        ),
         ('{"id": "b", "label": ', "gold.jsonl:2: this is not JSON in UTF-8", "one object"),
     ],
 )

@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
+from waves.calls import Paid, Sent
 from waves.errors import DiskError
-from waves.models import Item, Limits, Manifest, Paid, Part, Sent, Usage
+from waves.models import Item, Limits, Manifest, Part, Usage
 from waves.spool import files
 from waves.spool.journal import read_journal
 from waves.spool.locks import theme_lock

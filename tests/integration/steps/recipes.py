@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from waves.executors.events import Handler
-from waves.models import Answer, Ask, Discarded, Outcome
+from waves.outcomes import Answer, Ask, Discarded, Outcome
 from waves.project import BackendConfig
 from waves.rubric import Rubric
 from waves.worker import Classifier

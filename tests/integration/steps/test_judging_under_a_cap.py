@@ -9,7 +9,7 @@ import pytest
 
 from waves.errors import OverBudgetError
 from waves.ids import new_run_id
-from waves.models import Ask
+from waves.outcomes import Ask
 from waves.project import REHEARSAL, Price
 from waves.steps import judge as asking
 from waves.steps.judge import judge

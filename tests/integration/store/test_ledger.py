@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waves.models import Call, Ended, Paid, Sent, Usage
+from waves.calls import Call, Ended, Paid, Sent
+from waves.models import Usage
 from waves.store import ledger
 from waves.store.connect import Database
 from waves.store.ledger import Entry

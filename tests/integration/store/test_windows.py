@@ -9,7 +9,8 @@ from threading import Barrier
 
 import pytest
 
-from waves.models import Call, Ended, Paid, Sent, Usage
+from waves.calls import Call, Ended, Paid, Sent
+from waves.models import Usage
 from waves.store import ledger, rubric_registry, run_metrics, windows
 from waves.store.connect import Database, open_database
 from waves.store.ledger import Entry

@@ -11,7 +11,7 @@ from anthropic import _error_classes
 
 from waves.backends.anthropic_errors import BY_CLASS, outcome_of
 from waves.backends.api_key import unusable
-from waves.models import Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.project import BackendConfig
 
 CONFIG = BackendConfig("work", "anthropic", ("model-1",), api_key_env="WORK_KEY", api_key="sk-secret")

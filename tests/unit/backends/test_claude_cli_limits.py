@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from waves.backends.claude_cli_limits import Said, outcome_of
-from waves.models import Retryable, Snoozed
+from waves.outcomes import Retryable, Snoozed
 from waves.project import BackendConfig
 
 CONFIG = BackendConfig("mine", "claude_cli", ("model-1",))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from waves.backends.message_batches_wire import Batch, batch_of, clock_of, lines_of, result_of
 from waves.ids import now
-from waves.models import Discarded, Fatal, Retryable, Snoozed, Usage
+from waves.models import Usage
+from waves.outcomes import Discarded, Fatal, Retryable, Snoozed
 from waves.project import BackendConfig
 
 CONFIG = BackendConfig("mine", "message_batches", ("model-1",))

@@ -19,7 +19,7 @@ from waves.backends.policy import (
     speaks_for_outage,
     worth_waiting,
 )
-from waves.models import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
+from waves.outcomes import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

@@ -18,7 +18,8 @@ from waves.backends import parse
 from waves.backends.answer import form, interpret
 from waves.backends.parse import NotJsonError
 from waves.backends.quotes import escape
-from waves.models import Answered, Output
+from waves.models import Output
+from waves.outcomes import Answered
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.models import Answered, Meter, Outcome, Retryable, Snoozed
+from waves.models import Meter
+from waves.outcomes import Answered, Outcome, Retryable, Snoozed
 from waves.quota.pacing import BELIEVED, LONGEST_WAIT, UNKNOWN_WAIT, Pace
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.models import Ended, Intent, Paid, Sent, Ticket, Usage
+from waves.calls import Ended, Intent, Paid, Sent, Ticket
+from waves.models import Usage
 from waves.spool.history import History, merge
 from waves.spool.journal import Entry, Reading, encode, parse
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waves.calls import Call, Ended, Intent, Paid, Sent, Ticket
 from waves.errors import DiskError
-from waves.models import Call, Ended, Intent, Paid, Sent, Ticket, Usage
+from waves.models import Usage
 from waves.spool.journal import Journal, Reading, Told, checked, encode, parse, read_journal
 
 Entry = Sent | Paid | Ended | Intent | Ticket

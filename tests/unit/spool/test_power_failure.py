@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from waves.models import Call, Manifest, Paid, Part, Sent, Usage
+from waves.calls import Call, Paid, Sent
+from waves.models import Manifest, Part, Usage
 from waves.spool.wave_dir import WaveDir, wave_ids
 
 RUBRIC = "the rubric"

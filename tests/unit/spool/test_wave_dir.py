@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from waves.calls import Ended, Paid, Sent
 from waves.errors import BadDataError, ConfigurationError, DiskError
-from waves.models import Ended, Item, Manifest, Paid, Sent, Usage
+from waves.models import Item, Manifest, Usage
 from waves.spool import files
 from waves.spool.wave_dir import WaveDir, wave_ids
 

@@ -7,20 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from waves.backends.policy import Decision
-from waves.models import (
-    Answered,
-    Call,
-    Discarded,
-    Item,
-    Labelled,
-    Limits,
-    Manifest,
-    Paid,
-    Rejected,
-    Retryable,
-    Sent,
-    Usage,
-)
+from waves.calls import Call, Paid, Sent
+from waves.models import Item, Limits, Manifest, Usage
+from waves.outcomes import Answered, Discarded, Labelled, Rejected, Retryable
 from waves.steps.booking import Settled, book, parts_of
 from waves.steps.session import Session
 from waves.store import rubric_registry, verdicts, waves

@@ -11,7 +11,9 @@ import pytest
 
 from tests.integration.cli.site import Site
 from waves import project
-from waves.models import Call, Meter, Paid, Sent, Snoozed, Usage
+from waves.calls import Call, Paid, Sent
+from waves.models import Meter, Usage
+from waves.outcomes import Snoozed
 from waves.project import BackendConfig
 from waves.steps.evidence import is_exhaustion, observe, refused, share_is_used
 from waves.steps.prepare import prepare

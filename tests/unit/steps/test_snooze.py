@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waves.models import Meter, Snoozed
+from waves.models import Meter
+from waves.outcomes import Snoozed
 from waves.quota.snooze import FIRST_PAUSE, LONGEST, jitter
 from waves.quota.window import margin
 from waves.steps.session import Session

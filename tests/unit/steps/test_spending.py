@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from waves.calls import Call, Ended, Paid, Sent
 from waves.errors import ConfigurationError
 from waves.ids import new_run_id
-from waves.models import Ask, BackendKind, Call, Ended, Item, Limits, Manifest, Paid, Sent, Usage
+from waves.models import BackendKind, Item, Limits, Manifest, Usage
+from waves.outcomes import Ask
 from waves.project import BackendConfig, Caps, Price
 from waves.spool.wave_dir import WaveDir
 from waves.steps.opened import Opened, dress

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves.backends.message_batches_wire import Batch, Listing, Problem, Result
-from waves.models import Call, Fatal, Intent, Retryable, Sent
+from waves.calls import Call, Intent, Sent
+from waves.outcomes import Fatal, Retryable
 from waves.spool.history import Submission
 from waves.steps.submission_findings import NOT_KEPT, Over, Ready, Running, candidates, custom_id, find, number_of
 

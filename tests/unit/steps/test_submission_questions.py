@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from waves.models import Answered, Item, Limits, Retryable
+from waves.models import Item, Limits
+from waves.outcomes import Answered, Retryable
 from waves.steps.convergence import Standing
 from waves.steps.submission_questions import Past, plan
 

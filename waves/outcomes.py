@@ -1,0 +1,105 @@
+"""What goes to a worker, and what comes back: one request, its answer, and what became of each item.
+
+Frozen values without behaviour, as in `models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from waves.models import Meter, Output, ParseRung, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One model request, complete. `items` are (short id, input) pairs; `strict` marks the stricter second try;
+    `max_tokens` None means the rubric's."""
+
+    call_id: str
+    model: str
+    items: tuple[tuple[str, Mapping[str, str | None]], ...] = field(hash=False)
+    strict: bool = False
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it came over the wire, before anybody looked into it. This is what was paid for."""
+
+    call_id: str
+    status: int
+    raw: str
+    usage: Usage = Usage()
+    meters: tuple[Meter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One item of an answer that may be stored."""
+
+    short_id: str
+    output: Output = field(hash=False)
+    confidence: float | None
+    parse: ParseRung
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One item of an answer that may not be stored, and why."""
+
+    short_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The request was answered; each item that was asked for is in exactly one of the two."""
+
+    labelled: tuple[Labelled, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retryable:
+    """No usable answer this time. `outage` failures say something about the provider, the others about the request:
+    `timeout`, `truncated` (`max_tokens`: worth one larger try); or our worker died with it: `lost`. `maybe_paid`: the
+    request may have worked for us all the same (a time-out, a connection that broke after it was open)."""
+
+    kind: Literal["outage", "timeout", "truncated", "lost"]
+    reason: str
+    maybe_paid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """The backend is unusable until a moment; None where the provider did not say. `rate`: too many requests at a time,
+    soon over; `quota`: a window is used up; `spend`: a limit in money. `maybe_paid`: an answer had begun."""
+
+    until: datetime | None
+    reason: str
+    kind: Literal["rate", "quota", "spend"] = "rate"
+    meters: tuple[Meter, ...] = ()
+    maybe_paid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """The provider will not take these items: a refusal, or a request it calls invalid or too large."""
+
+    kind: Literal["refused", "invalid"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fatal:
+    """Nothing on this backend can work until a person mends it."""
+
+    kind: Literal["credentials", "configuration"]
+    message: str
+    hint: str
+
+
+Outcome = Answered | Retryable | Snoozed | Discarded | Fatal
