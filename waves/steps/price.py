@@ -18,7 +18,7 @@ from waves.steps.prepare import batches_of
 from waves.steps.quota import look
 from waves.steps.session import Opening, Session, open_session
 from waves.steps.versions import newest_on_disk
-from waves.store import rubric_registry
+from waves.store import rubric_registry, waves
 from waves.store.connect import open_database
 from waves.store.outlook import Outlook, outlook
 
@@ -29,7 +29,8 @@ _BATCHES = 12
 @dataclass(frozen=True, slots=True)
 class Price:
     """`before` is the version in force; `windows` is None where the backend has none of known capacity. Fires stop
-    after `rows_left` rows and wait for an approval, None: never. `refusal`: the theme's gate is closed."""
+    after `rows_left` rows and wait for an approval, None: never. `waits` is what they wait for now: an open pilot.
+    `refusal`: the theme's gate is closed."""
 
     theme_id: str
     version: str
@@ -42,6 +43,7 @@ class Price:
     backend: str
     approved: bool
     rows_left: int | None
+    waits: str | None
     refusal: NeedsPersonError | None
 
 
@@ -69,8 +71,15 @@ def price(project: Project, theme_id: str, version: str | None, *, migrate: bool
             backend=session.backend.name,
             approved=gate.approved(session, whole),
             rows_left=gate.rows_left(session),
+            waits=_waits(session),
             refusal=activation_gate.refused(project, session.db, session.theme, whole),
         )
+
+
+def _waits(session: Session) -> str | None:
+    row = waves.current(session.db, session.theme.theme_id)
+    ending = row and gate.pilot_waits(session, row.kind, row.rubric_version)
+    return ending.reason if ending else None
 
 
 def _newest(project: Project, theme_id: str) -> str:

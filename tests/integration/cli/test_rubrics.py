@@ -32,6 +32,7 @@ PRICE = shapes.closed(
     windows=shapes.WHOLE_OR_UNKNOWN,
     approved={"type": "boolean"},
     rows_left=shapes.WHOLE_OR_UNKNOWN,
+    waits=shapes.WORDS,
     sampled=shapes.WHOLE,
     drifted=shapes.WHOLE_OR_UNKNOWN,
     refusal=shapes.WORDS,
@@ -192,6 +193,14 @@ def test_the_price_tells_what_is_left_of_an_approval(judged: Site) -> None:
     assert (found["approved"], found["rows_left"]) == (True, 5)
     told = judged.wave("rubrics", "activate", THEME, new, "--dry-run").out
     assert "approved for some rows: fires take 5 more" in told
+
+
+def test_a_pilot_that_fires_wait_for_is_told_before_the_question(judged: Site) -> None:
+    assert priced(judged, "--dry-run")["waits"] is None
+    assert judged.wave("pilot", THEME, "--keys", "4").code == 0
+    told = judged.wave("rubrics", "activate", THEME, "--dry-run").out
+    assert "fires wait: a pilot of rubric v2-" in told
+    assert "wave approve comments --by NAME" in str(priced(judged, "--dry-run")["waits"])
 
 
 def test_the_first_activation_of_all_says_who_and_why(site: Site) -> None:

@@ -122,6 +122,7 @@ def _object(found: Price, *, active: bool, dry_run: bool) -> dict[str, Any]:
         "windows": found.windows,
         "approved": found.approved,
         "rows_left": found.rows_left,
+        "waits": found.waits,
         "sampled": rows.sampled,
         "drifted": rows.drifted,
         "refusal": found.refusal.message if found.refusal else None,
@@ -149,5 +150,7 @@ def _tell(found: Price, *, err: bool) -> None:
         left = f"take {found.rows_left:,} more, then wait for" if found.rows_left else "restore and ask nothing until"
         approval = f"`wave approve {found.theme_id} --version {found.version} --by NAME`"
         click.echo(f"  {gate}: fires {left} {approval}", err=err)
+    if found.waits is not None:
+        click.echo(f"  fires wait: {found.waits}", err=err)
     if found.refusal is not None:
         click.echo(f"  the gate is closed: {found.refusal.message}", err=err)
