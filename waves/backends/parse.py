@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import tokenize
 import warnings
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from waves.backends.quotes import Form
 Rung = Literal["strict", "fenced", "repaired"]
 
 _LONGEST_LITERAL = 200_000
+_ESCAPE = re.compile(r"\\(u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ALIKE = frozenset("\\\"'bfnrt")
+"""What means the same behind a backslash in JSON and in Python; so does `u`, but for half a character."""
 _FAULTS = (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError)
 
 
@@ -89,14 +93,18 @@ def _python_literal(text: str) -> object:
 
 
 def _keeps_every_character(text: str) -> None:
-    """Python drops comments, and joins `"a""b"`: where that is a stray quote, the text would change its meaning."""
+    """Python drops comments, joins `"a""b"`, and reads `\\alpha`, `\\101` and `\\/` in its own way: where the model did
+    not mean that, the text would change."""
     before: tokenize.TokenInfo | None = None
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in {tokenize.NL, tokenize.NEWLINE}:
             continue
         joined = before is not None and before.type == token.type == tokenize.STRING
         unusual = token.type == tokenize.STRING and (token.string[0] not in "'\"" or token.string[:3] in {"'''", '"""'})
-        if token.type == tokenize.COMMENT or joined or unusual:
+        foreign = token.type == tokenize.STRING and not all(
+            len(name) > 1 or name in _ALIKE for name in _ESCAPE.findall(token.string)
+        )
+        if token.type == tokenize.COMMENT or joined or unusual or foreign:
             raise ValueError("not a plain literal")
         before = token
 

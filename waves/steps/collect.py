@@ -48,7 +48,7 @@ def collect(
         )
     except HeldError as held:
         waves.set_state(session.db, wave.wave_id, "held", held.message, stands.counts())
-        return Ending("held", f"{held.message}. {held.hint}")
+        return Ending("held", held.line)
     counts = replace(stands.counts(), entries=merge.entries, matched=merge.matched, orphaned=merge.orphaned)
     wave.folder.close({"wave_id": wave.wave_id, "state": "closed", "counts": counts.line()})
     session.log.write("collected", wave=wave.wave_id, counts=counts.line())

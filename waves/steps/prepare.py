@@ -71,7 +71,6 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
     if (asleep := snoozed(session)) is not None:
         return asleep
     planned = plan(session, keys, reserve)
-    unapproved = planned.ending is not None and planned.ending.state == "awaiting_approval"
     taken = gap.take(
         session.db,
         session.shape,
@@ -79,12 +78,10 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
         planned.keys or 1,
         session.limits.drift_rows,
         run_id=session.run_id,
-        dry_run=unapproved,  # to restore costs nothing: neither a cap nor a window holds it back
-    )
+    )  # to restore costs nothing: neither gate nor cap nor window holds back what the version had judged before
     session.log.write("taken", items=len(taken.items), restored=taken.restored)
-    found = len(taken.items) + taken.restored
-    run_metrics.taken(session.db, session.run_id, found, 0 if unapproved else taken.restored)
-    if planned.ending is not None and (taken.items or (unapproved and taken.restored)):
+    run_metrics.taken(session.db, session.run_id, len(taken.items) + taken.restored, taken.restored)
+    if planned.ending is not None and taken.items:
         return planned.ending
     if taken.items:
         return open_with(session, taken.items)

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from waves.store import candidates, faults, fragments, queries
 from waves.store.judge_rows import need, target_join
-from waves.store.transactions import ROW_FAULTS, snapshot
+from waves.store.transactions import of_a_row, snapshot
 
 if TYPE_CHECKING:
     from waves.store.connect import Database
@@ -76,7 +76,7 @@ def count_each(connection: Connection, shape: Shape, version: str) -> Needs | No
         with connection.transaction():
             row = connection.execute(query, _bound(shape, version)).fetchone()
     except psycopg.Error as error:
-        if (error.sqlstate or "").startswith(ROW_FAULTS):
+        if of_a_row(error):
             return None
         raise
     return Needs(*(row or (0, 0, 0, 0)))

@@ -104,6 +104,8 @@ def connect(url: str) -> psycopg.Connection[TupleRow]:
         version = connection.info.server_version // 10000
         connection.close()
         raise ConfigurationError(f"the server is PostgreSQL {version}", "waves needs PostgreSQL 14 or newer")
+    if not (connection.info.parameter_status("DateStyle") or "").startswith("ISO"):
+        connection.execute("SET DateStyle TO 'ISO, YMD'")  # moments can be read in no other; poolers keep this one
     return connection
 
 

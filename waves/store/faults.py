@@ -49,13 +49,14 @@ TABLE: Mapping[str | type[psycopg.Error], tuple[type[WaveError], str]] = {
     psycopg.OperationalError: (DatabaseError, _SERVER),
     psycopg.InterfaceError: (DatabaseError, _SERVER),
     psycopg.InternalError: (DatabaseError, _SERVER),
-    psycopg.NotSupportedError: (ConfigurationError, "waves needs PostgreSQL 14 or newer"),
+    psycopg.NotSupportedError: (ConfigurationError, "look for a rule or a view that the statement does not work on"),
     psycopg.ProgrammingError: (WaveError, _BUG),
     psycopg.DatabaseError: (WaveError, _BUG),
     psycopg.Error: (WaveError, _BUG),
 }
 _PASSWORD = re.compile(r"postgres(?:ql)?://[^:/?#@]*:(.*)@", re.DOTALL)
 _MEANS_MORE = re.compile(r"[@/:?#\[\]]")
+_SAID_BY_OTHERS = ("exec_stmt_raise", "ExecWithCheckOptions")
 _SAFE_TO_SHOW = ("25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "08")
 
 
@@ -75,7 +76,7 @@ def fault(error: psycopg.Error) -> WaveError:
     keys += [kind for kind in type(error).__mro__ if issubclass(kind, psycopg.Error)]
     kind, hint = next(TABLE[key] for key in keys if key in TABLE)
     if state == "42501":
-        hint = _grant(error)
+        hint = _grant(error) if _own_words(error) else "a policy, trigger or function of the database refused it"
     return kind(_message(error), hint)
 
 
@@ -106,11 +107,16 @@ def place(url: str) -> str:
 def _message(error: psycopg.Error) -> str:
     name, state = type(error).__name__, error.sqlstate
     where = " of ".join(part for part in (error.diag.column_name, error.diag.table_name) if part)
-    if state and state.startswith(_SAFE_TO_SHOW):
+    if state and state.startswith(_SAFE_TO_SHOW) and _own_words(error):
         return f"PostgreSQL says: {_first_line(error.diag.message_primary or name)}"
     if state:
         return f"PostgreSQL refused a statement: {name} ({state})" + (f" at {where}" if where else "")
     return f"the connection to PostgreSQL failed: {name}"
+
+
+def _own_words(error: psycopg.Error) -> bool:
+    """Whether the server speaks for itself. What a trigger or function says in its name may hold row text."""
+    return error.diag.source_function not in _SAID_BY_OTHERS and not error.diag.context
 
 
 def _grant(error: psycopg.Error) -> str:

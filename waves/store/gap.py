@@ -31,6 +31,9 @@ _CHUNK = (100, 1000)
 """Candidates that are judged by one statement: at least, at most."""
 _RESTORED_ANYWAY = 5_000
 """Rows that are restored where nobody wants a search for edits: else they would wait for ever."""
+_LOOKAHEAD = 2_000
+"""Once there are enough items, so many candidates of a branch in a row are looked at for one that is restored free:
+what waits behind a long queue, or a shut gate, does not wait with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +139,21 @@ def _unjudged(connection: Connection, shape: Shape, version: str, harvest: _Harv
     """Tier 1. → whether every candidate was looked at and there is room for more."""
     values = {"theme": shape.theme_id, "version": version}
     for branch in candidates.branches(shape):
+        in_vain = 0
         for chunk in candidates.stream(connection, branch.query, values, harvest.chunk):
             found = judge(connection, shape, version, chunk)
             harvest.unreadable.update(found.unreadable)
+            restorable = len(harvest.restorable)
             for finding in found.work:
                 if finding.need == "ask" and finding.tried:
                     harvest.put_off_for_now(finding.item)
-                    continue
-                if not harvest.has_room(finding):
+                elif harvest.has_room(finding):
+                    harvest.add(finding, chunk[finding.n])
+                elif finding.need == "restore":
                     return False
-                harvest.add(finding, chunk[finding.n])
-            if harvest.full:
-                return False
+            in_vain = 0 if len(harvest.restorable) > restorable else in_vain + len(chunk)
+            if harvest.full and in_vain >= _LOOKAHEAD:
+                break
     return harvest.take_what_was_put_off()
 
 

@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from psycopg import sql
-from psycopg.errors import InvalidParameterValue, SerializationFailure
+from psycopg.errors import InvalidParameterValue
 
+from waves.errors import ConfigurationError
 from waves.store import fragments, queries, values
 from waves.store.judge_rows import judged, target_join, values_for
 from waves.store.transactions import bisected
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from psycopg import Error
 
     from waves.store.judge_rows import Key
-    from waves.store.shape import Relation, Shape
+    from waves.store.shape import Shape
     from waves.store.transactions import Connection
 
 _SQL = queries.load("merge.sql")
+
+_SOME = 20
+"""Written rows whose content is looked at again."""
 
 Refused = dict[int, str]
 """Entry number → why the target did not take it, without row text."""
@@ -104,10 +108,13 @@ def write(connection: Connection, shape: Shape, version: str, run_id: str | None
 
     count, low, high = _one(connection, "count_rows")
     refused = {n: _why(error) for n, error in bisected(connection, low, high, act).items()} if count else {}
-    if shape.inserts and shape.target is not None:
-        _require_first(connection, shape, shape.target)
+    if shape.inserts:
+        for n in _overtaken(connection, shape):
+            refused.pop(n, None)
+            refused |= {n: _why(error) for n, error in bisected(connection, n, n, act).items()}
     for (n,) in connection.execute(_SQL["suppressed"]).fetchall():
-        refused.setdefault(n, "the target did not take the row: a trigger or a policy suppressed it")
+        refused.setdefault(n, "the target did not take the row: a trigger or a policy suppressed it, or its version")
+    _require_unmoved(connection, shape)
     return refused
 
 
@@ -164,6 +171,7 @@ def _update(shape: Shape) -> sql.Composed:
         assignments=fragments.commas(sql.SQL("{} = {}").format(fragments.name(c.name), e) for (_, c), e in pairs),
         same_key=fragments.same(fragments.target_key(shape), fragments.key_of("r", shape)),
         after=_shown(shape),
+        kept=_kept(shape),
     )
 
 
@@ -180,21 +188,53 @@ def _insert(shape: Shape) -> sql.Composed:
         values=fragments.commas(values.expressions(shape)),
         written_keys=fragments.commas(key),
         after=_shown(shape),
+        kept=_kept(shape),
         same_key=fragments.same(key, fragments.key_of("r", shape)),
     )
 
 
-def _require_first(connection: Connection, shape: Shape, target: Relation) -> None:
-    """Where somebody else inserted a row since ours were matched, all is done again: what it held is to be audited."""
-    same_key = fragments.same(fragments.target_key(shape), fragments.key_of("r", shape))
-    query = sql.SQL(_SQL["overtaken"]).format(target=fragments.relation(target), same_key=same_key)
-    if (row := connection.execute(query).fetchone()) is not None and row[0]:
-        raise SerializationFailure("a row of the target was inserted meanwhile")
+def _require_unmoved(connection: Connection, shape: Shape) -> None:
+    """ConfigurationError where to write a row changes what is asked about it, say by a trigger that sets a column of
+    `source.input`: every row would be paid for again, fire after fire."""
+    query = sql.SQL(_SQL["moved"]).format(
+        source_row=fragments.source_row(shape),
+        source=fragments.relation(shape.source),
+        in_scope=fragments.in_scope(shape),
+        same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of("r", shape)),
+    )
+    written, moved = connection.execute(query, {"some": _SOME}).fetchone() or (0, 0)
+    if moved and moved == written and (shape.same_table or written > 1):  # else somebody else may have edited the row
+        raise ConfigurationError(
+            f"to write to {shape.target} changes the columns of source.input: each row would be asked for again",
+            "name under source.input only columns that no trigger and no generated column changes by that; "
+            "then `wave abandon` this wave",
+        )
+
+
+def _overtaken(connection: Connection, shape: Shape) -> list[int]:
+    """Rows that were to be inserted and are there by now. Locked, and with what they hold as what was before."""
+    if shape.target is None:
+        return []
+    key = fragments.target_key(shape)
+    query = sql.SQL(_SQL["overtaken"]).format(
+        before=_shown(shape),
+        target=fragments.relation(shape.target),
+        same_key=fragments.same(key, fragments.key_of("r", shape)),
+        order=fragments.commas(key),
+    )
+    return [n for (n,) in connection.execute(query).fetchall()]
 
 
 def _shown(shape: Shape) -> sql.Composed:
     """The target columns of `t` as one JSON object."""
     return _as_json((column.name, fragments.name("t", column.name)) for _, column in shape.columns)
+
+
+def _kept(shape: Shape) -> sql.Composable:
+    """Whether the row bears the version that was written: one that a trigger takes away would be asked for for ever."""
+    if shape.version_column is None:
+        return sql.SQL("true")
+    return sql.SQL("{} IS NOT DISTINCT FROM %(version)s").format(fragments.name("t", shape.version_column))
 
 
 def _before(shape: Shape) -> sql.Composable:

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _TRIES = 5
-ROW_FAULTS = ("22", "23", "54000", "54001", "P0001")
+_ROW_FAULTS = ("22", "23", "44", "54000", "54001", "P0")
 """SQLSTATEs (or classes) that one row's value causes: bad data, constraints, too large or deep, RAISE in a trigger."""
+_CONFLICTS = ("40", "55P03", "57014")
+_RAISED = ("exec_stmt_raise", "ExecWithCheckOptions")
+"""Where the server says such things: RAISE with a code of its own choice, and policies of row-level security."""
 
 
 @contextmanager
@@ -50,6 +53,13 @@ def retried(db: Database, act: Callable[[Connection], Result]) -> Result:
     raise AssertionError("unreachable")
 
 
+def of_a_row(error: psycopg.Error) -> bool:
+    """Whether one row's value causes the error, so that the other rows of the statement can do without it."""
+    state = error.sqlstate or ""
+    raised = error.diag.source_function in _RAISED and not state.startswith(_CONFLICTS)
+    return raised or state.startswith(_ROW_FAULTS)
+
+
 def bisected(connection: Connection, low: int, high: int, act: Callable[[int, int], None]) -> dict[int, psycopg.Error]:
     """`act(low, high)` for all rows from `low` to `high`, both included, in a savepoint; where one row's value makes it
     fail, for ever smaller halves, in order. → the rows that fail alone, each with its error."""
@@ -61,7 +71,7 @@ def bisected(connection: Connection, low: int, high: int, act: Callable[[int, in
             with connection.transaction():
                 act(first, last)
         except psycopg.Error as error:
-            if not (error.sqlstate or "").startswith(ROW_FAULTS):
+            if not of_a_row(error):
                 raise
             if first == last:
                 offenders[first] = error

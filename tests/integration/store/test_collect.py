@@ -210,6 +210,33 @@ def test_a_row_that_somebody_else_inserts_while_collect_waits_is_audited_with_wh
     assert corpus.run("SELECT DISTINCT labels FROM verdicts") == [(ours,)]
 
 
+ROUTED = """
+    CREATE TABLE verdicts (doc bigint PRIMARY KEY, labels text[]); CREATE TABLE verdicts_1 () INHERITS (verdicts);
+    CREATE TABLE docs (id bigint PRIMARY KEY, content text);
+    INSERT INTO docs SELECT g, 'c' FROM generate_series(1, 3) g;
+    CREATE FUNCTION route() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN INSERT INTO verdicts_1 SELECT new.*; RETURN NULL; END $$;
+    CREATE TRIGGER route BEFORE INSERT ON verdicts FOR EACH ROW EXECUTE FUNCTION route();
+"""
+
+
+def test_a_trigger_may_route_what_is_inserted_into_another_table(on_table: Make) -> None:
+    corpus = on_table(
+        ROUTED,
+        relation="docs",
+        table="verdicts",
+        target_key=("doc",),
+        inputs=("content",),
+        columns=(("$labels", "labels"),),
+        insert=True,
+    )
+    assert corpus.collect(corpus.opened()) == Merge(3, 3, 0, (), applied=True)
+    assert corpus.run("SELECT array_agg(doc ORDER BY doc), labels FROM verdicts_1 GROUP BY 2") == [
+        ([1, 2, 3], ["question"])
+    ]
+    assert corpus.take().exhausted
+
+
 def test_an_edit_that_commits_while_collect_waits_for_the_row_is_seen(comments: Make) -> None:
     corpus = comments(5)
     manifest = corpus.opened()

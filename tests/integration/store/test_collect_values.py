@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from waves.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,6 +33,11 @@ SILENT = """
     CREATE FUNCTION silent() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
     CREATE TRIGGER silent BEFORE UPDATE ON comments FOR EACH ROW WHEN (new.id IN (7, 20)) EXECUTE FUNCTION silent();
 """
+CODED = """
+    CREATE FUNCTION coded() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE 'will not have %', new.content USING ERRCODE = '{}'; END $$;
+    CREATE TRIGGER coded BEFORE UPDATE ON comments FOR EACH ROW WHEN (new.id IN (7, 20)) EXECUTE FUNCTION coded();
+"""
 CHECK = "ALTER TABLE comments ADD CONSTRAINT odd CHECK (version IS NULL OR id NOT IN (7, 20))"
 
 
@@ -39,10 +46,13 @@ CHECK = "ALTER TABLE comments ADD CONSTRAINT odd CHECK (version IS NULL OR id NO
     [
         (TRIGGER, "the target refused it: RaiseException (P0001)"),
         (DEFERRED, "the target refused it: CheckViolation (23514)"),
-        (SILENT, "the target did not take the row: a trigger or a policy suppressed it"),
+        (SILENT, "the target did not take the row: a trigger or a policy suppressed it, or its version"),
         (CHECK, "the target refused it: CheckViolation (23514) at odd"),
+        (CODED.format("UE001"), "the target refused it: DatabaseError (UE001)"),
+        (CODED.format("P0002"), "the target refused it: NoDataFound (P0002)"),
+        (CODED.format("42501"), "the target refused it: InsufficientPrivilege (42501)"),
     ],
-    ids=["trigger", "deferred trigger", "silent trigger", "constraint"],
+    ids=["trigger", "deferred trigger", "silent trigger", "constraint", "own code", "no data found", "no right"],
 )
 def test_rows_that_the_target_refuses_are_quarantined_alone(comments: Make, defence: str, why: str) -> None:
     corpus = comments(40)
@@ -59,6 +69,48 @@ def test_rows_that_the_target_refuses_are_quarantined_alone(comments: Make, defe
     ]
     assert corpus.run("SELECT count(*) FROM waves.audit_log WHERE after_json ? 'labels'") == [(38,)]
     assert corpus.fire() == []
+
+
+def test_a_version_that_a_trigger_takes_away_is_not_asked_for_again(comments: Make) -> None:
+    corpus = comments(5)
+    corpus.db.connection.execute("""
+        CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.version := NULL; RETURN new; END';
+        CREATE TRIGGER wipe BEFORE UPDATE ON comments FOR EACH ROW WHEN (new.id < 3) EXECUTE FUNCTION wipe();
+    """)
+    manifest = corpus.opened()
+    assert sorted(corpus.collect(manifest).refused_by_target) == ["1", "2"]
+    assert corpus.take().items == ()
+    assert corpus.run("SELECT before_json->'labels', after_json->'labels' FROM waves.audit_log WHERE entity_id = '1'")[
+        :1
+    ] == [(None, '["question"]')], "what the target shows is in the log all the same"
+
+
+def test_a_trigger_that_changes_what_was_asked_about_is_found_before_anything_is_merged(comments: Make) -> None:
+    corpus = comments(5)
+    corpus.db.connection.execute("""
+        CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN new.content := new.content || '.'; RETURN new; END $$;
+        CREATE TRIGGER touch BEFORE UPDATE ON comments FOR EACH ROW EXECUTE FUNCTION touch();
+    """)
+    manifest = corpus.opened()
+    with pytest.raises(ConfigurationError, match=r"changes the columns of source\.input"):
+        corpus.collect(manifest)
+    assert corpus.run("SELECT count(*) FROM waves.verdict") == [(0,)]
+    assert corpus.run("SELECT state FROM waves.wave") == [("open",)]
+
+
+def test_what_a_trigger_says_of_a_row_is_not_repeated(comments: Make) -> None:
+    corpus = comments(1)
+    manifest = corpus.opened()
+    corpus.db.connection.execute("""
+        CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE 'secret of %', new.entity_key USING ERRCODE = '42501'; END $$;
+        CREATE TRIGGER loud BEFORE INSERT ON waves.verdict FOR EACH ROW EXECUTE FUNCTION loud();
+    """)
+    with pytest.raises(ConfigurationError) as refused:
+        corpus.collect(manifest)
+    assert "secret" not in refused.value.line
+    assert "a policy, trigger or function of the database refused it" in refused.value.hint
 
 
 def test_values_that_a_column_cannot_take_are_quarantined_alone(on_table: Make) -> None:

@@ -75,6 +75,20 @@ def test_switching_the_active_version_asks_for_all_and_switching_back_restores_a
     assert audited[2][0]["labels"] == '["two"]'
 
 
+def test_what_is_restored_free_does_not_wait_behind_what_is_asked(comments: Make) -> None:
+    """A rollback on a table of which most rows were never judged: the wrong verdicts go first."""
+    corpus = comments(20)
+    corpus.fire(labels=["one"])
+    corpus.activate(corpus.v2)
+    corpus.fire(labels=["two"])
+    corpus.activate(corpus.v1)
+    corpus.run("INSERT INTO comments (id, content) SELECT g, 'new' FROM generate_series(1000, 3500) g")
+    taken = corpus.take(3)
+    assert (len(taken.items), taken.restored, taken.exhausted) == (3, 20, False)
+    assert corpus.run("SELECT DISTINCT labels FROM comments WHERE version IS NOT NULL") == [('["one"]',)]
+    assert corpus.take(3).restored == 0
+
+
 def test_a_dry_run_restores_nothing_and_says_what_it_would(comments: Make) -> None:
     corpus = comments(5)
     corpus.fire()

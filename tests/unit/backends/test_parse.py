@@ -47,6 +47,7 @@ def test_each_rung_reads_its_kind_of_answer(text: str, rung: str) -> None:
 
 
 def test_a_python_literal_is_read_as_what_it_says() -> None:
+    assert climb(r"{'a': 'it\'s \u00e9, C:\\x\n'}") == ({"a": "it's é, C:\\x\n"}, "repaired")
     value = {"sure": True, "other": None, "n": -1.5}
     assert climb("{'sure': True, 'other': None, 'n': -1.5}") == (value, "repaired")
 
@@ -73,6 +74,12 @@ def test_a_python_literal_is_read_as_what_it_says() -> None:
         "{'a': 'b' 'c'}",
         "{'a': '''b'''}",
         "{'a': r'b'}",
+        r"{'a': 'the angle \alpha'}",
+        r"{'a': 'see C:\data\101 and C:\xabc'}",
+        r"{'a': '100 \N{EURO SIGN}', 'b': True}",
+        r"{'a': 'half \ud83d\ude00'}",
+        r'{"a": "http:\/\/a.ro\/x",}',
+        '{"a": "end \\\nof line",}',
         "{'a': 1, # the rest is gone\n}",
         "[" * 100_000,
         "{'a':" * 50_000,

@@ -66,11 +66,11 @@ WITH changed AS (
     UPDATE {target} AS t SET {assignments}
       FROM pg_temp.wave_row AS r JOIN pg_temp.wave_entry AS e ON e.n = r.n
      WHERE {same_key} AND e.output IS NOT NULL AND r.before_json IS NOT NULL AND r.n BETWEEN %(low)s AND %(high)s
- RETURNING r.n, e.entity_key, r.before_json, {after} AS after_json
+ RETURNING r.n, e.entity_key, r.before_json, {after} AS after_json, {kept} AS kept
 )
 
 -- insert_target --
--- Of rows that the target has none of. One that somebody else inserts at the same moment is not taken: `overtaken`.
+-- Of rows that the target has none of. One that somebody else inserts at the same moment is left to `overtaken`.
 WITH written AS (
     INSERT INTO {target} AS t ({keys}, {columns})
     SELECT {row_keys}, {values}
@@ -78,9 +78,9 @@ WITH written AS (
      WHERE e.output IS NOT NULL AND r.before_json IS NULL AND r.n BETWEEN %(low)s AND %(high)s
      ORDER BY {row_keys}
     ON CONFLICT ({keys}) DO NOTHING
- RETURNING {written_keys}, {after} AS after_json
+ RETURNING {written_keys}, {after} AS after_json, {kept} AS kept
 ), changed AS (
-    SELECT r.n, e.entity_key, r.before_json, t.after_json
+    SELECT r.n, e.entity_key, r.before_json, t.after_json, t.kept
       FROM written AS t
       JOIN pg_temp.wave_row AS r ON {same_key}
       JOIN pg_temp.wave_entry AS e ON e.n = r.n
@@ -92,11 +92,24 @@ WITH written AS (
     SELECT %(run)s, %(theme)s, 'waves', entity_key, before_json, after_json, %(reason)s
       FROM changed WHERE before_json IS DISTINCT FROM after_json
 )
-INSERT INTO pg_temp.wave_applied SELECT n FROM changed
+INSERT INTO pg_temp.wave_applied SELECT n FROM changed WHERE kept
 
 -- overtaken --
-SELECT EXISTS (SELECT FROM pg_temp.wave_row AS r JOIN {target} AS t ON {same_key}
-                WHERE r.before_json IS NULL AND NOT EXISTS (SELECT FROM pg_temp.wave_applied AS a WHERE a.n = r.n))
+-- What the target has now where it had nothing: from somebody else, or from a trigger that routes rows elsewhere.
+WITH there AS (
+    SELECT r.n, {before} AS before_json FROM pg_temp.wave_row AS r JOIN {target} AS t ON {same_key}
+     WHERE r.before_json IS NULL AND NOT EXISTS (SELECT FROM pg_temp.wave_applied AS a WHERE a.n = r.n)
+     ORDER BY {order} FOR NO KEY UPDATE OF t
+)
+UPDATE pg_temp.wave_row AS r SET before_json = there.before_json FROM there WHERE there.n = r.n RETURNING r.n
+
+-- moved --
+-- Of some rows that were written: how many there are, and how many have another content by that.
+SELECT count(*), count(*) FILTER (WHERE s.input_hash <> e.input_hash)
+  FROM (SELECT n FROM pg_temp.wave_applied LIMIT %(some)s) AS a
+  JOIN pg_temp.wave_row AS r ON r.n = a.n
+  JOIN pg_temp.wave_entry AS e ON e.n = a.n
+  JOIN (SELECT {source_row} FROM {source} WHERE {in_scope}) AS s ON {same_key}
 
 -- suppressed --
 SELECT r.n FROM pg_temp.wave_row AS r WHERE NOT EXISTS (SELECT FROM pg_temp.wave_applied AS a WHERE a.n = r.n)
