@@ -92,7 +92,8 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Where the items of one wave, or of all waves of a fire, are. None means: not known at this point."""
+    """Where the items of one wave, or of all waves of a fire, are. None means: not known at this point. `refused` are
+    those of the matched entries whose value the target did not take; they are quarantined by that."""
 
     emitted: int = 0
     parts: int = 0
@@ -102,6 +103,7 @@ class Counts:
     released: int = 0
     quarantined: int = 0
     missing: int = 0
+    refused: int = 0
 
     def line(self) -> str:
         """The line an operator reads: `emitted 700 = parts 700 = entries 700 = matched 700, orphaned 0`."""
@@ -112,6 +114,8 @@ class Counts:
         if self.entries is None:
             return f"emitted {self.emitted} = {left}"
         merged = f"entries {self.entries} = matched {self.matched}, orphaned {self.orphaned}"
+        if self.refused:
+            merged += f"; the target refused {self.refused}"
         if given_back or self.missing:
             return f"emitted {self.emitted} = {left}; parts {self.parts} = {merged}"
         return f"emitted {self.emitted} = {left} = {merged}"

@@ -117,9 +117,8 @@ def _merge(opening: Opening, pilot: OpenWave) -> Merged:
             tally.add(counts)
             tally.end(Ending("collected"))
             active = rubric_registry.active(session.db, opening.theme_id)
-            into: Literal["target", "history"] = (
-                "target" if active is not None and active.version == pilot.rubric_version else "history"
-            )
+            shows = active is not None and active.version == pilot.rubric_version and session.theme.target is not None
+            into: Literal["target", "history"] = "target" if shows else "history"
             return Merged(pilot.wave_id, tally.report.ending, counts, into)
     except LockedError as fault:
         return Merged(pilot.wave_id, Ending("locked", f"{fault.message}; the next fire merges it"))

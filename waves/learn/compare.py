@@ -20,7 +20,7 @@ from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps.opened import dress
 from waves.steps.versions import named
-from waves.store import catalog, comparison, known_rows, rubric_registry, waves
+from waves.store import catalog, comparison, known_rows, rubric_facts, rubric_registry, waves
 from waves.store.comparison import Identity, Pair
 from waves.store.connect import Database, open_database
 from waves.store.waves import OpenWave
@@ -54,9 +54,7 @@ def compare(project: Project, theme_id: str, *, old: str | None, new: str | None
         before = named(db, theme, _active(db, theme_id) if old is None else old)
         after = named(db, theme, _latest(theme, pilot) if new is None else new)
         if before.version == after.version:
-            raise ConfigurationError(
-                f"there is only {before.version} to compare", "Name another version with --old or --new."
-            )
+            raise ConfigurationError(f"both sides are {before.version}", "Name another version with --old or --new.")
         agreement = _blank(before, after)
         versions = (before.version, after.version)
         if pilot is not None and pilot.rubric_version not in versions:
@@ -68,7 +66,7 @@ def compare(project: Project, theme_id: str, *, old: str | None, new: str | None
         shown = tuple(groups[:_SHOWN])
         keys = {pair.entity_key for group in shown for pair in group.examples}
         return Comparison(
-            comparison_id=_record(db, theme_id, versions, agreement, whole=limit is None),
+            comparison_id=_record(db, theme_id, versions, agreement, whole=limit is None or agreement.compared < limit),
             old=before.version,
             new=after.version,
             pilot=pilot.wave_id if pilot is not None else None,
@@ -122,9 +120,9 @@ def _of_pilot(
 def _nothing_in_common(
     db: Database, theme_id: str, versions: tuple[str, str], pilot: OpenWave | None
 ) -> ConfigurationError:
-    active = rubric_registry.active(db, theme_id)
     before, after = versions
-    tried = before if active is not None and active.version == after else after
+    held = rubric_facts.held(db, theme_id, versions).verdicts
+    tried = before if held[before] < held[after] else after
     return ConfigurationError(
         f"no row was judged by both {before} and {after} with the same content",
         f"The open pilot has rows of its own alone: give it up with `wave abandon {theme_id} --by NAME`, or merge it."

@@ -59,8 +59,9 @@ def evaluate(project: Project, theme_id: str, order: Order, watcher: Watcher | N
     try:
         with begun(opening, tally) as (session, guard):
             wanted, gold = _wanted(session, order)
-            known = _about(gold)
-            tally.end(_measure_all(session, guard, tally, wanted, gold, done))
+            lost = choices.forgotten(session, wanted, gold.items)
+            known = _about(gold, lost)
+            tally.end(_measure_all(session, guard, tally, wanted, gold, lost, done))
     except LockedError as fault:
         tally.end(Ending("locked", fault.line))
     ending = tally.report.ending
@@ -88,9 +89,9 @@ def _wanted(session: Session, order: Order) -> tuple[list[Setting], Gold]:
     return wanted, gold
 
 
-def _about(gold: Gold) -> dict[str, Any]:
+def _about(gold: Gold, lost: frozenset[Identity]) -> dict[str, Any]:
     missing = {"count": len(gold.missing), "ids": list(gold.missing[: golds.SHOWN])}
-    return {"sha256": gold.digest, "items": len(gold.items), "missing": missing}
+    return {"sha256": gold.digest, "items": len(gold.items), "missing": missing, "forgotten": len(lost)}
 
 
 def _measure_all(
@@ -99,6 +100,7 @@ def _measure_all(
     tally: Tally,
     wanted: Sequence[Setting],
     gold: Gold,
+    lost: frozenset[Identity],
     done: list[tuple[Setting, dict[str, Any], Marks]],
 ) -> Ending:
     for setting in wanted:
@@ -109,7 +111,7 @@ def _measure_all(
         answered = _ask(here, guard, tally, wave)
         if isinstance(answered, Ending):
             return answered
-        report, marks = _measured(setting, gold, wave, answered)
+        report, marks = _measured(setting, gold, lost, wave, answered)
         evaluations.store(session.db, session.theme.theme_id, report)
         done.append((setting, report, marks))
     return Ending("converged", f"{counted(len(done), 'setting')} on {counted(len(gold.items), 'item')} of gold")
@@ -128,13 +130,18 @@ def _ask(session: Session, guard: Guard, tally: Tally, wave: Opened) -> Ending |
     return ending or stock.parts
 
 
-def _measured(setting: Setting, gold: Gold, wave: Opened, parts: Answers) -> tuple[dict[str, Any], Marks]:
-    judged = []
+def _measured(
+    setting: Setting, gold: Gold, lost: frozenset[Identity], wave: Opened, parts: Answers
+) -> tuple[dict[str, Any], Marks]:
+    """What was forgotten since it was asked, in any of the settings, is in no figure: they are of the same items."""
+    judged, silent = [], []
     for item, expected in zip(gold.items, gold.expected(setting.rubric), strict=True):
+        if item.identity in lost:
+            continue
         part = parts.get(item.identity)
         judged.append(Judged(expected, part.output, part.confidence) if part else Judged(expected, None))
+        silent += [] if part else [item.entity_key]
     figures, marks = measure(judged, setting.rubric)
-    silent = [item.entity_key for item in gold.items if item.identity not in parts]
     report = {
         "rubric_version": setting.rubric.version,
         "backend": setting.backend.name,
@@ -142,13 +149,13 @@ def _measured(setting: Setting, gold: Gold, wave: Opened, parts: Answers) -> tup
         "batch_size": setting.batch_size,
         "evaluation_id": wave.wave_id,
         "gold_sha256": gold.digest,
-        "items": len(gold.items),
+        "items": len(judged),
         "whole": gold.whole,
-        "answered": len(gold.items) - len(silent),
+        "answered": len(judged) - len(silent),
         "unanswered": silent[: golds.SHOWN],
         **figures,
         "calibration": calibrate(marks.exact.tolist(), [one.confidence for one in judged]),
-        **expense(wave.folder.calls().values(), setting.backend, len(gold.items)),
+        **expense(wave.folder.calls().values(), setting.backend, len(judged)),
     }
     return report, marks
 
@@ -171,9 +178,10 @@ def foresee(project: Project, theme_id: str, order: Order) -> Foreseen:
     with open_session(opening, new_run_id(), read_only=True) as session:
         wanted, gold = _wanted(session, order)
         settings = [_foreseen(setting.within(session), setting, gold) for setting in wanted]
+        lost = choices.forgotten(session, wanted, gold.items)
     costs = [each["cost_usd"] for each in settings]
     cost = None if None in costs else sum(costs)
-    about = {"theme": theme_id, "state": "dry_run", "gold": _about(gold)}
+    about = {"theme": theme_id, "state": "dry_run", "gold": _about(gold, lost)}
     return Foreseen(cost, {**about, "settings": settings, "cost_usd": cost})
 
 

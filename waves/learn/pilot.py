@@ -31,7 +31,7 @@ from waves.steps.run import run
 from waves.steps.session import Opening, Session, Watcher, open_session
 from waves.steps.snooze import snoozed
 from waves.steps.tally import Tally
-from waves.store import known_rows, ledger, sample_rows, waves
+from waves.store import known_rows, ledger, rubric_registry, sample_rows, waves
 from waves.store.connect import open_database
 from waves.words import counted
 
@@ -54,13 +54,14 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Pilot:
     """How it ended, and what there is to see. `cost_usd` is that of the whole wave, None where unknown; `page` is the
-    file for a person, in the wave's folder."""
+    file for a person, in the wave's folder. `comparable`: with what the version in force says of these rows."""
 
     report: FireReport
     version: str | None = None
     review: Review | None = None
     cost_usd: float | None = None
     page: Path | None = None
+    comparable: bool = False
 
 
 def pilot(project: Project, theme_id: str, order: Order, watcher: Watcher | None = None) -> Pilot:
@@ -105,7 +106,10 @@ def _judged(session: Session, guard: Guard, keys: int, tally: Tally, found: Pilo
     seen = review(session, wave, stock)
     path = wave.folder.path / PAGE
     files.write_atomic(path, page(seen).encode())
-    return replace(found, review=seen, cost_usd=ledger.of_wave(session.db, wave.wave_id), page=path)
+    active = rubric_registry.active(session.db, session.theme.theme_id)
+    comparable = bool(seen.changed or seen.unchanged) and active is not None and active.version != seen.version
+    cost = ledger.of_wave(session.db, wave.wave_id)
+    return replace(found, review=seen, cost_usd=cost, page=path, comparable=comparable)
 
 
 def _open_pilot(session: Session) -> Opened | None:

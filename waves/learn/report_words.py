@@ -33,6 +33,8 @@ def about_gold(gold: dict[str, Any]) -> Iterator[str]:
     if missing["count"]:
         more = ", …" if missing["count"] > len(missing["ids"]) else ""
         yield f"{missing['count']} rows of the gold are not in the source: {'; '.join(missing['ids'])}{more}"
+    if gold["forgotten"]:
+        yield f"{gold['forgotten']} rows of the gold were forgotten since they were asked, and are left out"
 
 
 def _without_answer(setting: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from waves.spool import wave_dir
 from waves.spool.sealed import canonical
 from waves.spool.wave_dir import WaveDir
 from waves.steps import versions
+from waves.steps.convergence import Identity
 from waves.steps.opened import Opened, dress, open_on_disk
 from waves.steps.prepare import batches_of
 from waves.steps.session import Session
@@ -94,6 +95,17 @@ def wave_of(session: Session, setting: Setting, items: tuple[Item, ...]) -> Open
     folder = WaveDir.create(session.data, manifest, setting.rubric.text)
     folder.write_batches(list(batches_of(items, setting.batch_size)))
     return dress(folder)
+
+
+def forgotten(session: Session, settings: Sequence[Setting], items: Sequence[Item]) -> frozenset[Identity]:
+    """Items that one of these evaluations held before `wave forget` took them out of it."""
+    lost: set[Identity] = set()
+    for setting in settings:
+        wave_id = setting.wave_id(items)
+        if wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations"):
+            held = open_on_disk(session, wave_id, "evaluations").manifest.items
+            lost |= {item.identity for item in items} - {item.identity for item in held}
+    return frozenset(lost)
 
 
 def missing(session: Session, setting: Setting, items: tuple[Item, ...]) -> Sequence[Item]:

@@ -54,7 +54,7 @@ def _too_different(db: Database, theme: Theme, version: str, active: str) -> Nee
     if found is None or not found.compared:
         return NeedsPersonError(
             f"gate.max_flips of theme {theme.theme_id} is {most:g}; rubric {version} was not compared with {active}",
-            f"Compare it first: wave compare {theme.theme_id}",
+            f"Compare it first: wave compare {theme.theme_id} --old {active} --new {version}",
         )
     if found.flips / found.compared > most:
         return NeedsPersonError(

@@ -49,7 +49,8 @@ def collect(
     except HeldError as held:
         waves.set_state(session.db, wave.wave_id, "held", held.message, stands.counts())
         return Ending("held", held.line)
-    counts = replace(stands.counts(), entries=merge.entries, matched=merge.matched, orphaned=merge.orphaned)
+    found = {"entries": merge.entries, "matched": merge.matched, "orphaned": merge.orphaned}
+    counts = replace(stands.counts(), **found, refused=len(merge.refused_by_target))
     wave.folder.close({"wave_id": wave.wave_id, "state": "closed", "counts": counts.line()})
     session.log.write("collected", wave=wave.wave_id, counts=counts.line())
     session.watcher.converged(wave.wave_id, counts)

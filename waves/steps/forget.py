@@ -57,7 +57,9 @@ def _refuse_open_wave(session: Session, keys: Sequence[str]) -> None:
     if any(item.entity_key in keys for item in manifest.items):
         raise NeedsPersonError(
             f"wave {row.wave_id} of theme {theme} is open and holds a row that is to be forgotten",
-            f"Finish it with `wave fire {theme}`, or give it up with `wave abandon {theme} --by NAME`; then forget.",
+            f"Finish it with `wave {'approve' if row.kind == 'pilot' else 'fire'} {theme}"
+            f"{' --by NAME' if row.kind == 'pilot' else ''}`, or give it up with `wave abandon {theme} --by NAME`; "
+            "then forget.",
         )
 
 

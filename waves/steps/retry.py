@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from waves import theme as themes
 from waves.errors import ConfigurationError
 from waves.project import Project
-from waves.store import rubric_registry, verdicts
+from waves.store import audit, rubric_registry, verdicts
 from waves.store.connect import open_database
 from waves.store.verdicts import GivenUp
 
@@ -24,6 +24,7 @@ def retry(
             raise ConfigurationError(
                 f"theme {theme_id} has no active rubric version", "Nothing was asked yet: `wave fire` comes first."
             )
+        wanted = None if keys is None else [audit.key_text(key) for key in keys]
         if dry_run:
-            return verdicts.given_up(db, theme_id, active.version, keys)
-        return verdicts.retry(db, theme_id, active.version, keys, by=by, reason=reason)
+            return verdicts.given_up(db, theme_id, active.version, wanted)
+        return verdicts.retry(db, theme_id, active.version, wanted, by=by, reason=reason)

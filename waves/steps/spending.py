@@ -91,12 +91,13 @@ def afford(session: Session, ask: Ask | None = None) -> Ending | None:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """So many US dollars for all that is in its scope; `name` is what an operator calls it."""
+    """So many US dollars for all that is in its scope; `name` is what an operator calls it, `wait` what time does."""
 
     usd: float
     scope: Scope
     name: str
     remedy: str
+    wait: str
 
 
 def _caps(session: Session, wave_id: str) -> Iterator[Cap]:
@@ -111,7 +112,7 @@ def _caps(session: Session, wave_id: str) -> Iterator[Cap]:
         ):
             usd = getattr(caps, span)
             if usd is not None:
-                yield Cap(usd, scope, name, f"raise it in {where}{_WAIT.get(span, '')}")
+                yield Cap(usd, scope, name, f"raise it in {where}", _WAIT.get(span, ""))
 
 
 def _dearest(session: Session, caps: Sequence[Cap], batches: Iterable[Sequence[Item]], rubric: Rubric) -> float:
@@ -164,4 +165,4 @@ def _of_others(session: Session, cap: Cap) -> float:
 
 
 def _reached(cap: Cap, spent: float) -> str:
-    return f"{cap.name} is reached: ${spent:.4g} of ${cap.usd:g} are spent or reserved; {cap.remedy}"
+    return f"{cap.name} is reached: ${spent:.4g} of ${cap.usd:g} are spent or reserved; {cap.remedy}{cap.wait}"

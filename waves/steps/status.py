@@ -20,6 +20,7 @@ from waves.store import catalog, config, gap, ledger, rubric_registry, run_metri
 from waves.store.connect import Database
 from waves.store.gap import Census
 from waves.store.ledger import Spend
+from waves.store.rubric_registry import Registered
 from waves.store.run_metrics import Run
 from waves.theme import Theme
 
@@ -44,13 +45,15 @@ class OpenWave:
 @dataclass(frozen=True, slots=True)
 class ThemeStatus:
     """`newest_version` is that of the newest rubric file: other than `rubric_version` where it waits for activation,
-    None where there is no file. `has_file`: that of `rubric_version` is there as it was registered."""
+    None where there is no file. `has_file`: that of `rubric_version` is there as it was registered. Fires may take
+    `rows_left` more rows before somebody approves it, None: any number."""
 
     theme_id: str
     rubric_version: str
     newest_version: str | None
     has_file: bool
     approved: bool
+    rows_left: int | None
     backend: str
     census: Census
     wave: OpenWave | None
@@ -85,6 +88,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         newest_version=next(reversed(files), None),
         has_file=version in files,
         approved=active is not None and active.rows_for(theme.source.input) is not None,
+        rows_left=_rows_left(db, theme, active, limits.max_rows_without_approval),
         backend=backend.name,
         census=gap.census(db, catalog.describe(db, theme), version),
         wave=_open_wave(project, db, theme),
@@ -94,6 +98,12 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         spend=ledger.spend(db, theme_id),
         keys_per_wave=limits.keys,
     )
+
+
+def _rows_left(db: Database, theme: Theme, active: Registered | None, unapproved: int) -> int | None:
+    if active is None:
+        return unapproved
+    return rubric_registry.rows_left(db, theme.theme_id, active.version, unapproved, theme.source.input)
 
 
 def _open_wave(project: Project, db: Database, theme: Theme) -> OpenWave | None:

@@ -87,14 +87,14 @@ def entries(
 
 
 def key_text(given: str) -> str:
-    """An entity key as it is stored. A composite one may be written as any JSON array of texts."""
+    """An entity key as it is stored. A composite one may be written as any JSON array of texts and whole numbers."""
     try:
         parts = json.loads(given) if given.startswith("[") else None
     except ValueError:
         return given
-    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+    if not isinstance(parts, list) or not all(type(part) in {str, int} for part in parts):
         return given
-    return json.dumps(parts, ensure_ascii=False)
+    return json.dumps([str(part) for part in parts], ensure_ascii=False)
 
 
 def forgotten_as(entity_key: str) -> str:

@@ -242,5 +242,6 @@ def _audit_history(connection: Connection, wave: _Collect, refused: merge.Refuse
 
 
 def _record(connection: Connection, wave: _Collect, result: Merge) -> None:
-    counts = replace(wave.counts, entries=result.entries, matched=result.matched, orphaned=result.orphaned)
+    found = {"entries": result.entries, "matched": result.matched, "orphaned": result.orphaned}
+    counts = replace(wave.counts, **found, refused=len(result.refused_by_target))
     connection.execute(_SQL["record_counts"], {**wave.bound, "counts": Jsonb(asdict(counts))})

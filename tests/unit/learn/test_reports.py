@@ -40,7 +40,7 @@ def report_of(*settings: list[Judged]) -> dict[str, Any]:
         calibration = calibrate(mark.exact.tolist(), [one.confidence for one in judged])
         found.append({**about, **counts, **figures, **EXPENSE, "calibration": calibration})
         marks.append(mark)
-    gold = {"items": 3, "missing": {"count": 7, "ids": ["1", "2"]}}
+    gold = {"items": 3, "missing": {"count": 7, "ids": ["1", "2"]}, "forgotten": 0}
     about = {"theme": "t", "run_id": "r", "state": "converged", "reason": None, "gold": gold, "settings": found}
     return {**about, **conclude(found, marks)}
 

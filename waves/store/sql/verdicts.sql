@@ -49,6 +49,7 @@ WHERE (entity_key, input_hash) NOT IN (SELECT entity_key, input_hash FROM after)
 -- given_up --
 SELECT entity_key, input_hash, state, attempts, reason FROM waves.verdict
 WHERE theme_id = %(theme_id)s AND rubric_version = %(version)s AND state IN ('failed', 'refused', 'quarantined')
+  AND (state <> 'failed' OR attempts > 0)    -- else it is back in the gap already
   AND (%(keys)s::text[] IS NULL OR entity_key = ANY (%(keys)s::text[]))
 ORDER BY state, entity_key
 
@@ -59,7 +60,7 @@ WITH before AS (
     SELECT v.entity_key, v.input_hash, v.state, v.attempts
     FROM waves.verdict v
     WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s
-      AND v.state IN ('failed', 'refused', 'quarantined')
+      AND v.state IN ('failed', 'refused', 'quarantined') AND (v.state <> 'failed' OR v.attempts > 0)
       AND (%(keys)s::text[] IS NULL OR v.entity_key = ANY (%(keys)s::text[]))
     FOR UPDATE
 ), after AS (

@@ -79,7 +79,7 @@ def _object(theme: str, by: str, approval: Approval) -> dict[str, Any]:
 
 
 def _line(pilot: Merged) -> str:
-    where = {"target": "merged into the target", "history": "merged into history: the version is not active"}
+    where = {"target": "merged into the target", "history": "merged into history, where activation finds it"}
     if pilot.into is None or pilot.counts is None:
         return f"pilot {pilot.wave_id} is not merged: {pilot.ending.reason}"
     return f"pilot {pilot.wave_id}: {pilot.counts.line()}; {where[pilot.into]}"

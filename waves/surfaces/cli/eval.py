@@ -118,13 +118,16 @@ def _foresee(theme: str, order: Order, *, as_json: bool) -> None:
 
 
 def _confirm(theme: str, order: Order) -> None:
-    """A person at a terminal is asked before money is spent; caps bind everybody."""
+    """A person at a terminal is asked before money is spent, or may be; caps bind everybody."""
     from waves import project
+    from waves.errors import NeedsPersonError
     from waves.learn.evaluate import foresee
 
     foreseen = foresee(project.load(), theme, order)
-    if foreseen.cost_usd:
-        requests = sum(each["requests"] for each in foreseen.report["settings"])
-        click.confirm(
-            f"{counted(requests, 'request')}, about ${foreseen.cost_usd:,.2g} at most. Go on?", abort=True, err=True
-        )
+    requests = sum(each["requests"] for each in foreseen.report["settings"])
+    if not requests or foreseen.cost_usd == 0:
+        return
+    usd = foreseen.cost_usd
+    cost = "at a cost that nobody knows" if usd is None else f"about ${usd:,.2g} at most"
+    if not click.confirm(f"{counted(requests, 'request')}, {cost}. Go on?", default=False, err=True):
+        raise NeedsPersonError("nothing was asked: nobody has said yes", "Type yes, or give --yes.")

@@ -149,7 +149,7 @@ def _show(found: Pilot, review: Review) -> None:
         f"review file: {found.page}",
     ]
     if not found.report.exit_code:
-        compare = f"`wave compare {theme}`, then " if review.changed or review.unchanged else ""
+        compare = f"`wave compare {theme}`, then " if found.comparable else ""
         lines.append(
             f"next: {compare}`wave approve {theme} --by NAME` merges it, "
             f"or `wave abandon {theme} --by NAME` gives it up"

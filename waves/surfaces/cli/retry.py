@@ -30,12 +30,13 @@ def command(
     """
     from waves import project
     from waves.steps.retry import retry
+    from waves.store import audit
     from waves.surfaces.cli import output
 
     if bool(keys) == everything:
         raise click.UsageError("name items with --key, or say --all")
     found = retry(project.load(), theme, None if everything else keys, by=name, reason=reason, dry_run=dry_run)
-    unknown = sorted(set(keys) - {one.entity_key for one in found})
+    unknown = sorted({audit.key_text(key) for key in keys} - {one.entity_key for one in found})
     if as_json:
         items = [
             {"entity_key": one.entity_key, "state": one.state, "attempts": one.attempts, "reason": one.reason}

@@ -145,7 +145,7 @@ def _tell(found: Price, *, err: bool) -> None:
             f"since {found.before} judged them",
             err=err,
         )
-    if found.rows_left is not None:
+    if found.rows_left is not None and found.waits is None:
         gate = "approved for some rows" if found.approved else "not approved"
         left = f"take {found.rows_left:,} more, then wait for" if found.rows_left else "restore and ask nothing until"
         approval = f"`wave approve {found.theme_id} --version {found.version} --by NAME`"

@@ -11,7 +11,7 @@ from waves.surfaces.cli import quota, run_report
 if TYPE_CHECKING:
     from waves.errors import WaveError
     from waves.steps.quota_report import BackendQuota
-    from waves.steps.status import ThemeStatus
+    from waves.steps.status import OpenWave, ThemeStatus
 
 
 @click.command("status")
@@ -174,6 +174,7 @@ def _notes(one: ThemeStatus) -> list[str]:
         notes.append(f"{one.theme_id}: {what} {wave.wave_id} is {wave.state} on {wave.host}: {where}")
         if wave.reason:
             notes.append(f"{one.theme_id}: {wave.reason}")
+        notes += [f"{one.theme_id}: {line}" for line in _ways_out(one.theme_id, wave)]
         if wave.corrupt_parts:
             notes.append(f"{one.theme_id}: {wave.corrupt_parts} corrupt parts; the next fire sets them aside")
     notes += [f"{one.theme_id}: {line}" for line in _window_notes(one.quota)]
@@ -188,12 +189,23 @@ def _notes(one: ThemeStatus) -> list[str]:
             f"{one.theme_id}: rubric file {one.newest_version} is not active; "
             f"`wave rubrics activate {one.theme_id} {one.newest_version}` puts it in force"
         )
-    if not one.approved:
+    if not one.approved or one.rows_left == 0:
+        left = "for no more rows" if one.approved else f"and may take {one.rows_left} more rows"
         notes.append(
-            f"{one.theme_id}: rubric {one.rubric_version} is not approved; "
+            f"{one.theme_id}: rubric {one.rubric_version} is {'approved' if one.approved else 'not approved'} {left}; "
             f"`wave approve {one.theme_id} --version {one.rubric_version} --by NAME`"
         )
     return notes
+
+
+def _ways_out(theme: str, wave: OpenWave) -> list[str]:
+    """What only a person can end."""
+    abandon = f"`wave abandon {theme} --by NAME` gives it up"
+    if wave.state == "held":
+        return [f"`wave collect {theme} --accept-orphans --by NAME` merges it as it is, {abandon}"]
+    if wave.kind == "pilot":
+        return [f"`wave approve {theme} --by NAME` merges it once it is complete, {abandon}"]
+    return []
 
 
 def _spend_notes(one: ThemeStatus) -> list[str]:
