@@ -133,8 +133,8 @@ class Site(ProjectFolder):
         ran = self.wave("approve", self.theme, "--by", "tests")
         assert ran.code == 0, ran
 
-    def on_terminal(self, *arguments: str) -> tuple[int, str]:
-        """`wave` with stdout and stderr on a terminal of 120 columns: its exit code, and all that it showed."""
+    def on_terminal(self, *arguments: str, typed: str = "") -> tuple[int, str]:
+        """`wave` on a terminal of 120 columns, where somebody has `typed`: its exit code, and all that it showed."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             self.command(*arguments),
@@ -146,6 +146,7 @@ class Site(ProjectFolder):
             start_new_session=True,
         )
         os.close(theirs)
+        os.write(ours, typed.encode())
         shown = b"".join(_until_closed(ours))
         os.close(ours)
         return process.wait(120), shown.decode()

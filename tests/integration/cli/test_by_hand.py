@@ -97,6 +97,7 @@ def test_a_wave_whose_rows_changed_is_held_until_somebody_takes_it(site: Site) -
     assert site.sql("SELECT count(*) FROM comment WHERE version IS NOT NULL") == [(0,)]
     status = site.status()
     assert status["wave"]["state"] == "held"
+    assert "`wave collect comments --accept-orphans --by NAME` merges it" in site.wave("status", THEME).out
     fired = site.wave("fire", THEME, "--json")
     assert (fired.code, fired.json["state"], fired.json["llm_calls"]) == (76, "held", 0)
     taken = site.wave("collect", THEME, "--accept-orphans", "--by", "ana")

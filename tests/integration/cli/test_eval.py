@@ -293,6 +293,32 @@ def test_fields_are_compared_one_by_one(site: Site) -> None:
     assert (ran.code, "gold.jsonl:1: unknown field 'colour'" in ran.err) == (65, True)
 
 
+def test_a_person_is_asked_before_money_is_spent_that_nobody_can_foresee(site: Site, tee: Tee) -> None:
+    with_theme(site, BANK)
+    tee.clear()
+    code, shown = site.on_terminal("eval", BANK, "--limit", "12", typed="n\n")
+    assert (code, "1 request, at a cost that nobody knows. Go on? [y/N]" in shown) == (76, True), shown
+    assert tee.items() == []
+    code, shown = site.on_terminal("eval", BANK, "--limit", "12", typed="y\n")
+    assert (code, len(tee.items())) == (0, 12), shown
+    assert "Go on?" not in site.on_terminal("eval", BANK, "--limit", "12")[1], "all of it is paid"
+
+
+def test_a_gold_row_that_was_forgotten_is_in_no_figure(site: Site, tee: Tee) -> None:
+    with_theme(site, CODE)
+    (before,) = evaluated(site, CODE, "--limit", "12")["settings"]
+    key = min(answers(site, CODE, before))
+    assert site.wave("forget", CODE, "--key", key, "--by", "ana").code == 0
+    tee.clear()
+    found = evaluated(site, CODE, "--limit", "12")
+    (after,) = found["settings"]
+    assert (found["gold"]["forgotten"], after["items"], after["answered"]) == (1, 11, 11)
+    assert tee.requests() == []
+    assert "1 rows of the gold were forgotten" in site.wave("eval", CODE, "--limit", "12").out
+    both = evaluated(site, CODE, "--limit", "12", "--batch-size", "6,12")
+    assert [each["items"] for each in both["settings"]] == [11, 11], "all settings are measured on the same items"
+
+
 def test_a_batch_service_cannot_be_evaluated(site: Site) -> None:
     with_theme(site, BANK)
     site.write("waves.yaml", site.project_file(kind="message_batches"))

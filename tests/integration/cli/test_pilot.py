@@ -55,7 +55,9 @@ def left_alone(site: Site, new: str) -> None:
     assert new in fired.json["reason"]
     assert "would do nothing: a pilot" in site.wave("fire", THEME, "--dry-run").out
     assert site.status()["wave"]["kind"] == "pilot"
-    assert "comments: pilot " in site.wave("status", THEME).out
+    told = site.wave("status", THEME).out
+    assert "comments: pilot " in told
+    assert "`wave approve comments --by NAME` merges it once it is complete, `wave abandon" in told
     assert site.wave("run", THEME).code == 0
 
 
@@ -219,6 +221,7 @@ def test_the_gate_names_the_version_that_it_holds_back(site: Site) -> None:
     version = piloted(site, "--keys", "4", "--version", "v2")["version"]
     assert version.startswith("v2-"), "the whole name, which every command takes"
     assert site.wave("abandon", THEME, "--by", "ana").code == 0
+    assert "is not approved and may take" in site.wave("status", THEME).out
     shut = site.wave("pilot", THEME)
     assert shut.code == 76
     assert f"`wave approve comments --version {version} --by NAME` opens the gate" in shut.err

@@ -36,6 +36,10 @@ def test_what_was_given_up_is_asked_again(site: Site) -> None:
 
     told = site.wave("retry", THEME, "--all", "--by", "ana", "--reason", "mended").out
     assert told == "2 items of theme comments went back to the gap: 1 quarantined, 1 refused\n"
+    entries = site.sql("SELECT count(*) FROM waves.audit_log")
+    again = site.wave("retry", THEME, "--all", "--by", "ana")
+    assert again.out == "0 items of theme comments went back to the gap\n", "they are in the gap already"
+    assert site.sql("SELECT count(*) FROM waves.audit_log") == entries
     assert site.fire()["counts"]["matched"] == 2
     assert site.sql("SELECT DISTINCT actor, reason FROM waves.audit_log WHERE actor = 'ana' ORDER BY 2") == [
         ("ana", "mended"),
