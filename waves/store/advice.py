@@ -1,4 +1,4 @@
-"""What works but is slow in a theme's shape, with the statement that mends it: for `wave doctor`."""
+"""What works but is slow or leaves rows out in a theme's shape, with the statement that mends it: for `wave doctor`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,25 @@ _SQL = queries.load("catalog.sql")
 
 def advise(db: Database, shape: Shape) -> tuple[Advice, ...]:
     """Advice for a shape that is otherwise right."""
-    found = [*_version_advice(db, shape), *_priority_advice(db, shape), *_changed_advice(db, shape)]
+    found = [
+        *_key_advice(db, shape),
+        *_version_advice(db, shape),
+        *_priority_advice(db, shape),
+        *_changed_advice(db, shape),
+    ]
     return tuple(found)
+
+
+def _key_advice(db: Database, shape: Shape) -> list[Advice]:
+    known = catalog_names.attributes(db, shape.source)
+    return [
+        Advice(
+            f"{column.name} of {shape.source} may be NULL: a row whose key has a NULL is not in scope, and never asked",
+            f"ALTER TABLE {_quoted(shape.source)} ALTER COLUMN {catalog_names.quoted(column.name)} SET NOT NULL;",
+        )
+        for column in shape.key
+        if known[column.name].nullable
+    ]
 
 
 def _version_advice(db: Database, shape: Shape) -> list[Advice]:

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 _SQL = queries.load("catalog.sql")
 _DEFAULT_COLLATION = 100
 _ENOUGH = 20
+_RIGHTS = ("SELECT", "UPDATE", "INSERT")
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A column as the catalogue has it. `computed`: nobody can write it."""
+    """A column as the catalogue has it. `computed`: nobody can write it; `nullable` is known of tables alone."""
 
     column: Column
     computed: bool
     collation: int
+    nullable: bool
     rights: Mapping[str, bool]
 
     @property
@@ -67,9 +69,15 @@ def relation(db: Database, text: str, key: str) -> Relation:
 def attributes(db: Database, where: Relation) -> dict[str, Attribute]:
     rows = db.execute(_SQL["columns"], {"oid": where.oid}).fetchall()
     return {
-        name: Attribute(Column(name, kind), computed, collation, {"SELECT": read, "UPDATE": update, "INSERT": insert})
-        for name, kind, computed, collation, read, update, insert in rows
+        name: Attribute(Column(name, kind), computed, collation, nullable, dict(zip(_RIGHTS, rights, strict=True)))
+        for name, kind, computed, collation, nullable, *rights in rows
     }
+
+
+def rule(db: Database, where: Relation, *, insert: bool) -> str | None:
+    """A rewrite rule under which rows cannot be written to the table, by name."""
+    row = db.execute(_SQL["rules"], {"oid": where.oid, "insert": insert}).fetchone()
+    return row[0] if row else None
 
 
 def pick(where: Relation, known: Mapping[str, Attribute], names: Iterable[str], key: str) -> tuple[Column, ...]:

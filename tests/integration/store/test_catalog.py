@@ -30,6 +30,9 @@ def defect(comments: Make) -> Callable[..., tuple[str, str]]:
     corpus.run(
         "CREATE TABLE other (id uuid PRIMARY KEY, labels text, version text, n int GENERATED ALWAYS AS (1) STORED)"
     )
+    corpus.run("CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, labels text, version text)")
+    corpus.run("CREATE TABLE ruled (id bigint PRIMARY KEY, labels text, version text)")
+    corpus.run("CREATE RULE nothing AS ON UPDATE TO ruled DO INSTEAD NOTHING")
 
     def describe(**changes: Any) -> tuple[str, str]:
         theme = corpus.theme
@@ -82,6 +85,12 @@ DEFECTS: list[tuple[dict[str, Any], str, str]] = [
     ({"columns": (*LABELS, ("x", "labels"))}, "labels of public.comments is a key column or is named twice", "own"),
     ({"table": "other", "columns": LABELS}, "comments.id is bigint, public.other.id is uuid", "same type"),
     ({"table": "other", "columns": (("x", "n"),)}, "public.other computes n itself", "can be written"),
+    (
+        {"table": "numbered", "target_key": ("id",), "columns": LABELS, "insert": True},
+        "public.numbered computes id itself",
+        "BY DEFAULT",
+    ),
+    ({"table": "ruled", "target_key": ("id",), "columns": LABELS}, "the rule nothing rewrites what", "drop the rule"),
 ]
 
 
@@ -113,6 +122,25 @@ def test_names_that_need_quotes_and_the_search_path_are_honoured(on_table: Make)
     )
     assert str(corpus.shape.target) == "Odd 1%.My Docs"
     assert corpus.fire() == ["1"]
+    assert corpus.fire() == []
+
+
+def test_a_key_that_may_be_null_is_told_with_its_remedy(on_table: Make) -> None:
+    corpus = on_table(
+        "CREATE TABLE docs (a text, b int NOT NULL, content text, UNIQUE (a, b));"
+        "INSERT INTO docs VALUES (NULL, 1, 'c')",
+        relation="docs",
+        key=("a", "b"),
+        inputs=("content",),
+        columns=None,
+    )
+    told = [(one.message, one.statement) for one in corpus.shape.warnings if "NULL" in one.message]
+    assert told == [
+        (
+            "a of public.docs may be NULL: a row whose key has a NULL is not in scope, and never asked",
+            'ALTER TABLE "public"."docs" ALTER COLUMN "a" SET NOT NULL;',
+        )
+    ]
     assert corpus.fire() == []
 
 

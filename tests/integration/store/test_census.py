@@ -90,3 +90,17 @@ def test_counting_writes_nothing(comments: Make) -> None:
     corpus = comments(5)
     corpus.run("SET default_transaction_read_only = on")
     assert counted(corpus).total == 5
+
+
+def test_a_small_table_with_a_row_that_nobody_can_compute_is_counted_all_the_same(on_table: Make) -> None:
+    corpus = on_table(
+        "CREATE TABLE docs (id bigint PRIMARY KEY, content text, labels text, version text);"
+        "INSERT INTO docs SELECT g, 'c' FROM generate_series(1, 20) g;"
+        "CREATE VIEW worked_out AS SELECT id, (1 / (id - 5))::text AS share FROM docs",
+        relation="worked_out",
+        table="docs",
+        inputs=("share",),
+        columns=(("$labels", "labels"), ("$version", "version")),
+    )
+    assert len(corpus.fire()) == 19
+    assert counted(corpus) == Census(20, 19, 1, 0, estimated=True)

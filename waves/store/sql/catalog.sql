@@ -17,12 +17,17 @@ SELECT n.nspname || '.' || c.relname
 
 -- columns --
 SELECT a.attname, pg_catalog.format_type(a.atttypid, -1), a.attgenerated <> '' OR a.attidentity = 'a', a.attcollation,
+       c.relkind IN ('r', 'p') AND NOT a.attnotnull,
        pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'),
        c.relkind IN ('r', 'p') AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE'),
        c.relkind IN ('r', 'p') AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'INSERT')
   FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
  WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
+
+-- rules --
+SELECT rulename FROM pg_catalog.pg_rewrite
+WHERE ev_class = %(oid)s AND ev_type IN ('2', '3') AND (is_instead OR %(insert)s) ORDER BY 1 LIMIT 1
 
 -- rights --
 SELECT current_user, pg_catalog.quote_ident(current_user), pg_catalog.current_database(),

@@ -10,6 +10,9 @@ SELECT count(*) FILTER (WHERE need = 'done'), count(*) FILTER (WHERE need = 'ask
             ON v.theme_id = %(theme)s AND v.rubric_version = %(version)s
            AND v.entity_key = c.entity_key AND v.input_hash = c.input_hash) AS judged
 
+-- in_scope --
+SELECT count(*) FROM {source} WHERE {in_scope}
+
 -- scope --
 EXPLAIN (FORMAT JSON) SELECT FROM {source} WHERE {in_scope}
 
