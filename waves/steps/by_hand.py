@@ -82,7 +82,7 @@ def abandon_wave(opening: Opening, by: str, reason: str) -> str:
     with open_session(opening, new_run_id(), read_only=True) as session, locked(session):
         row = waves.current(session.db, session.theme.theme_id)
         if row is None:
-            raise _nothing_open(session)
+            raise _nothing_open(session, "There is nothing to give up.")
         cancel(session, row.wave_id)
         waves.abandon(session.db, row.wave_id, actor=by, reason=reason)
         return row.wave_id
@@ -102,9 +102,9 @@ def _open_wave(session: Session) -> Opened:
     return wave
 
 
-def _nothing_open(session: Session) -> WaveError:
+def _nothing_open(session: Session, hint: str | None = None) -> WaveError:
     theme = session.theme.theme_id
-    return ConfigurationError(f"theme {theme} has no open wave", f"Open one with `wave prepare {theme}`.")
+    return ConfigurationError(f"theme {theme} has no open wave", hint or f"Open one with `wave prepare {theme}`.")
 
 
 def _tally(opening: Opening) -> Tally:

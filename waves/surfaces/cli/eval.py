@@ -54,8 +54,10 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Ask for the gold of THEME and compare: each combination of versions, models and batch sizes is a setting. Nothing
-    is merged. What was paid for is not bought again; a finished evaluation is read from disk.
+    """Ask for the gold of THEME and compare: each combination of versions, models and batch sizes is a setting.
+
+    Nothing is merged. What was paid for is not bought again: as long as the gold is about the same rows, an evaluation
+    goes on where it was, and a finished one is read from disk.
 
     \b
     Example:
