@@ -51,7 +51,7 @@ def test_no_fire_starts_while_a_worker_of_a_killed_one_lives(make: Make) -> None
     arrived = len(place.provider.lines("arrived"))
     second = place.fire()
     assert (second.code, second.state) == (75, "locked")
-    assert "Workers of an earlier fire" in str(second.json)
+    assert "workers of theme notes from before still run" in str(second.json)
     assert len(place.provider.lines("arrived")) == arrived
     stopped.send_signal(signal.SIGCONT)
     fire.end()

@@ -13,12 +13,12 @@ from psycopg import sql
 from psycopg.errors import InvalidParameterValue
 
 from waves.errors import ConfigurationError
-from waves.store import fragments, queries, values
-from waves.store.judge_rows import judged, target_join, values_for
+from waves.store import fragments, merge_statements, queries, values
+from waves.store.judge_rows import judged, values_for
 from waves.store.transactions import bisected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from psycopg import Error
 
@@ -71,7 +71,7 @@ def match(connection: Connection, shape: Shape, entries: int) -> int:
     """Finds the entries 0 … `entries` - 1 whose row still has the content that was judged. → how many. A row that
     cannot be computed any more has not."""
     connection.execute(_SQL["analyze_entries"])
-    query = _match(shape)
+    query = merge_statements.match(shape)
 
     def act(low: int, high: int) -> None:
         connection.execute(query, {"low": low, "high": high})
@@ -84,7 +84,7 @@ def match(connection: Connection, shape: Shape, entries: int) -> int:
 
 def match_verdicts(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> None:
     """Fills the entries from the accepted verdicts that the rows of `keys` do not show, together with those rows."""
-    also = sql.SQL(_SQL["from_verdict"]).format(before=_before_in_target(shape))
+    also = sql.SQL(_SQL["from_verdict"]).format(before=merge_statements.before_in_target(shape))
     fill = sql.SQL(_SQL["fill_from_verdicts"]).format(keys=fragments.key_columns(shape))
     query = judged(shape, also) + fill
 
@@ -99,7 +99,10 @@ def match_verdicts(connection: Connection, shape: Shape, version: str, keys: Seq
 def write(connection: Connection, shape: Shape, version: str, run_id: str | None, reason: str) -> Refused:
     """Writes every matched entry to the target, with an audit row for each row that this changes."""
     audited = sql.SQL(" ") + sql.SQL(_SQL["audit_changed"])
-    statements = [_update(shape) + audited, *([_insert(shape) + audited] if shape.inserts else [])]
+    statements = [
+        merge_statements.update(shape) + audited,
+        *([merge_statements.insert(shape) + audited] if shape.inserts else []),
+    ]
     bound = {**values.bindings(shape, version), "theme": shape.theme_id, "run": run_id, "reason": reason}
 
     def act(low: int, high: int) -> None:
@@ -148,51 +151,6 @@ def _lock(
     connection.execute(query, bound)
 
 
-def _match(shape: Shape) -> sql.Composed:
-    return sql.SQL(_SQL["match"]).format(
-        keys=fragments.key_columns(shape),
-        row_keys=fragments.commas(fragments.key_of("r", shape)),
-        before=_before(shape),
-        source_row=fragments.source_row(shape),
-        also=_before_in_source(shape),
-        source=fragments.relation(shape.source),
-        in_scope=fragments.in_scope(shape),
-        same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
-        target_join=sql.SQL("") if shape.same_table else target_join(shape, "r"),
-    )
-
-
-def _update(shape: Shape) -> sql.Composed:
-    if shape.target is None:
-        raise ValueError("a theme without a target writes nothing")
-    pairs = zip(shape.columns, values.expressions(shape), strict=True)
-    return sql.SQL(_SQL["update_target"]).format(
-        target=fragments.relation(shape.target),
-        assignments=fragments.commas(sql.SQL("{} = {}").format(fragments.name(c.name), e) for (_, c), e in pairs),
-        same_key=fragments.same(fragments.target_key(shape), fragments.key_of("r", shape)),
-        after=_shown(shape),
-        kept=_kept(shape),
-    )
-
-
-def _insert(shape: Shape) -> sql.Composed:
-    if shape.target is None:
-        raise ValueError("a theme without a target writes nothing")
-    columns = [fragments.name(column.name) for _, column in shape.columns]
-    key = fragments.target_key(shape)
-    return sql.SQL(_SQL["insert_target"]).format(
-        target=fragments.relation(shape.target),
-        keys=fragments.commas(fragments.name(column.name) for column in shape.target_key),
-        columns=fragments.commas(columns),
-        row_keys=fragments.commas(fragments.key_of("r", shape)),
-        values=fragments.commas(values.expressions(shape)),
-        written_keys=fragments.commas(key),
-        after=_shown(shape),
-        kept=_kept(shape),
-        same_key=fragments.same(key, fragments.key_of("r", shape)),
-    )
-
-
 def _require_unmoved(connection: Connection, shape: Shape) -> None:
     """ConfigurationError where to write a row changes what is asked about it, say by a trigger that sets a column of
     `source.input`: every row would be paid for again, fire after fire."""
@@ -217,49 +175,12 @@ def _overtaken(connection: Connection, shape: Shape) -> list[int]:
         return []
     key = fragments.target_key(shape)
     query = sql.SQL(_SQL["overtaken"]).format(
-        before=_shown(shape),
+        before=merge_statements.shown(shape),
         target=fragments.relation(shape.target),
         same_key=fragments.same(key, fragments.key_of("r", shape)),
         order=fragments.commas(key),
     )
     return [n for (n,) in connection.execute(query).fetchall()]
-
-
-def _shown(shape: Shape) -> sql.Composed:
-    """The target columns of `t` as one JSON object."""
-    return _as_json((column.name, fragments.name("t", column.name)) for _, column in shape.columns)
-
-
-def _kept(shape: Shape) -> sql.Composable:
-    """Whether the row bears the version that was written: one that a trigger takes away would be asked for for ever."""
-    if shape.version_column is None:
-        return sql.SQL("true")
-    return sql.SQL("{} IS NOT DISTINCT FROM %(version)s").format(fragments.name("t", shape.version_column))
-
-
-def _before(shape: Shape) -> sql.Composable:
-    if shape.target is None:
-        return sql.SQL("NULL")
-    return sql.SQL("r.before_json") if shape.same_table else _before_in_target(shape)
-
-
-def _before_in_target(shape: Shape) -> sql.Composed:
-    key = fragments.target_key(shape)[0]
-    return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(key, _shown(shape))
-
-
-def _before_in_source(shape: Shape) -> sql.Composable:
-    """Where the source is the target, its row has been read already."""
-    if not shape.same_table:
-        return sql.SQL("")
-    pairs = ((column.name, fragments.column(shape.source, column)) for _, column in shape.columns)
-    return sql.SQL(", {} AS before_json").format(_as_json(pairs))
-
-
-def _as_json(pairs: Iterable[tuple[str, sql.Composable]]) -> sql.Composed:
-    """Names are literals: they come from pg_catalog."""
-    items = (sql.SQL("{}, {}").format(fragments.literal(name), value) for name, value in pairs)
-    return sql.SQL("jsonb_build_object({})").format(fragments.commas(items))
 
 
 def _why(error: Error) -> str:

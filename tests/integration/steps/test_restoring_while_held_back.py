@@ -40,11 +40,18 @@ def test_a_window_that_is_used_up_holds_back_nothing_that_is_free(hidden: Projec
 
 
 @pytest.mark.parametrize("drift_rows", ["5", "50000"])
-def test_what_waits_for_approval_is_not_complete(hidden: Project, db: Database, drift_rows: str) -> None:
+def test_a_gate_that_is_used_up_holds_back_nothing_that_went_through_it(
+    hidden: Project, db: Database, drift_rows: str
+) -> None:
     limits = {"drift_rows": drift_rows, "max_rows_without_approval": str(N_NOTES)}
-    report = fire(replace(hidden, limits=limits), "notes", Order(until_complete=True))
-    assert report.ending.state == "awaiting_approval"
-    assert shown(db) == 0
+    shut = replace(hidden, limits=limits)
+    assert fire(shut, "notes", Order(until_complete=True)).ending.state == "complete"
+    assert shown(db) == N_NOTES
+    db.execute("UPDATE notes SET version = 'another'")
+    db.execute("INSERT INTO notes (id, content) SELECT 1000 + n, 'new' FROM generate_series(1, 20) AS n")
+    held = fire(shut, "notes", Order(until_complete=True))
+    assert (held.ending.state, held.llm_calls) == ("awaiting_approval", 0), "what is new waits"
+    assert shown(db) == min(N_NOTES, int(drift_rows))
 
 
 def test_rows_that_cannot_be_restored_do_not_keep_a_fire_for_ever(
