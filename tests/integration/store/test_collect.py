@@ -180,18 +180,24 @@ def test_activation_waits_until_collect_is_through(comments: Make) -> None:
     assert [merge.applied for merge in done] == [False]
 
 
+APART = """
+    CREATE TABLE verdicts (doc bigint PRIMARY KEY, labels text[]);
+    CREATE TABLE docs (id bigint PRIMARY KEY, content text);
+    INSERT INTO docs SELECT g, 'c' FROM generate_series(1, 3) g;
+"""
+INSERTS: dict[str, Any] = {
+    "relation": "docs",
+    "table": "verdicts",
+    "target_key": ("doc",),
+    "inputs": ("content",),
+    "columns": (("$labels", "labels"),),
+    "insert": True,
+}
+"""Verdicts in a table of their own, into which they are inserted."""
+
+
 def test_a_row_that_somebody_else_inserts_while_collect_waits_is_audited_with_what_it_held(on_table: Make) -> None:
-    corpus = on_table(
-        "CREATE TABLE verdicts (doc bigint PRIMARY KEY, labels text[]);"
-        "CREATE TABLE docs (id bigint PRIMARY KEY, content text);"
-        "INSERT INTO docs SELECT g, 'c' FROM generate_series(1, 3) g",
-        relation="docs",
-        table="verdicts",
-        target_key=("doc",),
-        inputs=("content",),
-        columns=(("$labels", "labels"),),
-        insert=True,
-    )
+    corpus = on_table(APART, **INSERTS)
     manifest = corpus.opened()
     with psycopg.connect(corpus.db.url) as other:
         other.execute("INSERT INTO verdicts VALUES (2, '{by hand}')")
@@ -211,9 +217,7 @@ def test_a_row_that_somebody_else_inserts_while_collect_waits_is_audited_with_wh
 
 
 ROUTED = """
-    CREATE TABLE verdicts (doc bigint PRIMARY KEY, labels text[]); CREATE TABLE verdicts_1 () INHERITS (verdicts);
-    CREATE TABLE docs (id bigint PRIMARY KEY, content text);
-    INSERT INTO docs SELECT g, 'c' FROM generate_series(1, 3) g;
+    CREATE TABLE verdicts_1 () INHERITS (verdicts);
     CREATE FUNCTION route() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN INSERT INTO verdicts_1 SELECT new.*; RETURN NULL; END $$;
     CREATE TRIGGER route BEFORE INSERT ON verdicts FOR EACH ROW EXECUTE FUNCTION route();
@@ -221,15 +225,7 @@ ROUTED = """
 
 
 def test_a_trigger_may_route_what_is_inserted_into_another_table(on_table: Make) -> None:
-    corpus = on_table(
-        ROUTED,
-        relation="docs",
-        table="verdicts",
-        target_key=("doc",),
-        inputs=("content",),
-        columns=(("$labels", "labels"),),
-        insert=True,
-    )
+    corpus = on_table(APART + ROUTED, **INSERTS)
     assert corpus.collect(corpus.opened()) == Merge(3, 3, 0, (), applied=True)
     assert corpus.run("SELECT array_agg(doc ORDER BY doc), labels FROM verdicts_1 GROUP BY 2") == [
         ([1, 2, 3], ["question"])
