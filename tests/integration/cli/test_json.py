@@ -59,6 +59,15 @@ def test_the_status_of_a_theme_tells_its_last_runs_and_a_dry_run_is_not_the_last
     assert "wall clock" not in site.wave("status").out
 
 
+def test_what_the_target_refuses_is_an_error_of_the_run(site: Site) -> None:
+    site.fill(10)
+    site.sql("ALTER TABLE comment ADD CONSTRAINT odd CHECK (version IS NULL OR id > 8)")
+    fired = site.wave("fire", THEME, "--json")
+    assert (fired.code, fired.json["counts"]["matched"]) == (0, 10)
+    assert site.sql("SELECT items_processed, items_errored FROM waves.runs") == [(2, 8)]
+    assert site.status()["quarantined"] == 8
+
+
 def test_an_open_wave_stands_in_the_status(site: Site) -> None:
     site.fill(5)
     prepared = site.wave("prepare", THEME)

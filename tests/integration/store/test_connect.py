@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,15 @@ def test_a_database_is_open_in_autocommit_mode_without_prepared_statements(db: D
     assert db.connection.autocommit
     assert db.connection.prepare_threshold is None
     assert db.execute("SELECT id::text FROM waves.installation").fetchone() == (db.installation,)
+
+
+def test_moments_are_read_whatever_the_database_writes_them_in(db: Database, tmp_path: Path) -> None:
+    name = sql.Identifier(db.connection.info.dbname)
+    db.connection.execute(sql.SQL("ALTER DATABASE {} SET datestyle = 'German'").format(name))
+    with open_database(db.url, tmp_path) as other:
+        assert other.execute("SELECT timestamptz '2026-11-20 12:00:00+00'").fetchone() == (
+            datetime(2026, 11, 20, 12, tzinfo=UTC),
+        )
 
 
 def test_the_url_of_a_database_is_not_shown(db: Database) -> None:
