@@ -77,13 +77,12 @@ def settings(session: Session, order: Order) -> list[Setting]:
 
 def wave_of(session: Session, setting: Setting, items: tuple[Item, ...]) -> Opened:
     """The gold as a wave on disk, to be asked in this setting; the one from before, where it was begun."""
-    wave_id = setting.wave_id(items)
-    if wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations"):
-        return open_on_disk(session, wave_id, "evaluations")
+    if (begun := _begun(session, setting, items)) is not None:
+        return begun
     manifest = Manifest(
         installation=session.db.installation,
         theme_id=session.theme.theme_id,
-        wave_id=wave_id,
+        wave_id=setting.wave_id(items),
         kind="evaluation",
         rubric_version=setting.rubric.version,
         backend=setting.backend.name,
@@ -101,18 +100,22 @@ def forgotten(session: Session, settings: Sequence[Setting], items: Sequence[Ite
     """Items that one of these evaluations held before `wave forget` took them out of it."""
     lost: set[Identity] = set()
     for setting in settings:
-        wave_id = setting.wave_id(items)
-        if wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations"):
-            held = open_on_disk(session, wave_id, "evaluations").manifest.items
-            lost |= {item.identity for item in items} - {item.identity for item in held}
+        if (wave := _begun(session, setting, items)) is not None:
+            lost |= {item.identity for item in items} - {item.identity for item in wave.manifest.items}
     return frozenset(lost)
 
 
 def missing(session: Session, setting: Setting, items: tuple[Item, ...]) -> Sequence[Item]:
     """What an evaluation in this setting would still have to ask. Reads the disk alone."""
-    wave_id = setting.wave_id(items)
-    if wave_id not in wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations"):
+    wave = _begun(session, setting, items)
+    if wave is None:
         return items
-    wave = open_on_disk(session, wave_id, "evaluations")
     valid, _ = wave.parts.read()
     return () if wave.folder.closed else [item for item in items if item.identity not in valid]
+
+
+def _begun(session: Session, setting: Setting, items: Sequence[Item]) -> Opened | None:
+    """The wave of an evaluation in this setting, where it was begun."""
+    wave_id = setting.wave_id(items)
+    known = wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations")
+    return open_on_disk(session, wave_id, "evaluations") if wave_id in known else None

@@ -5,17 +5,24 @@ Every surface comes by here, because every wave is opened and gone on with by th
 
 from __future__ import annotations
 
-from waves.models import Ending, WaveKind
+from waves.models import Ending, Limits, WaveKind
 from waves.steps.session import Session
 from waves.store import rubric_registry
+from waves.store.connect import Database
+from waves.theme import Theme
 
 
 def rows_left(session: Session) -> int | None:
-    """What the gate lets through, None for any number. A dry run may come before a version is registered."""
-    theme, version, limit = session.theme, session.rubric.version, session.limits.max_rows_without_approval
-    if rubric_registry.find(session.db, theme.theme_id, version) is None:
-        return limit
-    return rubric_registry.rows_left(session.db, theme.theme_id, version, limit, theme.source.input)
+    """What the gate lets through, None for any number."""
+    return rows_left_of(session.db, session.theme, session.rubric.version, session.limits)
+
+
+def rows_left_of(db: Database, theme: Theme, version: str, limits: Limits) -> int | None:
+    """As `rows_left`, of any version. Who only looks may come before it is registered."""
+    unapproved = limits.max_rows_without_approval
+    if rubric_registry.find(db, theme.theme_id, version) is None:
+        return unapproved
+    return rubric_registry.rows_left(db, theme.theme_id, version, unapproved, theme.source.input)
 
 
 def approved(session: Session, version: str) -> bool:

@@ -10,6 +10,7 @@ from waves.models import Counts
 from waves.project import Project
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
+from waves.steps import gate
 from waves.steps.convergence import stand
 from waves.steps.opened import dress
 from waves.steps.quota_report import BackendQuota, quota_of
@@ -20,7 +21,6 @@ from waves.store import catalog, config, gap, ledger, rubric_registry, run_metri
 from waves.store.connect import Database
 from waves.store.gap import Census
 from waves.store.ledger import Spend
-from waves.store.rubric_registry import Registered
 from waves.store.run_metrics import Run
 from waves.theme import Theme
 
@@ -88,7 +88,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         newest_version=next(reversed(files), None),
         has_file=version in files,
         approved=active is not None and active.rows_for(theme.source.input) is not None,
-        rows_left=_rows_left(db, theme, active, limits.max_rows_without_approval),
+        rows_left=gate.rows_left_of(db, theme, version, limits),
         backend=backend.name,
         census=gap.census(db, catalog.describe(db, theme), version),
         wave=_open_wave(project, db, theme),
@@ -98,12 +98,6 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         spend=ledger.spend(db, theme_id),
         keys_per_wave=limits.keys,
     )
-
-
-def _rows_left(db: Database, theme: Theme, active: Registered | None, unapproved: int) -> int | None:
-    if active is None:
-        return unapproved
-    return rubric_registry.rows_left(db, theme.theme_id, active.version, unapproved, theme.source.input)
 
 
 def _open_wave(project: Project, db: Database, theme: Theme) -> OpenWave | None:

@@ -56,7 +56,8 @@ TABLE: Mapping[str | type[psycopg.Error], tuple[type[WaveError], str]] = {
 }
 _PASSWORD = re.compile(r"postgres(?:ql)?://[^:/?#@]*:(.*)@", re.DOTALL)
 _MEANS_MORE = re.compile(r"[@/:?#\[\]]")
-_SAID_BY_OTHERS = ("exec_stmt_raise", "ExecWithCheckOptions")
+SAID_BY_OTHERS = ("exec_stmt_raise", "ExecWithCheckOptions")
+"""Where the server speaks for others: RAISE of a trigger or function, and policies of row-level security."""
 _SAFE_TO_SHOW = ("25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "08")
 
 
@@ -116,7 +117,7 @@ def _message(error: psycopg.Error) -> str:
 
 def _own_words(error: psycopg.Error) -> bool:
     """Whether the server speaks for itself. What a trigger or function says in its name may hold row text."""
-    return error.diag.source_function not in _SAID_BY_OTHERS and not error.diag.context
+    return error.diag.source_function not in SAID_BY_OTHERS and not error.diag.context
 
 
 def _grant(error: psycopg.Error) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import psycopg
 
 from waves.store import fragments
+from waves.store.faults import SAID_BY_OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +28,6 @@ _TRIES = 5
 _ROW_FAULTS = ("22", "23", "44", "54000", "54001", "P0")
 """SQLSTATEs (or classes) that one row's value causes: bad data, constraints, too large or deep, RAISE in a trigger."""
 _CONFLICTS = ("40", "55P03", "57014")
-_RAISED = ("exec_stmt_raise", "ExecWithCheckOptions")
-"""Where the server says such things: RAISE with a code of its own choice, and policies of row-level security."""
 
 
 @contextmanager
@@ -56,7 +55,7 @@ def retried(db: Database, act: Callable[[Connection], Result]) -> Result:
 def of_a_row(error: psycopg.Error) -> bool:
     """Whether one row's value causes the error, so that the other rows of the statement can do without it."""
     state = error.sqlstate or ""
-    raised = error.diag.source_function in _RAISED and not state.startswith(_CONFLICTS)
+    raised = error.diag.source_function in SAID_BY_OTHERS and not state.startswith(_CONFLICTS)
     return raised or state.startswith(_ROW_FAULTS)
 
 

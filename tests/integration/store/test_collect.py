@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.store.conftest import Corpus
+    from waves.models import Manifest
 
     Make = Callable[..., Corpus]
 
@@ -168,15 +169,7 @@ def test_a_version_that_is_not_active_any_more_enters_history_alone(comments: Ma
 def test_activation_waits_until_collect_is_through(comments: Make) -> None:
     corpus = comments(5)
     manifest = corpus.opened()
-    with psycopg.connect(corpus.db.url) as other:
-        other.execute("UPDATE waves.theme SET active_version = %s", [corpus.v2])
-        done: list[Merge] = []
-        thread = threading.Thread(target=lambda: done.append(corpus.collect(manifest)))
-        thread.start()
-        _await_lock(corpus)
-        assert done == []
-        other.commit()
-        thread.join(60)
+    done = _collected_after(corpus, manifest, f"UPDATE waves.theme SET active_version = '{corpus.v2}'")
     assert [merge.applied for merge in done] == [False]
 
 
@@ -199,14 +192,7 @@ INSERTS: dict[str, Any] = {
 def test_a_row_that_somebody_else_inserts_while_collect_waits_is_audited_with_what_it_held(on_table: Make) -> None:
     corpus = on_table(APART, **INSERTS)
     manifest = corpus.opened()
-    with psycopg.connect(corpus.db.url) as other:
-        other.execute("INSERT INTO verdicts VALUES (2, '{by hand}')")
-        done: list[Merge] = []
-        thread = threading.Thread(target=lambda: done.append(corpus.collect(manifest)))
-        thread.start()
-        _await_lock(corpus)
-        other.commit()
-        thread.join(60)
+    done = _collected_after(corpus, manifest, "INSERT INTO verdicts VALUES (2, '{by hand}')")
     assert done == [Merge(3, 3, 0, (), applied=True)]
     audit = (
         "SELECT entity_id, before_json->'labels', after_json->'labels' FROM waves.audit_log WHERE run_id IS NOT NULL"
@@ -236,14 +222,7 @@ def test_a_trigger_may_route_what_is_inserted_into_another_table(on_table: Make)
 def test_an_edit_that_commits_while_collect_waits_for_the_row_is_seen(comments: Make) -> None:
     corpus = comments(5)
     manifest = corpus.opened()
-    with psycopg.connect(corpus.db.url) as other:
-        other.execute("UPDATE comments SET content = 'edited' WHERE id = 2")
-        done: list[Merge] = []
-        thread = threading.Thread(target=lambda: done.append(corpus.collect(manifest)))
-        thread.start()
-        _await_lock(corpus)
-        other.commit()
-        thread.join(60)
+    done = _collected_after(corpus, manifest, "UPDATE comments SET content = 'edited' WHERE id = 2")
     assert done == [Merge(5, 4, 1, (), applied=True)]
 
 
@@ -348,6 +327,20 @@ def test_a_right_that_is_lost_in_between_is_a_configuration_error_and_changes_no
     finally:
         corpus.db.connection.execute(f'RESET ROLE; DROP OWNED BY "{role}"; DROP ROLE "{role}"')
     assert corpus.run("SELECT state FROM waves.wave") == [("open",)]
+
+
+def _collected_after(corpus: Corpus, manifest: Manifest, statement: str) -> list[Merge]:
+    """What a collect comes to that had to wait until `statement` of another session was committed."""
+    done: list[Merge] = []
+    with psycopg.connect(corpus.db.url) as other:
+        other.execute(statement.encode())
+        thread = threading.Thread(target=lambda: done.append(corpus.collect(manifest)))
+        thread.start()
+        _await_lock(corpus)
+        assert done == []
+        other.commit()
+        thread.join(60)
+    return done
 
 
 def _await_lock(corpus: Corpus) -> None:
