@@ -22,12 +22,12 @@ from typing import Any
 
 from common import SAMPLE, provider, table, verdict
 
-from waves.backends.claude_cli import open_backend
+from waves.backends.claude_cli.backend import open_backend
 from waves.backends.prompt import document
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric, newest
 from waves.outcomes import Answered, Ask
-from waves.project import BackendConfig
 from waves.rehearsal.usage import size, tokens
-from waves.rubric import Rubric, newest
 
 CLAUDE = Path(sys.prefix) / "claude" / "node_modules" / ".bin" / "claude"
 MODEL = "claude-haiku-4-5"

@@ -23,8 +23,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from waves.rubric import Rubric, newest
-from waves.store import embedded
+from waves.config.rubric import Rubric, newest
+from waves.store.embedded import embedded
 
 WAVE = Path(sys.executable).with_name("wave")
 SAMPLE = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import anthropic
 
-from waves.rubric import newest
+from waves.config.rubric import newest
 
 if TYPE_CHECKING:
     from anthropic.types import Message, OutputConfigParam, TextBlock, TextBlockParam, Usage

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from waves import rubric as rubrics
-from waves.backends.answer import interpret
+from waves.backends.answers.interpret import interpret
+from waves.config import rubric as rubrics
+from waves.config.rubric import Rubric
 from waves.outcomes import Answered
-from waves.rubric import Rubric
 
 DATA = Path(__file__).parent / "data" / "romanian_quotes.jsonl"
 Fate = Literal["restored", "refused", "altered"]

@@ -13,9 +13,11 @@ import psycopg
 from common import THEME, Place, median, place, verdict
 from psycopg import sql
 
-from waves import theme as themes
-from waves.store import catalog, fragments, gap
+from waves.config import theme as themes
+from waves.store import gap
+from waves.store.catalog import describe as catalog
 from waves.store.connect import open_database
+from waves.store.shape import fragments
 
 JUDGED = """
     INSERT INTO waves.verdict (theme_id, entity_key, rubric_version, input_hash, state, output, confidence, applied_at)

@@ -12,7 +12,7 @@ from common import SAMPLE, WAVE, Place, Run, measured, median, place, table, ver
 from psycopg.conninfo import make_conninfo
 
 from waves.store.connect import open_database
-from waves.store.sample import load_sample
+from waves.store.demo_tables import load_sample
 
 HEAVY = ("anthropic", "aiohttp", "httpx2", "pydantic", "rich", "psycopg", "jsonschema_rs", "asyncio")
 IMPORTED = re.compile(r"^import time:.*\|\s+(\w+)$", re.MULTILINE)

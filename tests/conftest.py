@@ -18,9 +18,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from waves.store import embedded
 from waves.store import migrate as migrations
 from waves.store.connect import Database, open_database
+from waves.store.embedded import embedded
 
 _FOREIGN = ("WAVES_", "ANTHROPIC_", "PG", "CLAUDE_")
 _TEMPLATE = "waves_template"

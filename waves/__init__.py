@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from waves.config.project import Project
     from waves.models import FireReport
-    from waves.project import Project
     from waves.steps.judge import Judgement
-    from waves.steps.status import ThemeStatus
+    from waves.steps.reports.status import ThemeStatus
 
 __all__ = ["judge", "run_once", "status"]
 
@@ -25,7 +25,7 @@ def run_once(
 ) -> FireReport:
     """One fire of `theme`, over at most `limit` items; raises the `waves.errors.WaveError` that ended it, if any.
 
-    `project` is that of the current folder unless given; see `waves.project.load`.
+    `project` is that of the current folder unless given; see `waves.config.project.load`.
     """
     from waves import fire
 
@@ -34,8 +34,8 @@ def run_once(
 
 def status(theme: str, *, project: Project | None = None) -> ThemeStatus:
     """Where `theme` stands. Read-only, also while a fire runs."""
-    from waves import project as projects
-    from waves.steps.status import status as read
+    from waves.config import project as projects
+    from waves.steps.reports.status import status as read
     from waves.store.connect import open_database
 
     here = project or projects.load()
@@ -45,8 +45,8 @@ def status(theme: str, *, project: Project | None = None) -> ThemeStatus:
 
 def judge(theme: str, given: Mapping[str, str | None], *, project: Project | None = None) -> Judgement:
     """Ask about one input by the theme's active rubric, outside of any wave; see `waves.steps.judge.judge`."""
-    from waves import project as projects
+    from waves.config import project as projects
     from waves.steps.judge import judge as ask
-    from waves.steps.session import Opening
+    from waves.steps.session.session import Opening
 
     return ask(Opening(project or projects.load(), theme, {}), given)

@@ -7,20 +7,20 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from waves import project as projects
+from waves.config import project as projects
+from waves.config.project import Project
 from waves.errors import LockedError, WaveError
 from waves.ids import new_run_id
 from waves.models import Ending, FireReport
-from waves.project import Project
 from waves.steps.begin import begun
 from waves.steps.collect import collect
-from waves.steps.completion import complete
-from waves.steps.locking import Guard
+from waves.steps.on_complete import complete
 from waves.steps.prepare import foresee, go_on, prepare
 from waves.steps.rescue import standing
 from waves.steps.run import run
-from waves.steps.session import Opening, Session, Watcher
-from waves.steps.submission import fetch
+from waves.steps.session.locking import Guard
+from waves.steps.session.session import Opening, Session, Watcher
+from waves.steps.submissions.carry import fetch
 from waves.steps.superseded import overtaken, winds_up
 from waves.steps.tally import Tally
 

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from waves.backends import open_backend
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
 from waves.executors.events import Handler
 from waves.outcomes import Answer, Ask, Outcome
-from waves.project import BackendConfig
-from waves.rubric import Rubric
 
 
 def preload(config: BackendConfig) -> tuple[str, ...]:
     """What a forkserver imports before it starts workers: the SDK only where they talk through it."""
     kind = "anthropic" if config.kind == "rehearsal" else config.kind
-    return ("waves.worker", f"waves.backends.{kind}")
+    return ("waves.worker", f"waves.backends.{kind}.backend")
 
 
 @dataclass(frozen=True, slots=True)

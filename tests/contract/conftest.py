@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Self
@@ -15,7 +15,7 @@ import pytest
 
 import waves.backends
 from tests.real_claude import CLAUDE
-from waves.rubric import Rubric, newest
+from waves.config.rubric import Rubric, newest
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -104,9 +104,9 @@ def called(document: str, stop_reason: str) -> str:
 
 
 def backend_names() -> list[str]:
-    """Every module of `waves.backends` that opens a backend."""
-    names = [module.name for module in iter_modules(waves.backends.__path__)]
-    return [name for name in names if hasattr(import_module(f"waves.backends.{name}"), "open_backend")]
+    """Every folder of `waves.backends` that opens a backend."""
+    names = [module.name for module in iter_modules(waves.backends.__path__) if module.ispkg]
+    return [name for name in names if find_spec(f"waves.backends.{name}.backend")]
 
 
 @pytest.fixture(params=backend_names())

@@ -13,11 +13,11 @@ import pytest
 
 from tests.real_claude import CLAUDE
 from waves.backends import Backend, open_backend
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
 from waves.errors import ConfigurationError
 from waves.models import Usage
 from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Outcome, Retryable, Snoozed
-from waves.project import BackendConfig
-from waves.rubric import Rubric
 
 ROW = "row text @/etc/passwd"
 ASK = Ask("call-1", "model-1", (("1", {"content": ROW}), ("2", {"content": None})))

@@ -11,10 +11,10 @@ import pytest
 
 from tests.contract.conftest import Provider, message, verdicts
 from waves.backends import open_backend
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
 from waves.models import Meter
 from waves.outcomes import Answer, Answered, Ask, Outcome, Snoozed
-from waves.project import BackendConfig
-from waves.rubric import Rubric
 
 RESET = datetime(2126, 11, 21, tzinfo=UTC)
 HEADERS = {

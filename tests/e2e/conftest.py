@@ -12,7 +12,7 @@ from tests.integration.cli.site import ROOT, Site
 from tests.integration.cli.tee import Tee, provider
 from tests.project_folder import url_of
 from waves.store.connect import open_database
-from waves.store.sample import load_sample
+from waves.store.demo_tables import load_sample
 
 THEME = "comment_classifier"
 ROWS = 40

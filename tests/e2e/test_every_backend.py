@@ -17,7 +17,7 @@ from tests.integration.cli.site import ROOT, Site
 from tests.project_folder import url_of
 from tests.real_claude import CLAUDE, needs_claude
 from waves.store.connect import open_database
-from waves.store.sample import load_sample
+from waves.store.demo_tables import load_sample
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 

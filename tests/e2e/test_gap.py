@@ -13,7 +13,7 @@ import pytest
 from tests.integration.cli.site import THEME as OTHER
 from tests.integration.cli.site import Site
 from tests.integration.cli.tee import Tee
-from waves.store import cluster
+from waves.store.embedded import cluster
 
 THEME = "comment_classifier"
 RUBRIC = f"prompts/{THEME}/v1.md"

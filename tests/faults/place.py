@@ -23,8 +23,8 @@ import psutil
 from tests.faults.corpus import PROJECT, RUBRIC, TABLE, THEME_FILE
 from tests.faults.provider import Provider
 from tests.project_folder import WAVE, ProjectFolder, Ran
-from waves import project as projects
-from waves.learn import approval
+from waves.config import project as projects
+from waves.steps.rubrics import approval
 
 TRAP = Path(__file__).with_name("trap.py")
 MARK = "FAULTS_PLACE"

@@ -16,8 +16,8 @@ import pytest
 from tests.faults import judge
 from tests.faults.place import THEME, Place
 from tests.project_folder import Ran
-from waves import project as projects
-from waves.learn import approval
+from waves.config import project as projects
+from waves.steps.rubrics import approval
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol
 
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
 from waves.errors import ConfigurationError
 from waves.outcomes import Answer, Ask, Outcome
-from waves.project import BackendConfig
-from waves.rubric import Rubric
 
 
 class Backend(Protocol):
@@ -30,7 +30,7 @@ class Backend(Protocol):
 def open_backend(config: BackendConfig, rubric: Rubric) -> Backend:
     """The backend of this kind. Raises ConfigurationError where there is none, or none that answers requests."""
     try:
-        module = import_module(f"{__name__}.{config.kind}")
+        module = import_module(f"{__name__}.{config.kind}.backend")
         opened: Backend = module.open_backend(config, rubric)
     except (ModuleNotFoundError, AttributeError) as error:
         raise ConfigurationError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from waves.config.project import BackendConfig
 from waves.outcomes import Fatal
-from waves.project import BackendConfig
 
 
 def unusable(config: BackendConfig) -> Fatal | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 
+from waves.config.rubric import Rubric
 from waves.outcomes import Ask
-from waves.rubric import Rubric
 
 STRICTER = (
     "An earlier answer about these items could not be used. Answer with exactly one JSON document that follows the "

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO
 
+from waves.config.project import BackendConfig
 from waves.errors import ConfigurationError
-from waves.project import BackendConfig
 
 _KEY = "rehearsal"
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from waves import children
+from waves import child_processes
 from waves.errors import WaveError
 from waves.executors.events import Handler
 from waves.executors.frames import Inbox, frame
@@ -79,7 +79,7 @@ def _share(guard: Path) -> None:
     still work."""
     held = os.open(guard, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    children.hand_down(held)
+    child_processes.hand_down(held)
 
 
 class _Desk(asyncio.Protocol):

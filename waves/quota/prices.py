@@ -11,8 +11,8 @@ from datetime import datetime
 from functools import cache, lru_cache
 from importlib.metadata import version
 
+from waves.config.project import BackendConfig, Price
 from waves.models import Usage
-from waves.project import BackendConfig, Price
 
 BATCH_SHARE = 0.5
 """What a request in a message batch costs of the same request sent alone; the table knows no batches."""

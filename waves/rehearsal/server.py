@@ -22,7 +22,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from waves.errors import ConfigurationError
-from waves.rehearsal.desk import Desk, Plan
+from waves.rehearsal.provider import Desk, Plan
 from waves.rehearsal.record import Record, Turn
 from waves.rehearsal.replies import NOTICE
 from waves.rehearsal.scenarios import Scenario

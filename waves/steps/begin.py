@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from waves.executors.processes import warm
-from waves.steps.interruption import Stop
-from waves.steps.locking import Guard, locked
-from waves.steps.record import recorded
+from waves.steps.recording import recorded
 from waves.steps.rescue import rescue
-from waves.steps.session import Opening, Session, open_session
-from waves.steps.submission import KIND
+from waves.steps.session.locking import Guard, locked
+from waves.steps.session.session import Opening, Session, open_session
+from waves.steps.session.signals import Stop
+from waves.steps.submissions.carry import KIND
 from waves.steps.tally import Tally
 from waves.worker import preload
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from waves.backends import open_backend
 from waves.backends.rehearsal import rehearse
 from waves.calls import Call, Ended, Paid, Sent
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
 from waves.errors import BadDataError, ConfigurationError, CredentialsError, OverBudgetError, TryLaterError, WaveError
 from waves.ids import new_call_id, new_run_id, now
 from waves.models import Output
 from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Labelled, Outcome, Retryable, Snoozed
-from waves.project import BackendConfig
-from waves.rubric import Rubric
-from waves.steps.pricing import priced
-from waves.steps.session import Opening, Session, open_session
-from waves.steps.spending import afford, reserve_price
-from waves.store import ledger
+from waves.steps.budget.caps import afford, reserve_price
+from waves.steps.budget.pricing import priced
+from waves.steps.session.session import Opening, Session, open_session
+from waves.store.tables import ledger
 
 OUTSIDE = "outside-any-wave"
 

@@ -13,16 +13,17 @@ from waves.ids import new_wave_id, now
 from waves.models import Counts, Ending, Item, Manifest, WaveKind
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
-from waves.steps import gate
-from waves.steps.forecast import forecast
-from waves.steps.opened import Opened, dress, open_on_disk
-from waves.steps.quota import Reserved, reserve, would_reserve
-from waves.steps.record import record_dry_run
-from waves.steps.session import Opening, Session, open_session
-from waves.steps.snooze import snoozed
-from waves.steps.spending import afford
+from waves.steps import approval_gate
+from waves.steps.budget.caps import afford
+from waves.steps.budget.forecast import forecast
+from waves.steps.budget.snooze import snoozed
+from waves.steps.budget.window_keys import Reserved, reserve, would_reserve
+from waves.steps.recording import record_dry_run
+from waves.steps.session.session import Opening, Session, open_session
+from waves.steps.session.wave import Opened, dress, open_on_disk
 from waves.steps.tally import Tally
-from waves.store import gap, run_metrics, waves
+from waves.store import gap
+from waves.store.tables import run_metrics, waves
 from waves.words import counted
 
 
@@ -38,7 +39,7 @@ def go_on(session: Session) -> Opened | Ending | None:
     """The open wave of this theme, if there is one; the ending where it is a pilot that nobody approved: a fire leaves
     that to a person."""
     wave = find_open(session)
-    return wave and (gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version) or wave)
+    return wave and (approval_gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version) or wave)
 
 
 def find_open(session: Session) -> Opened | None:
@@ -57,9 +58,9 @@ def find_open(session: Session) -> Opened | None:
 def plan(session: Session, keys: int, quota: Callable[[Session, int], Reserved]) -> Plan:
     """How many keys a wave may take now: the gate and the window come before the gap. `quota` reserves them, or only
     foresees what it would give."""
-    left = gate.rows_left(session)
+    left = approval_gate.rows_left(session)
     if left is not None and left <= 0:
-        return Plan(0, gate.closed(session))
+        return Plan(0, approval_gate.closed(session))
     if (broke := afford(session)) is not None:
         return Plan(0, broke)
     granted = quota(session, keys if left is None else min(keys, left))
@@ -133,7 +134,7 @@ def _foresee(session: Session, tally: Tally) -> None:
     row = waves.current(session.db, session.theme.theme_id)
     if row is not None:
         tally.note(wave_id=row.wave_id)
-        waits = gate.pilot_waits(session, row.kind, row.rubric_version)
+        waits = approval_gate.pilot_waits(session, row.kind, row.rubric_version)
         would = f"go on with wave {row.wave_id} ({row.state}, opened on {row.host})"
         tally.end(Ending("dry_run", f"would do nothing: {waits.reason}" if waits else f"would {would}"))
         return

@@ -7,18 +7,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from waves.backends.policy import Decision, Try, decide
 from waves.calls import Call
 from waves.errors import BadDataError
 from waves.models import Part
 from waves.outcomes import Outcome
 from waves.spool import files, wave_dir
-from waves.steps.booking import Settled, book, parts_of, read
+from waves.steps.budget.pricing import reprice
 from waves.steps.convergence import Identity, Standing, stand
-from waves.steps.opened import Opened, open_on_disk
-from waves.steps.pricing import reprice
-from waves.steps.session import Session
-from waves.store import run_metrics, verdicts, versioned_upsert, waves
+from waves.steps.requests.policy import Decision, Try, decide
+from waves.steps.requests.settlement import Settled, book, parts_of, read
+from waves.steps.session.session import Session
+from waves.steps.session.wave import Opened, open_on_disk
+from waves.store.merge import versioned_upsert
+from waves.store.tables import run_metrics, verdicts, waves
 
 
 def rescue(session: Session) -> None:

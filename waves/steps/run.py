@@ -9,26 +9,26 @@ from dataclasses import replace
 
 from waves.backends.api_key import unusable
 from waves.backends.rehearsal import rehearse
+from waves.config.project import BackendConfig
 from waves.errors import CredentialsError
 from waves.executors.processes import Processes
 from waves.models import Ending, Item, Limits
-from waves.project import BackendConfig
 from waves.spool import files
 from waves.spool.locks import WORKERS_LOCK
-from waves.steps import submission
-from waves.steps.asking import Asking
-from waves.steps.booking import book
+from waves.steps.budget.caps import purse_of
+from waves.steps.budget.snooze import snoozed
+from waves.steps.budget.window_evidence import observe
+from waves.steps.budget.window_keys import reserve, would_reserve
 from waves.steps.convergence import Identity, stand
-from waves.steps.evidence import observe
-from waves.steps.locking import Guard
-from waves.steps.opened import Opened
 from waves.steps.prepare import batches_of
-from waves.steps.quota import reserve, would_reserve
+from waves.steps.requests.loop import Asking
+from waves.steps.requests.settlement import book
 from waves.steps.rescue import standing
-from waves.steps.session import Session
-from waves.steps.snooze import snoozed
-from waves.steps.spending import purse_of
-from waves.store import verdicts
+from waves.steps.session.locking import Guard
+from waves.steps.session.session import Session
+from waves.steps.session.wave import Opened
+from waves.steps.submissions import carry
+from waves.store.tables import verdicts
 from waves.worker import Classifier, preload
 
 ROOM = 8192
@@ -45,7 +45,7 @@ def run(session: Session, wave: Opened, guard: Guard) -> Ending | None:
     """
     stands = standing(session, wave)
     session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(stands.parts))
-    if (carrier := submission.carrier(session, wave, converged=stands.converged)) is not None:
+    if (carrier := carry.carrier(session, wave, converged=stands.converged)) is not None:
         session = replace(session, backend=carrier)
     elif stands.converged:
         return None
@@ -53,7 +53,7 @@ def run(session: Session, wave: Opened, guard: Guard) -> Ending | None:
         return asleep
     files.require_room(wave.folder.path, len(stands.missing) * ROOM)
     if carrier is not None:
-        return submission.carry(session, wave, guard)
+        return carry.carry(session, wave, guard)
     granted = reserve(session, len(stands.missing))
     if granted.ending is not None and not granted.keys:
         return granted.ending

@@ -5,9 +5,9 @@ asked by the version of before, and no further wave is opened for it.
 from __future__ import annotations
 
 from waves.models import Ending
-from waves.steps.opened import Opened
-from waves.steps.session import Session
-from waves.store import rubric_registry
+from waves.steps.session.session import Session
+from waves.steps.session.wave import Opened
+from waves.store.rubrics import rubric_registry
 
 
 def superseded(session: Session, version: str) -> str | None:

@@ -15,8 +15,9 @@ import psycopg
 from psycopg.rows import class_row
 
 from waves.errors import ConfigurationError
-from waves.store import embedded, faults
+from waves.store import faults
 from waves.store import migrate as migrations
+from waves.store.embedded import embedded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from waves.store import candidates, drift, faults
-from waves.store.census import Census, census
-from waves.store.judge_rows import judge
-from waves.store.restore import restore
+from waves.store import faults
+from waves.store.merge.restore import restore
+from waves.store.rows import candidates, drift
+from waves.store.rows.census import Census, census
+from waves.store.rows.row_needs import judge
 from waves.store.transactions import retried, snapshot
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from waves.models import Item
     from waves.store.connect import Database
-    from waves.store.judge_rows import Finding, Key
-    from waves.store.shape import Shape
+    from waves.store.rows.row_needs import Finding, Key
+    from waves.store.shape.shape import Shape
     from waves.store.transactions import Connection
 
 __all__ = ["Census", "Taken", "census", "take"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
 
-from waves.store import fragments
 from waves.store.faults import SAID_BY_OTHERS
+from waves.store.shape import fragments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

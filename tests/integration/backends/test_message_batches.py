@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from waves.backends.message_batches import MessageBatches
-from waves.backends.message_batches_wire import Batch, Listing, Problem, Result
+from waves.backends.message_batches.service import MessageBatches
+from waves.backends.message_batches.wire import Batch, Listing, Problem, Result
+from waves.config.project import BackendConfig
 from waves.ids import now
 from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
-from waves.project import BackendConfig
 from waves.rehearsal.scenarios import Scenario
 from waves.rehearsal.server import Rehearsal
 

@@ -15,12 +15,12 @@ import psutil
 import pytest
 
 from waves.backends.rehearsal import rehearse
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric, newest
 from waves.errors import ConfigurationError
 from waves.executors.events import Emitted, Finished
 from waves.executors.processes import Processes
 from waves.outcomes import Answer, Answered, Ask, Retryable
-from waves.project import BackendConfig
-from waves.rubric import Rubric, newest
 from waves.worker import Classifier, preload
 
 CONFIG = BackendConfig("rehearsal", "rehearsal", ("rehearsal",))
@@ -100,7 +100,7 @@ def test_the_provider_dies_with_a_killed_runner() -> None:
     script = """
 import sys
 from waves.backends.rehearsal import rehearse
-from waves.project import BackendConfig
+from waves.config.project import BackendConfig
 with rehearse(BackendConfig("rehearsal", "rehearsal", ("rehearsal",))) as config:
     print('"ready"', flush=True)
     sys.stdin.read()

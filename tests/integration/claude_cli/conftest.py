@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from waves.backends.claude_cli import open_backend
+from waves.backends.claude_cli.backend import open_backend
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric, newest
 from waves.outcomes import Answer, Ask, Outcome
-from waves.project import BackendConfig
-from waves.rubric import Rubric, newest
 
 REPOSITORY = Path(__file__).parents[3]
 TOKEN = "sk-ant-oat-the-token"

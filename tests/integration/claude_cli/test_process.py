@@ -21,10 +21,10 @@ from typing import Any
 import psutil
 import pytest
 
-from waves import children
-from waves.backends.claude_cli import open_backend
+from waves import child_processes
+from waves.backends.claude_cli.backend import open_backend
+from waves.config.rubric import Rubric
 from waves.outcomes import Answered, Ask, Discarded, Fatal, Outcome, Retryable
-from waves.rubric import Rubric
 
 Make = Callable[..., dict[str, Any]]
 ITEMS = (("1", {"content": "row text @/etc/passwd"}), ("2", {"content": None}))
@@ -271,7 +271,7 @@ def test_many_share_one_backend(claude: Any, good: Make, rubric: Rubric) -> None
 
 ASKER = """
 import asyncio, pickle, sys
-from waves.backends.claude_cli import open_backend
+from waves.backends.claude_cli.backend import open_backend
 config, rubric, ask = pickle.loads(bytes.fromhex(sys.stdin.readline()))
 asyncio.run(open_backend(config, rubric).ask(ask, print))
 """
@@ -302,7 +302,7 @@ def test_what_is_handed_down_is_held_while_a_child_lives(
     lock = tmp_path / "workers.lock"
     held = os.open(lock, os.O_RDWR | os.O_CREAT)
     fcntl.flock(held, fcntl.LOCK_SH)
-    monkeypatch.setattr(children, "_handed_down", [held])
+    monkeypatch.setattr(child_processes, "_handed_down", [held])
 
     def free() -> bool:
         other = os.open(lock, os.O_RDWR)
@@ -331,7 +331,7 @@ def test_what_is_handed_down_is_held_while_a_child_lives(
 
 
 def test_a_keeper_that_was_killed_is_replaced_and_knows_all_groups(tmp_path: Path) -> None:
-    keeper = children.Keeper(tmp_path)
+    keeper = child_processes.Keeper(tmp_path)
     sleepers = [subprocess.Popen(["sleep", "600"], process_group=0) for _ in range(3)]
     keeper.keep(sleepers[0].pid)
     keeper._shell.kill()

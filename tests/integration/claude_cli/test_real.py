@@ -14,12 +14,12 @@ import pytest
 from aiohttp import ClientSession, web
 
 from tests.real_claude import CLAUDE, needs_claude
-from waves.backends.claude_cli import open_backend
+from waves.backends.claude_cli.backend import open_backend
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
 from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Outcome, Retryable, Snoozed
-from waves.project import BackendConfig
 from waves.rehearsal.scenarios import Scenario
 from waves.rehearsal.server import Rehearsal
-from waves.rubric import Rubric
 
 pytestmark = [pytest.mark.slow, needs_claude]
 

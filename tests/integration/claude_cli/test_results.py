@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from waves.backends.answer import interpret
+from waves.backends.answers.interpret import interpret
+from waves.config.rubric import Rubric
 from waves.models import Usage
 from waves.outcomes import Answered, Fatal, Outcome, Retryable, Snoozed
-from waves.rubric import Rubric
 
 Make = Callable[..., dict[str, Any]]
 IDS = ["1", "2"]

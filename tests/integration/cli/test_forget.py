@@ -9,7 +9,7 @@ import subprocess
 from tests.integration.cli.site import THEME, Site
 from tests.integration.cli.tee import Tee
 from waves.spool import locks
-from waves.store import cluster
+from waves.store.embedded import cluster
 
 KEY = "987654321"
 TEXTS = ("a canary sings, does it not?", "and what it sang")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from waves.children import handed_down
+from waves.child_processes import handed_down
 from waves.errors import DiskError
 from waves.executors.events import Emit, Handler
 

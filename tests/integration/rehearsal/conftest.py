@@ -17,9 +17,9 @@ from typing import Any
 import anthropic
 import pytest
 
+from waves.config.rubric import Rubric, newest
 from waves.rehearsal.scenarios import load
 from waves.rehearsal.server import Rehearsal
-from waves.rubric import Rubric, newest
 
 LABELS = ["question", "endorsement", "edit_suggestion"]
 SYSTEM = """Label each comment.

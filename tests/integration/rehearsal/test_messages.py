@@ -9,7 +9,7 @@ import anthropic
 import jsonschema_rs
 import pytest
 
-from waves.rubric import Rubric
+from waves.config.rubric import Rubric
 
 
 def verdicts(message: anthropic.types.Message) -> list[dict[str, Any]]:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.faults.provider import Provider
-from waves import project as projects
+from waves.config import project as projects
+from waves.config.project import BackendConfig, Project
 from waves.fire import Order, fire
 from waves.models import FireReport
-from waves.project import BackendConfig, Project
-from waves.steps.session import Opening
+from waves.steps.session.session import Opening
 from waves.store.connect import Database
 
 Fire = Callable[..., FireReport]

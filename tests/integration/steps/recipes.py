@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
 from waves.executors.events import Handler
 from waves.outcomes import Answer, Ask, Discarded, Outcome
-from waves.project import BackendConfig
-from waves.rubric import Rubric
 from waves.worker import Classifier
 
 MARKER = "KILLS"

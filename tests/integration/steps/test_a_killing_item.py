@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.steps.recipes import Doomed, Killable
+from waves.config.project import REHEARSAL, Project
 from waves.fire import Order, fire
-from waves.project import REHEARSAL, Project
 from waves.steps import run
 from waves.store.connect import Database
 

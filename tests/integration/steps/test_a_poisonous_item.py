@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from waves.config.project import REHEARSAL, Project
 from waves.fire import Order, fire
-from waves.project import REHEARSAL, Project
 from waves.store.connect import Database
 
 SCENARIO = "poison: [{marker: SPOILS, fault: truncated}]\n"

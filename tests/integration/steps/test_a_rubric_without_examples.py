@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.steps.conftest import RUBRIC
+from waves.config.project import REHEARSAL, Project
 from waves.fire import Order, fire
-from waves.project import REHEARSAL, Project
 from waves.store.connect import Database
 
 

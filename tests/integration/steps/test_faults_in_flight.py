@@ -13,7 +13,7 @@ from tests.integration.steps.conftest import Fire
 from waves.errors import DatabaseError, DiskError
 from waves.quota import budget
 from waves.spool.journal import Journal
-from waves.steps.doubt import Doubt
+from waves.steps.requests.outage import Doubt
 from waves.store.connect import Database
 
 pytestmark = pytest.mark.postgres

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.steps.conftest import RUBRIC
+from waves.config.project import Project
 from waves.errors import NeedsPersonError
 from waves.fire import Order, fire
-from waves.project import Project
-from waves.steps import govern
-from waves.steps.price import price
-from waves.store import rubric_registry
+from waves.steps.rubrics import activation
+from waves.steps.rubrics.activation_cost import price
 from waves.store.connect import Database
+from waves.store.rubrics import rubric_registry
 
 pytestmark = pytest.mark.postgres
 
@@ -25,9 +25,9 @@ def test_a_version_of_which_nothing_was_measured_is_not_activated(project: Proje
     new = price(project, "notes", None, migrate=False)
     assert new.refusal is not None
     with pytest.raises(NeedsPersonError, match="gate"):
-        govern.activate(project, "notes", new.version, by="ana", reason="")
+        activation.activate(project, "notes", new.version, by="ana", reason="")
     active = rubric_registry.active(db, "notes")
     assert active is not None
     assert active.version == old
     assert rubric_registry.find(db, "notes", new.version) is None, "nothing was registered either"
-    assert govern.activate(project, "notes", str(old), by="ana", reason="").before == old
+    assert activation.activate(project, "notes", str(old), by="ana", reason="").before == old

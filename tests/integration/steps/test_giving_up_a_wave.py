@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
+from waves.config.project import Project
 from waves.errors import ConfigurationError, LockedError
 from waves.fire import Order, fire
-from waves.project import Project
 from waves.spool import wave_dir
-from waves.steps import by_hand
-from waves.steps.session import Opening
-from waves.steps.takeover import takeover
+from waves.steps.operator import by_hand
+from waves.steps.operator.takeover import takeover
+from waves.steps.session.session import Opening
 from waves.store.connect import Database
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from waves.learn.evaluate import evaluate
-from waves.learn.settings import Order
-from waves.project import REHEARSAL, Project
+from waves.config.project import REHEARSAL, Project
+from waves.learn.evaluation.evaluate import evaluate
+from waves.learn.evaluation.settings import Order
 from waves.store.connect import Database
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from waves.config.project import REHEARSAL, Price
 from waves.errors import OverBudgetError
 from waves.ids import new_run_id
 from waves.outcomes import Ask
-from waves.project import REHEARSAL, Price
 from waves.steps import judge as asking
+from waves.steps.budget.caps import reserve_price
 from waves.steps.judge import judge
-from waves.steps.session import Opening, open_session
-from waves.steps.spending import reserve_price
+from waves.steps.session.session import Opening, open_session
 from waves.store.connect import Database
 
 NOTE = {"content": "How many of them were there?"}

@@ -11,8 +11,8 @@ from waves.steps import run
 if TYPE_CHECKING:
     import pytest
 
+    from waves.config.project import Project
     from waves.models import Counts
-    from waves.project import Project
     from waves.store.connect import Database
 
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from waves.config.project import REHEARSAL, Project
 from waves.fire import Order, fire
-from waves.project import REHEARSAL, Project
 from waves.store import gap
 from waves.store.connect import Database
 

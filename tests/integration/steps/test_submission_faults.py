@@ -12,8 +12,8 @@ import pytest
 from tests.faults.provider import Provider
 from tests.integration.steps.conftest import Fire
 from waves.models import FireReport
-from waves.store import backend_state
 from waves.store.connect import Database
+from waves.store.tables import backend_state
 
 N_NOTES = 20
 N_REQUESTS = 5

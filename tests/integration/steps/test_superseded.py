@@ -11,13 +11,13 @@ import pytest
 
 from tests.faults.provider import Provider
 from tests.integration.steps.conftest import RUBRIC, Fire
+from waves.config.project import Project
 from waves.fire import Order, fire
 from waves.models import Counts
-from waves.project import Project
-from waves.steps import govern
-from waves.steps.by_hand import prepare_wave, run_wave
-from waves.steps.price import price
-from waves.steps.session import Opening
+from waves.steps.operator.by_hand import prepare_wave, run_wave
+from waves.steps.rubrics import activation
+from waves.steps.rubrics.activation_cost import price
+from waves.steps.session.session import Opening
 from waves.store.connect import Database
 
 pytestmark = pytest.mark.postgres
@@ -48,12 +48,12 @@ def activate(project: Project, more: str = "Be brief.") -> str:
     """A second version comes into force; its name."""
     (project.prompts / "notes" / "v2.md").write_text(f"{RUBRIC}\n{more}\n")
     found = price(project, "notes", None, migrate=False).version
-    govern.activate(project, "notes", found, by="ana", reason="")
+    activation.activate(project, "notes", found, by="ana", reason="")
     return found
 
 
 def back(project: Project) -> str:
-    return govern.rollback(project, "notes", by="ana", reason="worse").after
+    return activation.rollback(project, "notes", by="ana", reason="worse").after
 
 
 def shown(db: Database) -> dict[str | None, int]:

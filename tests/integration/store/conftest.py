@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from waves.config.theme import Source, Target, Theme
 from waves.models import Counts, Item, Limits, Manifest, Part
-from waves.store import catalog, gap, versioned_upsert
+from waves.store import gap
+from waves.store.catalog import describe as catalog
 from waves.store.connect import Database
-from waves.store.shape import Shape
-from waves.theme import Source, Target, Theme
+from waves.store.merge import versioned_upsert
+from waves.store.shape.shape import Shape
 
 V1, V2 = "v1-aaaaaaa", "v2-bbbbbbb"
 COLUMNS = (("$labels", "labels"), ("$confidence", "confidence"), ("$version", "version"))

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waves.store import backend_state, config, rubric_registry
 from waves.store.connect import Database
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import backend_state, theme_config
 
 pytestmark = pytest.mark.postgres
 
@@ -46,5 +47,5 @@ def test_overrides_are_those_of_the_theme(db: Database) -> None:
     for theme_id in ("letters", "numbers"):
         rubric_registry.ensure_theme(db, theme_id)
     db.execute("INSERT INTO waves.theme_config (theme_id, key, value) VALUES ('letters', 'keys', '100')")
-    assert config.overrides(db, "letters") == {"keys": "100"}
-    assert config.overrides(db, "numbers") == {}
+    assert theme_config.overrides(db, "letters") == {"keys": "100"}
+    assert theme_config.overrides(db, "numbers") == {}

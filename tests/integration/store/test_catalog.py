@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from waves.errors import ConfigurationError
-from waves.store import catalog
+from waves.store.catalog import describe as catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from waves.store import census as counting
 from waves.store import gap
 from waves.store.gap import Census
+from waves.store.rows import census as counting
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from waves.errors import BadDataError, ConfigurationError, HeldError, TryLaterError
-from waves.store.versioned_upsert import Merge
+from waves.store.merge.versioned_upsert import Merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable

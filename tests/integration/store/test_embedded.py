@@ -20,8 +20,8 @@ import psycopg
 import pytest
 
 from waves.errors import ConfigurationError, DatabaseError
-from waves.store import cluster, embedded
-from waves.store.cluster import Server
+from waves.store.embedded import cluster, embedded
+from waves.store.embedded.cluster import Server
 from waves.store.queries import load
 
 pytestmark = pytest.mark.postgres

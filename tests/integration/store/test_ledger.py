@@ -9,9 +9,9 @@ import pytest
 
 from waves.calls import Call, Ended, Paid, Sent
 from waves.models import Usage
-from waves.store import ledger
 from waves.store.connect import Database
-from waves.store.ledger import Entry
+from waves.store.tables import ledger
+from waves.store.tables.ledger import Entry
 
 pytestmark = pytest.mark.postgres
 

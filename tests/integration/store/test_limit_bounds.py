@@ -9,12 +9,12 @@ import psycopg
 import pytest
 from annotated_types import Ge, Gt, Le
 
+from waves.config.theme import settle
+from waves.config.theme_file import LimitNumbers
 from waves.errors import ConfigurationError
 from waves.models import Limits
-from waves.store import rubric_registry
 from waves.store.connect import Database
-from waves.theme import settle
-from waves.theme_file import LimitNumbers
+from waves.store.rubrics import rubric_registry
 
 pytestmark = pytest.mark.postgres
 

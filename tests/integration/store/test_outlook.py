@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from waves.store import census
-from waves.store import outlook as looking
-from waves.store.outlook import Outlook, outlook
+from waves.store.rows import census
+from waves.store.rows import outlook as looking
+from waves.store.rows.outlook import Outlook, outlook
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from waves.store import rubric_registry, verdicts
 from waves.store.connect import Database
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import verdicts
 
 VERSION = "v1-0000000"
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from waves.config.rubric import Rubric
 from waves.errors import ConfigurationError
 from waves.models import Item, Limits, Manifest
-from waves.rubric import Rubric
-from waves.store import rubric_registry as registry
-from waves.store import waves
 from waves.store.connect import Database
+from waves.store.rubrics import rubric_registry as registry
+from waves.store.tables import waves
 
 pytestmark = pytest.mark.postgres
 

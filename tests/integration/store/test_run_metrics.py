@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waves.store import rubric_registry, run_metrics
 from waves.store.connect import Database
-from waves.store.run_metrics import DryRun
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import run_metrics
+from waves.store.tables.run_metrics import DryRun
 
 pytestmark = pytest.mark.postgres
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from waves import theme
+from waves.config import theme
 from waves.errors import ConfigurationError
-from waves.store import catalog
+from waves.store.catalog import describe as catalog
 from waves.store.connect import Database
-from waves.store.sample import described, load_sample, load_the_rest, table_of
+from waves.store.demo_tables import described, load_sample, load_the_rest, table_of
 
 pytestmark = pytest.mark.postgres
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.store.conftest import COMMENTS, V1, V2, Corpus
-from waves.store import known_rows, sample_rows
+from waves.store.rows import known_rows, pilot_sample
 
 pytestmark = pytest.mark.postgres
 
@@ -20,7 +20,7 @@ OWN = "CREATE TABLE own (id bigint PRIMARY KEY, labels text, confidence float8, 
 
 
 def sampled(corpus: Corpus, version: str = V2) -> list[str]:
-    return [one.entity_key for one in sample_rows.candidates(corpus.db, corpus.shape, version)]
+    return [one.entity_key for one in pilot_sample.candidates(corpus.db, corpus.shape, version)]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_large_source_is_looked_at_in_part(
     assert sorted(map(int, whole)) == list(range(1, known + 1))
     assert whole != sorted(whole, key=int), "shuffled"
     assert sampled(corpus) == whole, "and the same again"
-    monkeypatch.setattr(sample_rows, "_MOST", 400)
+    monkeypatch.setattr(pilot_sample, "_MOST", 400)
     some = sampled(corpus)
     assert 0 < len(some) <= 400
     assert set(some) < set(whole)
@@ -66,7 +66,7 @@ def test_rows_that_the_version_has_judged_are_no_candidates(comments: Callable[.
 
 def test_items_come_with_their_content_in_the_order_of_the_keys(comments: Callable[..., Corpus]) -> None:
     corpus = comments(5)
-    items = sample_rows.items(corpus.db, corpus.shape, V2, [("4",), ("2",), ("99",)])
+    items = pilot_sample.items(corpus.db, corpus.shape, V2, [("4",), ("2",), ("99",)])
     assert [(item.entity_key, item.input["content"]) for item in items] == [("4", "text 4"), ("2", "text 2")]
 
 
@@ -81,9 +81,9 @@ def test_a_composite_key_is_sampled_and_found_again(on_table: Callable[..., Corp
         inputs=("body",),
         columns=(("$labels", "labels"), ("$version", "version")),
     )
-    found = sample_rows.candidates(corpus.db, corpus.shape, V2)
+    found = pilot_sample.candidates(corpus.db, corpus.shape, V2)
     assert len(found) == 8
-    items = sample_rows.items(corpus.db, corpus.shape, V2, [one.key for one in found])
+    items = pilot_sample.items(corpus.db, corpus.shape, V2, [one.key for one in found])
     assert {item.entity_key for item in items} == {one.entity_key for one in found}
     keys = [item.entity_key for item in items]
     assert {old.output["labels"][0] for old in known_rows.old_verdicts(corpus.db, corpus.shape, keys).values()} == {
@@ -100,7 +100,7 @@ def test_the_verdict_that_holds_is_the_one_last_applied_then_the_newest_then_wha
     corpus.run("UPDATE comments SET labels = '[\"by hand\"]' WHERE id <= 3")
     corpus.run("UPDATE comments SET labels = 'by hand' WHERE id = 3")
     corpus.fire(keys=2, labels=["applied"])
-    late = corpus.open_wave(sample_rows.items(corpus.db, corpus.shape, V2, [("2",), ("4",)]), V2)
+    late = corpus.open_wave(pilot_sample.items(corpus.db, corpus.shape, V2, [("2",), ("4",)]), V2)
     corpus.collect(late, [corpus.part(late, item, labels=["history"]) for item in late.items])
     held = known_rows.old_verdicts(corpus.db, corpus.shape, ["1", "2", "3", "4", "99"])
     assert {key: (old.output["labels"], old.version) for key, old in held.items()} == {

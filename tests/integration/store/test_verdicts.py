@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waves.models import Item, Limits, Manifest
-from waves.store import rubric_registry, verdicts, waves
 from waves.store.connect import Database, open_database
-from waves.store.verdicts import Failure
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import verdicts, waves
+from waves.store.tables.verdicts import Failure
 
 pytestmark = pytest.mark.postgres
 

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 
 from waves.errors import WaveError
-from waves.store import audit, rubric_registry, run_metrics
 from waves.store.connect import Database, open_database
-from waves.store.views import ensure_views
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import audit, run_metrics
+from waves.store.tables.views import ensure_views
 
 pytestmark = pytest.mark.postgres
 

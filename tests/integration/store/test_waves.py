@@ -8,8 +8,9 @@ import pytest
 
 from waves.errors import LockedError
 from waves.models import Counts, Item, Limits, Manifest, WaveState
-from waves.store import rubric_registry, waves
 from waves.store.connect import Database
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import waves
 
 pytestmark = pytest.mark.postgres
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from waves.rubric import Rubric
+from waves.config.rubric import Rubric
 
 LABELS = ("question", "proposal", "Refutation")
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waves.backends.answer import interpret, read_envelope, usage_of
+from waves.backends.answers.interpret import interpret, read_envelope, usage_of
+from waves.config.rubric import Rubric
 from waves.models import Usage
 from waves.outcomes import Answered, Discarded, Labelled, Rejected, Retryable
-from waves.rubric import Rubric
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

@@ -9,10 +9,10 @@ import httpx2
 import pytest
 from anthropic import _error_classes
 
-from waves.backends.anthropic_errors import BY_CLASS, outcome_of
+from waves.backends.anthropic.errors import BY_CLASS, outcome_of
 from waves.backends.api_key import unusable
+from waves.config.project import BackendConfig
 from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
-from waves.project import BackendConfig
 
 CONFIG = BackendConfig("work", "anthropic", ("model-1",), api_key_env="WORK_KEY", api_key="sk-secret")
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/messages", content=b"row text")

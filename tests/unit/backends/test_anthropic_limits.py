@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waves.backends.anthropic_limits import LONGEST_SNOOZE, meters_of, reset_time
+from waves.backends.anthropic.limits import LONGEST_SNOOZE, meters_of, reset_time
 from waves.models import Meter
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

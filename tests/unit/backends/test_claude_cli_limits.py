@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from waves.backends.claude_cli_limits import Said, outcome_of
+from waves.backends.claude_cli.failures import Said, outcome_of
+from waves.config.project import BackendConfig
 from waves.outcomes import Retryable, Snoozed
-from waves.project import BackendConfig
 
 CONFIG = BackendConfig("mine", "claude_cli", ("model-1",))
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

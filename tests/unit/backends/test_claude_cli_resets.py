@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waves.backends.claude_cli_resets import reset_in
+from waves.backends.claude_cli.reset_times import reset_in
 
 NOW = "2026-11-21T12:00:00"
 CASES = [

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from waves.backends.claude_cli_result import Transcript, read_meters
+from waves.backends.claude_cli.transcript import Transcript, read_meters
 from waves.models import Usage
 
 WILD = ["true", "-1", "1e999", "NaN", "1" + "0" * 400, "10000000001"]

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.backends.message_batches_wire import Batch, batch_of, clock_of, lines_of, result_of
+from waves.backends.message_batches.wire import Batch, batch_of, clock_of, lines_of, result_of
+from waves.config.project import BackendConfig
 from waves.ids import now
 from waves.models import Usage
 from waves.outcomes import Discarded, Fatal, Retryable, Snoozed
-from waves.project import BackendConfig
 
 CONFIG = BackendConfig("mine", "message_batches", ("model-1",))
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

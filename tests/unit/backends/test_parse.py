@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waves.backends import parse
-from waves.backends.parse import NotJsonError
-from waves.backends.quotes import Form
+from waves.backends.answers import json_ladder
+from waves.backends.answers.json_ladder import NotJsonError
+from waves.backends.answers.quote_repair import Form
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -26,9 +26,9 @@ values = st.recursive(
 documents = st.dictionaries(texts, values, max_size=4)
 
 
-def climb(text: str) -> tuple[object, parse.Rung]:
+def climb(text: str) -> tuple[object, json_ladder.Rung]:
     """Up the ladder without its last rung: no answer is whole. What that rung does is told in test_quotes.py."""
-    return parse.climb(text, Form(frozenset({"a"}), lambda _: None))
+    return json_ladder.climb(text, Form(frozenset({"a"}), lambda _: None))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waves.backends.policy import (
+from waves.outcomes import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
+from waves.steps.requests.policy import (
     MOST_TOKENS,
     MOST_WAITS,
     RECENT,
@@ -19,7 +20,6 @@ from waves.backends.policy import (
     speaks_for_outage,
     worth_waiting,
 )
-from waves.outcomes import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waves.backends.prompt import STRICTER, Prompt, max_tokens
+from waves.config.rubric import Rubric
 from waves.outcomes import Ask
-from waves.rubric import Rubric
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

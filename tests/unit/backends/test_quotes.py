@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from waves import rubric as rubrics
-from waves.backends import parse
-from waves.backends.answer import form, interpret
-from waves.backends.parse import NotJsonError
-from waves.backends.quotes import escape
+from waves.backends.answers import json_ladder
+from waves.backends.answers.interpret import form, interpret
+from waves.backends.answers.json_ladder import NotJsonError
+from waves.backends.answers.quote_repair import escape
+from waves.config import rubric as rubrics
 from waves.models import Output
 from waves.outcomes import Answered
 
@@ -61,8 +61,8 @@ def bare(text: str, leave: Callable[[], bool] = lambda: True) -> str:
     return re.sub(r"\\.", lambda found: '"' if found[0] == '\\"' and leave() else found[0], text, flags=re.DOTALL)
 
 
-def climb(text: str, ids: Sequence[str] = ("1",)) -> tuple[object, parse.Rung]:
-    return parse.climb(text, form(RUBRIC, ids))
+def climb(text: str, ids: Sequence[str] = ("1",)) -> tuple[object, json_ladder.Rung]:
+    return json_ladder.climb(text, form(RUBRIC, ids))
 
 
 def read(text: str, ids: Sequence[str] = ("1",)) -> dict[str, Output]:

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from waves.store.ledger import Spend
-from waves.surfaces.cli.status import _spend_notes
+from waves.store.tables.ledger import Spend
+from waves.surfaces.cli.commands.status import _spend_notes
 
 
 @pytest.mark.parametrize(

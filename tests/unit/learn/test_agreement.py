@@ -10,8 +10,8 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
 from waves.errors import ConfigurationError
-from waves.learn.agreement import EXAMPLES, Agreement, require_metrics
-from waves.store.comparison import Pair
+from waves.learn.comparison.agreement import EXAMPLES, Agreement, require_metrics
+from waves.store.rubrics.comparisons import Pair
 
 LABELS = ("a", "b", "c")
 

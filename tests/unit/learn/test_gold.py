@@ -10,13 +10,13 @@ from typing import Any, cast
 import pytest
 
 from tests.integration.cli.site import RUBRIC
-from waves import rubric as rubrics
+from waves.config import rubric as rubrics
+from waves.config.rubric import Rubric
+from waves.config.theme import Source, Theme
 from waves.errors import BadDataError
-from waves.learn.gold import Gold, gather
+from waves.learn.evaluation.gold import Gold, gather
 from waves.models import Limits
-from waves.rubric import Rubric
-from waves.steps.session import Session
-from waves.theme import Source, Theme
+from waves.steps.session.session import Session
 
 MULTI = rubrics.parse(RUBRIC, "v1", Path("v1.md"))
 SINGLE = rubrics.parse(RUBRIC.replace("multi: true", "multi: false"), "v1", Path("v1.md"))

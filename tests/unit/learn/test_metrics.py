@@ -14,13 +14,13 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from waves import rubric as rubrics
+from waves.config import rubric as rubrics
+from waves.config.rubric import Rubric
 from waves.errors import ConfigurationError
-from waves.learn.calibration import calibrate
-from waves.learn.metrics import Judged, Marks, measure, require_sklearn
-from waves.learn.side_by_side import conclude
-from waves.learn.significance import RESAMPLES, SEED, compare, score
-from waves.rubric import Rubric
+from waves.learn.evaluation.calibration import calibrate
+from waves.learn.evaluation.metrics import Judged, Marks, measure, require_sklearn
+from waves.learn.evaluation.side_by_side import conclude
+from waves.learn.evaluation.significance import RESAMPLES, SEED, compare, score
 
 LABELS = ("a", "b", "c", "d")
 EXACTLY = 1e-9

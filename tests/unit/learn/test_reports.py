@@ -6,13 +6,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waves import rubric as rubrics
-from waves.learn.calibration import calibrate
-from waves.learn.metrics import Judged, measure
-from waves.learn.report_html import page
-from waves.learn.report_words import notes
-from waves.learn.side_by_side import conclude
-from waves.surfaces.cli.eval_tables import show
+from waves.config import rubric as rubrics
+from waves.learn.evaluation.calibration import calibrate
+from waves.learn.evaluation.metrics import Judged, measure
+from waves.learn.evaluation.report.html import page
+from waves.learn.evaluation.report.words import notes
+from waves.learn.evaluation.side_by_side import conclude
+from waves.surfaces.cli.tables.evaluation import show
 
 if TYPE_CHECKING:
     import pytest

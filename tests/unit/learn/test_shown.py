@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.learn.shown import escaped, readable, table, worded
+from waves.learn.markdown import escaped, readable, table, worded
 
 
 @given(st.text(), st.integers(1, 80))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.learn.strata import UNJUDGED, allocate, choose, stratum
+from waves.learn.pilot.strata import UNJUDGED, allocate, choose, stratum
 
 SIZES = st.dictionaries(st.text(max_size=3), st.integers(1, 50), max_size=8)
 

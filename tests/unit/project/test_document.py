@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from waves import document
+from waves.config import document
 from waves.errors import ConfigurationError
 
 WHERE = Path("waves.yaml")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from waves import project
+from waves.config import project
 from waves.errors import ConfigurationError
 from waves.models import Limits
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves import rubric
+from waves.config import rubric
+from waves.config.verdict_schema import WIRE_KEYWORDS
 from waves.errors import ConfigurationError
-from waves.verdict_schema import WIRE_KEYWORDS
 
 WHERE = Path("v1.md")
 HEAD = "---\nkind: classify\nlabels: {yes please: wants, 'no': does not}\n---\nJudge.\n"

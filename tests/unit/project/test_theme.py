@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves import theme
+from waves.config import theme
 from waves.errors import ConfigurationError
 from waves.models import Limits
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from waves.config.project import BackendConfig, Price
 from waves.models import BackendKind, Usage
-from waves.project import BackendConfig, Price
 from waves.quota import prices
 from waves.quota.prices import Cost, price
 
@@ -132,5 +132,5 @@ def test_a_request_has_the_price_of_its_own_day() -> None:
 
 
 def test_the_table_is_not_imported_before_it_is_needed() -> None:
-    code = "import sys, waves.steps.status, waves.steps.spending; sys.exit('genai_prices' in sys.modules)"
+    code = "import sys, waves.steps.reports.status, waves.steps.budget.caps; sys.exit('genai_prices' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

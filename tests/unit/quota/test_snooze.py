@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.quota.snooze import FIRST_PAUSE, LONGEST, LONGEST_PAUSE, jitter, wake_at
+from waves.quota.pauses import FIRST_PAUSE, LONGEST, LONGEST_PAUSE, jitter, wake_at
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

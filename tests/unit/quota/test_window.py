@@ -21,7 +21,7 @@ from waves.quota.window import (
     remember,
     slack,
 )
-from waves.store.windows import Evidence, Use
+from waves.store.tables.windows import Evidence, Use
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 FIVE = 5 * HOUR

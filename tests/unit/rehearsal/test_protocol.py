@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.rehearsal.desk import Desk
 from waves.rehearsal.protocol import ERROR_TYPES, ProtocolError, read_request
+from waves.rehearsal.provider import Desk
 from waves.rehearsal.scenarios import Scenario
 
 ITEMS = json.dumps({"items": [{"id": 1, "input": {"a": "x"}}]})

@@ -9,8 +9,8 @@ import pytest
 
 from tests.integration.cli.site import TABLE, Site
 from tests.project_folder import url_of
-from waves import project
-from waves.steps.session import Opening, Session, open_session
+from waves.config import project
+from waves.steps.session.session import Opening, Session, open_session
 
 
 @pytest.fixture

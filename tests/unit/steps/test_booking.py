@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from waves.backends.policy import Decision
 from waves.calls import Call, Paid, Sent
 from waves.models import Item, Limits, Manifest, Usage
 from waves.outcomes import Answered, Discarded, Labelled, Rejected, Retryable
-from waves.steps.booking import Settled, book, parts_of
-from waves.steps.session import Session
-from waves.store import rubric_registry, verdicts, waves
-from waves.store.verdicts import Failure
+from waves.steps.requests.policy import Decision
+from waves.steps.requests.settlement import Settled, book, parts_of
+from waves.steps.session.session import Session
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import verdicts, waves
+from waves.store.tables.verdicts import Failure
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 ITEMS = tuple(Item(f"k{n}", f"h{n}", {}) for n in range(1, 4))

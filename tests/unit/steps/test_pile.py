@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from waves.backends.policy import Try
-from waves.steps.flights import Question
-from waves.steps.pile import Pile
+from waves.steps.requests.in_flight import Question
+from waves.steps.requests.policy import Try
+from waves.steps.requests.queue import Pile
 
 WORKERS = 2
 

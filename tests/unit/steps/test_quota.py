@@ -10,17 +10,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.integration.cli.site import Site
-from waves import project
 from waves.calls import Call, Paid, Sent
+from waves.config import project
+from waves.config.project import BackendConfig
 from waves.models import Meter, Usage
 from waves.outcomes import Snoozed
-from waves.project import BackendConfig
-from waves.steps.evidence import is_exhaustion, observe, refused, share_is_used
+from waves.steps.budget.window_evidence import is_exhaustion, observe, refused, share_is_used
+from waves.steps.budget.window_keys import look, reserve, would_reserve
 from waves.steps.prepare import prepare
-from waves.steps.quota import look, reserve, would_reserve
-from waves.steps.session import Opening, Session, open_session
-from waves.store import ledger, run_metrics, windows
-from waves.store.ledger import Entry
+from waves.steps.session.session import Opening, Session, open_session
+from waves.store.tables import ledger, run_metrics, windows
+from waves.store.tables.ledger import Entry
 
 pytestmark = pytest.mark.postgres
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from waves import rubric
+from waves.config import rubric
+from waves.config.project import REHEARSAL, BackendConfig, Project
+from waves.config.theme import Source, Target, Theme
 from waves.errors import ConfigurationError
 from waves.models import Limits
-from waves.project import REHEARSAL, BackendConfig, Project
-from waves.steps.session import backend_chain, first_awake
-from waves.steps.versions import check_fit
-from waves.store import backend_state
+from waves.steps.session.session import backend_chain, first_awake
+from waves.steps.session.versions import check_fit
 from waves.store.connect import Database
-from waves.theme import Source, Target, Theme
+from waves.store.tables import backend_state
 
 ONE = BackendConfig("one", "anthropic", ("big", "small"))
 TWO = BackendConfig("two", "anthropic", ("other",))

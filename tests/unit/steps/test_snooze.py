@@ -9,11 +9,11 @@ import pytest
 
 from waves.models import Meter
 from waves.outcomes import Snoozed
-from waves.quota.snooze import FIRST_PAUSE, LONGEST, jitter
+from waves.quota.pauses import FIRST_PAUSE, LONGEST, jitter
 from waves.quota.window import margin
-from waves.steps.session import Session
-from waves.steps.snooze import awake, needs_probe, snooze, snoozed
-from waves.store import windows
+from waves.steps.budget.snooze import awake, needs_probe, snooze, snoozed
+from waves.steps.session.session import Session
+from waves.store.tables import windows
 
 HOUR = timedelta(hours=1)
 

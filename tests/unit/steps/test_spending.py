@@ -8,18 +8,19 @@ from datetime import UTC, datetime
 import pytest
 
 from waves.calls import Call, Ended, Paid, Sent
+from waves.config.project import BackendConfig, Caps, Price
 from waves.errors import ConfigurationError
 from waves.ids import new_run_id
 from waves.models import BackendKind, Item, Limits, Manifest, Usage
 from waves.outcomes import Ask
-from waves.project import BackendConfig, Caps, Price
 from waves.spool.wave_dir import WaveDir
-from waves.steps.opened import Opened, dress
-from waves.steps.pricing import priced, reprice
-from waves.steps.session import Session
-from waves.steps.spending import afford, cost, purse_of, reserve_price
-from waves.store import ledger, rubric_registry, run_metrics
-from waves.store.ledger import Entry
+from waves.steps.budget.caps import afford, cost, purse_of, reserve_price
+from waves.steps.budget.pricing import priced, reprice
+from waves.steps.session.session import Session
+from waves.steps.session.wave import Opened, dress
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import ledger, run_metrics
+from waves.store.tables.ledger import Entry
 
 AT = datetime.now(UTC)
 OWN = Price(1.0, 5.0)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.backends.message_batches_wire import Batch, Listing, Problem, Result
+from waves.backends.message_batches.wire import Batch, Listing, Problem, Result
 from waves.calls import Call, Intent, Sent
 from waves.outcomes import Fatal, Retryable
 from waves.spool.history import Submission
-from waves.steps.submission_findings import NOT_KEPT, Over, Ready, Running, candidates, custom_id, find, number_of
+from waves.steps.submissions.lookup import NOT_KEPT, Over, Ready, Running, candidates, custom_id, find, number_of
 
 AT = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
 CALLS = ("c0", "c1", "c2")

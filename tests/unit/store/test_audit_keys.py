@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from waves.store.audit import key_text
+from waves.store.tables.audit import key_text
 
 
 @pytest.mark.parametrize(

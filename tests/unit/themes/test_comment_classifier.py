@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from waves import rubric, theme
-from waves.rubric import Rubric
-from waves.theme import Theme
+from waves.config import rubric, theme
+from waves.config.rubric import Rubric
+from waves.config.theme import Theme
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "prompts" / "comment_classifier"

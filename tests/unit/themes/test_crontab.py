@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from waves import theme
+from waves.config import theme
 from waves.surfaces.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[3]

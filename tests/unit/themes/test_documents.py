@@ -8,7 +8,8 @@ from typing import get_args
 
 import pytest
 
-from waves import models, project, theme
+from waves import models
+from waves.config import project, theme
 from waves.errors import EXIT_CODES
 
 ROOT = Path(__file__).parents[3]

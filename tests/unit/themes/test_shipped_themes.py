@@ -12,11 +12,11 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from waves import rubric, theme
+from waves.config import rubric, theme
+from waves.config.rubric import Rubric
 from waves.rehearsal.brain import brain_for
 from waves.rehearsal.schema import defect, fit
-from waves.rubric import Rubric
-from waves.store.sample import table_of
+from waves.store.demo_tables import table_of
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data" / "sample"

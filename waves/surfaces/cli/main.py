@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"waves.surfaces.cli.{cmd_name}")
+        module = importlib.import_module(f"waves.surfaces.cli.commands.{cmd_name}")
         command: click.Command = module.command
         inner = command.commands.values() if isinstance(command, click.Group) else ()
         for one in (command, *inner):
@@ -89,7 +89,7 @@ def cli(ctx: click.Context, *, status: bool) -> None:
       wave --status                    where every theme stands
     """
     if status:
-        command = importlib.import_module("waves.surfaces.cli.status").command
+        command = importlib.import_module("waves.surfaces.cli.commands.status").command
         ctx.invoke(command)
     elif ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

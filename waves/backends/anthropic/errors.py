@@ -1,0 +1,159 @@
+"""What the SDK raises → an outcome: one table by class, and one by `.type` for classes that leave it open.
+
+Never by message text, whose wording changes and which may quote the request. Reasons hold the class, the HTTP status
+and the provider's own codes, nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+import anthropic
+import httpx2
+
+from waves.backends.anthropic.limits import meters_of, reset_time, window_is_used_up
+from waves.config.project import BackendConfig
+from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
+
+Rule = Callable[[anthropic.AnthropicError, BackendConfig], Outcome]
+
+_PLAIN = re.compile(r"[a-z0-9_.-]{1,60}")
+
+
+def outcome_of(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    """The outcome of the first rule that applies: billing and the like by type, then the nearest class in the table."""
+    named = error.type if isinstance(error, anthropic.APIStatusError) and isinstance(error.type, str) else None
+    if named in BY_TYPE:
+        return BY_TYPE[named](error, config)
+    return next(BY_CLASS[base] for base in type(error).__mro__ if base in BY_CLASS)(error, config)
+
+
+def error_of(kind: str) -> anthropic.APIStatusError:
+    """What the SDK would have raised for an error of this type, had it come as the answer to a request of its own."""
+    status, raised = _BY_NAME.get(kind, (500, anthropic.InternalServerError))
+    response = httpx2.Response(status, request=httpx2.Request("POST", "/v1/messages"))
+    return raised(kind, response=response, body={"error": {"type": kind}})
+
+
+def _outage(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Retryable("outage", _describe(error))
+
+
+def _broken_connection(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Retryable("outage", _describe(error), maybe_paid=not _never_connected(error))
+
+
+def _timeout(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Retryable("timeout", _describe(error), maybe_paid=True)
+
+
+def _rate_limit(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    assert isinstance(error, anthropic.APIStatusError)  # noqa: S101 - the table says so
+    headers = error.response.headers
+    kind: Literal["rate", "quota"] = "quota" if window_is_used_up(headers) else "rate"
+    return Snoozed(reset_time(headers, datetime.now(UTC)), _describe(error), kind, meters_of(headers))
+
+
+def _spend_limit(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Snoozed(None, f"{_describe(error)}: the spend limit is reached", "spend")
+
+
+def _invalid(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Discarded("invalid", _describe(error))
+
+
+def _key(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return Fatal(
+        "credentials",
+        f"backend {config.name}: the provider refuses the API key ({_describe(error)})",
+        f"put a valid key with the right to use {', '.join(config.models)} into {config.api_key_env}",
+    )
+
+
+def _billing(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return Fatal(
+        "credentials",
+        f"backend {config.name}: the provider asks for payment ({_describe(error)})",
+        f"settle the billing of the account whose key is in {config.api_key_env}",
+    )
+
+
+def _configuration(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return Fatal(
+        "configuration",
+        f"backend {config.name}: the provider does not know this address or model ({_describe(error)})",
+        f"check base_url and models ({', '.join(config.models)}) of this backend in waves.yaml",
+    )
+
+
+def _refused_by_sdk(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return Fatal(
+        "configuration",
+        f"backend {config.name}: the SDK cannot send this request ({_describe(error)})",
+        "upgrade the package `anthropic`, or report this with the line above",
+    )
+
+
+BY_CLASS: Mapping[type[BaseException], Rule] = {
+    anthropic.APIConnectionError: _broken_connection,
+    anthropic.APITimeoutError: _timeout,
+    anthropic.BadRequestError: _invalid,
+    anthropic.AuthenticationError: _key,
+    anthropic.PaymentRequiredError: _billing,
+    anthropic.LinkedOrganizationSpendLimitReachedError: _spend_limit,
+    anthropic.PermissionDeniedError: _key,
+    anthropic.NotFoundError: _configuration,
+    anthropic.RequestTimeoutError: _outage,
+    anthropic.ConflictError: _outage,
+    anthropic.PreconditionFailedError: _invalid,
+    anthropic.ContentTooLargeError: _invalid,
+    anthropic.UnprocessableEntityError: _invalid,
+    anthropic.RateLimitError: _rate_limit,
+    anthropic.EnforcedSpendLimitReachedError: _spend_limit,
+    anthropic.ContractSpendLimitReachedError: _spend_limit,
+    anthropic.RequestHeaderFieldsTooLargeError: _configuration,
+    anthropic.ClientClosedRequestError: _outage,
+    anthropic.InternalServerError: _outage,
+    # A status that the SDK has no class for: a redirect, a method that is not allowed, a proxy's own page.
+    anthropic.APIStatusError: _configuration,
+    anthropic.APIResponseValidationError: _broken_connection,
+    # What says nothing about a provider: the SDK will not send this, or was used for something that we never do.
+    anthropic.AnthropicError: _refused_by_sdk,
+}
+
+BY_TYPE: Mapping[str | None, Rule] = {"billing_error": _billing, "authentication_error": _key}
+
+
+_BY_NAME: Mapping[str, tuple[int, type[anthropic.APIStatusError]]] = {
+    "invalid_request_error": (400, anthropic.BadRequestError),
+    "authentication_error": (401, anthropic.AuthenticationError),
+    "billing_error": (402, anthropic.PaymentRequiredError),
+    "permission_error": (403, anthropic.PermissionDeniedError),
+    "not_found_error": (404, anthropic.NotFoundError),
+    "request_too_large": (413, anthropic.ContentTooLargeError),
+    "rate_limit_error": (429, anthropic.RateLimitError),
+}
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether the connection itself failed, so that no request can have reached the provider."""
+    import aiohttp
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, aiohttp.ClientConnectorError):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def _describe(error: anthropic.AnthropicError) -> str:
+    """`OverloadedError, HTTP 529, overloaded_error`. Codes are the provider's words: only plain ones are passed on."""
+    words = [type(error).__name__]
+    if isinstance(error, anthropic.APIStatusError):
+        words += [f"HTTP {error.status_code}"]
+        words += [code for code in (error.type, error.error_code) if isinstance(code, str) and _PLAIN.fullmatch(code)]
+    return ", ".join(words)

@@ -1,0 +1,1 @@
+"""A subscription through the command line tool `claude -p`: one process for each request."""

@@ -1,0 +1,108 @@
+"""The backend `claude_cli`: a subscription, or a key, through the command line tool `claude -p`. One process for each
+request: the prompt on its stdin, the answer in the lines that it prints.
+
+Nothing comes from our environment: its own is closed, its home and its working directory are empty folders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from waves.backends.answers.interpret import interpret
+from waves.backends.api_key import unusable
+from waves.backends.claude_cli.command import KEY, Executable, arguments, environment, key_variable
+from waves.backends.claude_cli.failures import Said, outcome_of
+from waves.backends.claude_cli.process import Ran, Workspace, run
+from waves.backends.claude_cli.transcript import Transcript, answer_of
+from waves.backends.prompt import STRICTER, document, max_tokens
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
+from waves.outcomes import Answer, Ask, Discarded, Fatal, Outcome, Retryable
+
+MOST_INPUT = 9_500_000
+"""Bytes; the CLI takes ten million from its stdin, and cuts or refuses what is more."""
+
+
+def open_backend(config: BackendConfig, rubric: Rubric) -> ClaudeCliBackend:
+    """Starts nothing. Without a usable credential every `ask` is Fatal."""
+    return ClaudeCliBackend(config, rubric)
+
+
+class ClaudeCliBackend:
+    """See `waves.backends.Backend`. Opened and used inside one event loop."""
+
+    def __init__(self, config: BackendConfig, rubric: Rubric) -> None:
+        self._config = config
+        self._rubric = rubric
+        self._fault = unusable(config)
+        self._executable = Executable(config)
+        self._space: Workspace | None = None
+
+    async def ask(self, ask: Ask, received: Callable[[Answer], None]) -> Outcome:
+        if self._fault is not None:
+            return self._fault
+        prompt = _prompt(ask)
+        if len(prompt) > MOST_INPUT:
+            return Discarded("invalid", f"the items take more than the {MOST_INPUT:,} bytes that the CLI reads")
+        try:
+            return await self._ask(ask, prompt, received)
+        except OSError as error:
+            if error.errno == errno.E2BIG:
+                message = f"backend {self._config.name}: the schema of the answer is longer than a command line may be"
+                return Fatal("configuration", message, "shorten the rubric's schema, or use another backend")
+            return Retryable("outage", f"the CLI cannot be started ({type(error).__name__})")
+
+    async def close(self) -> None:
+        if self._space is not None:
+            self._space.close()
+
+    async def _ask(self, ask: Ask, prompt: bytes, received: Callable[[Answer], None]) -> Outcome:
+        space = self._space = self._space or Workspace(self._rubric.system)
+        start = await self._executable.flags(space)
+        if isinstance(start, Fatal):
+            return start
+        heard = Transcript()
+        try:
+            async with asyncio.timeout(self._config.timeout):
+                ran = await run(
+                    [*start, *arguments(self._rubric, ask.model, space.system)],
+                    environment(self._config, space, max_tokens(self._rubric, ask)),
+                    space,
+                    prompt,
+                    lambda line: self._hear(heard, line),
+                )
+        except TimeoutError:
+            return Retryable("timeout", f"no answer within {self._config.timeout:g} s", maybe_paid=True)
+        return await self._conclude(ask, heard, ran, received)
+
+    def _hear(self, heard: Transcript, line: bytes) -> bool:
+        """True where the rest would only cost."""
+        heard.feed(line)
+        return heard.stopped is not None or self._foreign_key(heard)
+
+    def _foreign_key(self, heard: Transcript) -> bool:
+        """The CLI found a key elsewhere, and would bill that one: a helper in the machine's managed settings."""
+        return key_variable(self._config) != KEY and heard.key_source not in {None, "none"}
+
+    async def _conclude(self, ask: Ask, heard: Transcript, ran: Ran, received: Callable[[Answer], None]) -> Outcome:
+        if heard.paid:
+            raw = answer_of(heard, ran.code)
+            received(Answer(ask.call_id, 200, raw, heard.usage(), heard.meters))
+            await asyncio.sleep(0)  # lets it leave the process before anybody looks into it
+            return interpret(raw, self._rubric, [short_id for short_id, _ in ask.items], ask.strict)
+        if self._foreign_key(heard):
+            return Fatal(
+                "credentials",
+                f"backend {self._config.name}: the CLI uses a key that is not ours",
+                "remove the apiKeyHelper from the managed settings of this machine, or set api_key_env",
+            )
+        said = Said(f"{heard.text}\n{ran.complaints}".strip(), heard.status, heard.error, heard.meters, heard.asked)
+        return outcome_of(said, self._config, datetime.now(UTC))
+
+
+def _prompt(ask: Ask) -> bytes:
+    text = document(ask)
+    return (f"{text}\n\n{STRICTER}" if ask.strict else text).encode("ascii")

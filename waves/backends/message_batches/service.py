@@ -1,0 +1,168 @@
+"""The backend `message_batches`: many requests handed over at once, at half the price, and answered within a day.
+
+It knows the provider's calls and nothing of waves. What a provider does is a value here, too: a `Problem` with the
+outcome that the one table of errors gives it. No call is ever repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from datetime import datetime
+from functools import cached_property
+from urllib.parse import quote
+
+import anthropic
+import httpx2
+
+from waves.backends.anthropic.backend import DEFAULT_URL, TLS, is_loopback
+from waves.backends.anthropic.errors import outcome_of
+from waves.backends.message_batches.wire import (
+    Batch,
+    Listing,
+    Problem,
+    Result,
+    batch_of,
+    clock_of,
+    lines_of,
+    nonsense,
+    object_of,
+    result_of,
+)
+from waves.config.project import BackendConfig
+
+MOST_REQUESTS = 100_000
+MOST_BYTES = 250_000_000
+"""What one batch may hold; the provider's own limit is 256 MB."""
+_PATH = "/v1/messages/batches"
+_PAGE = 100
+_BYTES_PER_SECOND = 1_000_000  # of a connection that is still worth waiting for
+_FRAME = len('{"custom_id":"0123456789abcdef-000000","params":},')
+
+
+def size_of(body: bytes) -> int:
+    """The bytes that a request takes in a batch."""
+    return len(body) + _FRAME
+
+
+class MessageBatches:
+    """One connection to the provider's batches. Close it after use."""
+
+    def __init__(self, config: BackendConfig) -> None:
+        self._config = config
+        self._client = _client(config)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def submit(self, requests: Sequence[tuple[str, bytes]]) -> Batch | Problem:
+        """Hand over requests, as (custom id, body). Never repeated: the provider would process both."""
+        each = (b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), body) for custom_id, body in requests)
+        content = b'{"requests":[' + b",".join(each) + b"]}"
+        patience = self._config.timeout + len(content) / _BYTES_PER_SECOND
+        try:
+            response = self._client.post(_PATH, cast_to=httpx2.Response, content=content, options={"timeout": patience})
+        except anthropic.AnthropicError as error:
+            return self._problem(error)
+        return batch_of(object_of(response), clock_of(response)) or nonsense("no batch")
+
+    def look(self, batch_id: str) -> Batch | Problem:
+        response = self._get(_path(batch_id))
+        if isinstance(response, Problem):
+            return response
+        return batch_of(object_of(response), clock_of(response)) or nonsense("no batch")
+
+    def cancel(self, batch_id: str) -> Batch | Problem:
+        try:
+            response = self._client.post(_path(batch_id) + "/cancel", cast_to=httpx2.Response)
+        except anthropic.AnthropicError as error:
+            return self._problem(error)
+        return batch_of(object_of(response), clock_of(response)) or nonsense("no batch")
+
+    def clock(self) -> datetime | Problem:
+        """What time it is for the provider; also whether it takes our key at all."""
+        response = self._get(f"{_PATH}?limit=1")
+        return response if isinstance(response, Problem) else clock_of(response)
+
+    def since(self, moment: datetime) -> Listing | Problem:
+        """The batches that were created at that moment or later, the newest first, page by page; a page that tells
+        nothing new is the last one, whatever it says of more."""
+        found: dict[str, Batch] = {}
+        after = ""
+        while True:
+            response = self._get(f"{_PATH}?limit={_PAGE}{after}")
+            if isinstance(response, Problem):
+                return response
+            page = object_of(response)
+            entries = page.get("data")
+            if not isinstance(entries, list):
+                return nonsense("no list of batches")
+            told = [batch for entry in entries if (batch := batch_of(entry, clock_of(response))) is not None]
+            seen = [batch for batch in told if batch.batch_id not in found]
+            found |= {batch.batch_id: batch for batch in seen}
+            if page.get("has_more") is not True or not seen or seen[-1].created_at < moment:
+                recent = tuple(batch for batch in found.values() if batch.created_at >= moment)
+                return Listing(recent, clock_of(response))
+            after = f"&after_id={quote(seen[-1].batch_id, safe='')}"
+
+    def results(self, batch_id: str) -> Generator[Result | Problem]:
+        """What has come of the requests, in no order, as it comes over the wire; a Problem at the end where it broke
+        off."""
+        try:
+            stream = self._client.get(
+                _path(batch_id) + "/results", cast_to=object, stream=True, stream_cls=anthropic.Stream[object]
+            )
+            with closing(stream.response):
+                for line in lines_of(stream.response.iter_bytes()):
+                    yield result_of(line, self._config)
+        except anthropic.AnthropicError as error:
+            yield self._problem(error)
+        except httpx2.HTTPError as error:
+            yield nonsense(f"the results broke off: {type(error).__name__}")
+
+    def _get(self, path: str) -> httpx2.Response | Problem:
+        try:
+            return self._client.get(path, cast_to=httpx2.Response)
+        except anthropic.AnthropicError as error:
+            return self._problem(error)
+
+    def _problem(self, error: anthropic.AnthropicError) -> Problem:
+        unknown = isinstance(error, anthropic.NotFoundError)
+        return Problem(outcome_of(error, self._config), _may_have_arrived(error), unknown)
+
+
+def _path(batch_id: str) -> str:
+    return f"{_PATH}/{quote(batch_id, safe='')}"
+
+
+def _may_have_arrived(error: anthropic.AnthropicError) -> bool:
+    """Whether the call may have done its work although this is all that we heard. A plain refusal says no; a provider's
+    own failure, or a connection that broke after it was open, leaves it open."""
+    if isinstance(error, anthropic.APIStatusError):
+        return isinstance(error, anthropic.InternalServerError | anthropic.RequestTimeoutError)
+    return not isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+
+
+class _Client(anthropic.Anthropic):
+    @cached_property
+    def default_headers(self) -> dict[str, str | anthropic.Omit]:
+        """The SDK's own headers without `ANTHROPIC_CUSTOM_HEADERS`."""
+        self._custom_headers = {}
+        return super().default_headers
+
+
+def _client(config: BackendConfig) -> anthropic.Anthropic:
+    url = config.base_url or DEFAULT_URL
+    return _Client(
+        api_key=config.api_key,
+        base_url=url,
+        timeout=config.timeout,
+        max_retries=0,
+        open_telemetry=False,
+        http_client=httpx2.Client(
+            verify=TLS,
+            timeout=config.timeout,
+            follow_redirects=False,  # a redirect would take row text to another address
+            trust_env=not is_loopback(url),  # the SDK's own client would take a proxy from the environment all the same
+        ),
+    )

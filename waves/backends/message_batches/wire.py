@@ -1,0 +1,146 @@
+"""What the provider of batches says, read with care: a field that is missing or strange is no reason to fail."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from waves.backends.answers.interpret import usage_of
+from waves.backends.anthropic.errors import error_of, outcome_of
+from waves.config.project import BackendConfig
+from waves.ids import now
+from waves.models import Usage
+from waves.outcomes import Outcome, Retryable
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # stands in journals, addresses and on terminals
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as the provider tells it. `ended`: nothing of it is processed any more, `gone`: its results are not kept
+    any longer. Any other state, also one that we do not know, means that it still runs. `seen_at` is by the provider's
+    clock."""
+
+    batch_id: str
+    status: str
+    requests: int
+    created_at: datetime
+    seen_at: datetime
+    gone: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.status == "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    batches: tuple[Batch, ...]
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one request of a batch ended: with an answer (`raw`, as the Messages API gives it, and its `usage`), with an
+    error (`outcome`), or with neither: canceled, expired, or in a way that we do not know. A line that cannot be read
+    has no custom id."""
+
+    custom_id: str
+    kind: str
+    raw: str | None = None
+    usage: Usage | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A call that failed. `arrived`: it may have done its work all the same. `unknown`: the provider has no such
+    batch."""
+
+    outcome: Outcome
+    arrived: bool
+    unknown: bool = False
+
+
+def nonsense(what: str) -> Problem:
+    return Problem(Retryable("outage", f"the provider's answer is not what it must be: {what}"), arrived=True)
+
+
+def object_of(response: httpx2.Response) -> Mapping[str, Any]:
+    return _parsed(response.content) or {}
+
+
+def _parsed(data: bytes) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(data.decode("utf-8", "backslashreplace"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def clock_of(response: httpx2.Response) -> datetime:
+    """By the header `date`; by our own clock where there is none."""
+    try:
+        return _aware(parsedate_to_datetime(response.headers["date"]))
+    except (KeyError, ValueError, OverflowError):
+        return now()
+
+
+def batch_of(fields: object, seen_at: datetime) -> Batch | None:
+    """None for what has no id by which to ask for it again."""
+    if not isinstance(fields, dict) or not isinstance(batch_id := fields.get("id"), str) or not _ID.fullmatch(batch_id):
+        return None
+    counts = fields.get("request_counts")
+    try:
+        created_at = _aware(datetime.fromisoformat(str(fields.get("created_at"))))
+    except ValueError:
+        created_at = seen_at
+    requests = sum(count for count in counts.values() if isinstance(count, int)) if isinstance(counts, dict) else 0
+    status = str(fields.get("processing_status"))
+    return Batch(batch_id, status, requests, created_at, seen_at, gone=fields.get("archived_at") is not None)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """By line feeds alone: other characters that end a line may stand inside of an answer."""
+    rest: list[bytes] = []
+    for piece in pieces:
+        *lines, last = piece.split(b"\n")
+        for line in lines:
+            yield b"".join([*rest, line])
+            rest = []
+        rest.append(last)
+    yield b"".join(rest)
+
+
+def result_of(line: bytes, config: BackendConfig) -> Result:
+    fields = _parsed(line) or {}
+    custom_id, result = fields.get("custom_id"), fields.get("result")
+    if not isinstance(custom_id, str) or not isinstance(result, dict):
+        return Result("", "unreadable" if line.strip() else "blank")
+    kind, message = str(result.get("type")), result.get("message")
+    if kind == "succeeded" and isinstance(message, dict):
+        return Result(custom_id, kind, json.dumps(message, separators=(",", ":")), usage_of(message))
+    if kind == "errored":
+        return Result(custom_id, kind, outcome=outcome_of(error_of(_error_type(result)), config))
+    return Result(custom_id, kind)
+
+
+def _error_type(result: Mapping[str, Any]) -> str:
+    match result.get("error"):
+        case {"error": {"type": str(kind)}} | {"type": str(kind)}:
+            return kind
+        case _:
+            return "unknown"

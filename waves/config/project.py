@@ -1,0 +1,175 @@
+"""`waves.yaml` and the environment → `Project`. The only reader of `os.environ`.
+
+The file is found from the current folder upwards, or named by `WAVES_CONFIG`. The environment wins over it:
+`WAVES_DATABASE`, `WAVES_DATA`, `WAVES_PROMPTS`, `WAVES_MODELS` (separated by commas), and `WAVES_<LIMIT>` such as
+`WAVES_KEYS` or `WAVES_PARALLEL`. A backend's key comes from the variable that its `api_key_env` names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Any
+
+from waves.config import document
+from waves.errors import ConfigurationError
+from waves.models import BackendKind, Limits
+
+FILE_NAME = "waves.yaml"
+
+_KEY_ENV: Mapping[BackendKind, str] = {"claude_cli": "CLAUDE_CODE_OAUTH_TOKEN"}
+_SHELL = ("PATH", "HOME", "LANG")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """US dollars that may be spent through a backend; None means no cap. Days and months are those of UTC."""
+
+    wave: float | None = None
+    day: float | None = None
+    month: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens; None where the price table shall tell."""
+
+    input: float
+    output: float
+    cache_write: float | None = None
+    cache_write_1h: float | None = None
+    cache_read: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendConfig:
+    """One way to reach a model. `models[0]` is the primary, the others the fallback chain. `api_key` is the key's
+    value, read from the variable `api_key_env`, or None where that is not set. `timeout` is in seconds. `scenario`
+    is for the rehearsal provider: a name, or the path of a file.
+
+    The quota: a `window` that begins each day at `resets_at` (UTC) and then follows itself, or is rolling without one;
+    `capacity` is in keys, None where it is to be learned; a fire leaves the share above `use_at_most` to others.
+    `command` is the executable of `claude_cli`; `environment` are the variables that it gets beside the fixed ones."""
+
+    name: str
+    kind: BackendKind
+    models: tuple[str, ...]
+    base_url: str | None = None
+    api_key_env: str = "ANTHROPIC_API_KEY"
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float = 60.0
+    scenario: str | None = None
+    window: timedelta | None = None
+    resets_at: time | None = None
+    capacity: int | None = None
+    use_at_most: float = 0.75
+    caps: Caps = Caps()
+    prices: Mapping[str, Price] = field(default_factory=dict, hash=False)
+    command: str = "claude"
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`database` is a URL or the word `embedded`. Paths are absolute. `limits` are the environment's, as text; `shell`
+    is what a theme's own command gets of our environment."""
+
+    root: Path
+    database: str = field(repr=False)
+    data: Path
+    prompts: Path
+    backends: Mapping[str, BackendConfig] = field(hash=False)
+    models: tuple[str, ...] | None = None
+    limits: Mapping[str, str] = field(default_factory=dict, hash=False)
+    shell: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
+
+
+REHEARSAL = BackendConfig("rehearsal", "rehearsal", ("rehearsal",))
+
+
+def load(start: Path | None = None) -> Project:
+    """The project that the folder `start` (default: the current one) belongs to."""
+    environ = os.environ
+    path = find(start or Path.cwd(), environ.get("WAVES_CONFIG"))
+    text = document.read_text(path)
+    return build(document.parse(text, path), environ)
+
+
+def find(start: Path, named: str | None) -> Path:
+    """`waves.yaml` in `start` or the nearest folder above; `named` wins."""
+    if named:
+        path = Path(named).absolute()
+        if not path.is_file():
+            raise ConfigurationError(f"WAVES_CONFIG names {path}, which is not a file", "Correct or unset it.")
+        return path
+    for folder in (start.absolute(), *start.absolute().parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    raise ConfigurationError(
+        f"no {FILE_NAME} in {start} or above",
+        f"Change to the project's folder, or set WAVES_CONFIG to its {FILE_NAME}.",
+    )
+
+
+def build(source: document.Document, environ: Mapping[str, str]) -> Project:
+    """The file's values under those of the environment."""
+    from waves.config.project_file import ProjectFile
+
+    file = document.validate(ProjectFile, source)
+    root = source.where.parent
+    backends = {"rehearsal": REHEARSAL}
+    for name, entry in file.backends.items():
+        backends[name] = _backend(name, entry.model_dump(), environ)
+    return Project(
+        root=root,
+        database=environ.get("WAVES_DATABASE") or file.database,
+        data=root / (environ.get("WAVES_DATA") or file.data),
+        prompts=root / (environ.get("WAVES_PROMPTS") or file.prompts),
+        backends=backends,
+        models=_listed(environ.get("WAVES_MODELS")),
+        limits={
+            limit.name: environ[name] for limit in fields(Limits) if environ.get(name := f"WAVES_{limit.name.upper()}")
+        },
+        shell={name: environ[name] for name in _SHELL if name in environ},
+    )
+
+
+def _backend(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) -> BackendConfig:
+    kind, window, resets_at = entry["kind"], entry["window"], entry["resets_at"]
+    key_env = entry["api_key_env"] or _KEY_ENV.get(kind, "ANTHROPIC_API_KEY")
+    return BackendConfig(
+        name=name,
+        kind=kind,
+        models=tuple(entry["models"]) or REHEARSAL.models,
+        base_url=entry["base_url"],
+        api_key_env=key_env,
+        api_key=environ.get(key_env) or None,
+        timeout=entry["timeout"],
+        scenario=entry["scenario"],
+        window=_duration(window) if window else None,
+        resets_at=time.fromisoformat(resets_at) if resets_at else None,
+        capacity=entry["capacity"],
+        use_at_most=entry["use_at_most"],
+        caps=Caps(**entry["caps"]),
+        prices={model: Price(**price) for model, price in entry["prices"].items()},
+        command=entry["command"],
+        environment={known: environ[known] for known in _passed_on(kind, entry["environment"]) if known in environ},
+    )
+
+
+def _passed_on(kind: BackendKind, named: Sequence[str]) -> Sequence[str]:
+    """What a child process gets of our environment: what is named, and the way to its executable."""
+    return ["PATH", *named] if kind == "claude_cli" else named
+
+
+def _duration(text: str) -> timedelta:
+    """`5h`, `30m`, `7d`: a number and a unit, as the file's pattern has it."""
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    return tuple(word.strip() for word in text.split(",") if word.strip()) or None if text else None

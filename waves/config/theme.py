@@ -1,0 +1,159 @@
+"""`prompts/<theme>/theme.yaml` → `Theme`: where items come from, where verdicts go, and what bounds a wave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waves.config import document
+from waves.errors import ConfigurationError
+from waves.models import Limits
+
+if TYPE_CHECKING:
+    from waves.config.theme_file import TargetEntry
+
+THEME_ID = re.compile(r"[a-z][a-z0-9_]{0,40}")
+RESERVED = ("logs", "postgres", "sample")
+"""Folders under `data/` that are not a theme's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The relation that items come from. `where`, `priority` and `changed` are the operator's own SQL or None."""
+
+    relation: str
+    key: tuple[str, ...]
+    input: tuple[str, ...]
+    where: str | None = None
+    priority: str | None = None
+    changed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The table that verdicts are written to. `columns` maps `$labels`, `$label`, `$confidence`, `$version`, `$model`,
+    `$run` or a field of the output to a column; `insert` means a table of its own whose rows we may add."""
+
+    table: str
+    key: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    insert: bool = False
+
+    @property
+    def version_column(self) -> str | None:
+        return dict(self.columns).get("$version")
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """Where people's own verdicts stand in the database: a relation, its key and the column that holds them, as a JSON
+    array of labels, a label, or an object of fields."""
+
+    relation: str
+    key: tuple[str, ...]
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a version has to reach before it may be activated: macro F1 on gold of at least `min_f1`, and at most the
+    share `max_flips` of compared rows whose verdict changes. Both from 0 to 1; None where nobody asked for it."""
+
+    min_f1: float | None = None
+    max_flips: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """`limits` are the defaults under theme.yaml's own numbers; `settle` puts the later layers on top. `on_complete` is
+    a command and its arguments, run when the gap is empty; `gold` None means `gold.jsonl` in the folder, if any."""
+
+    theme_id: str
+    layer: str
+    source: Source
+    target: Target | None
+    backends: tuple[str, ...]
+    models: tuple[str, ...] | None
+    limits: Limits
+    folder: Path
+    on_complete: tuple[str, ...] = ()
+    on_complete_timeout: float = 600.0
+    gold: Gold | None = None
+    gate: Gate = Gate()
+
+
+def known(prompts: Path) -> list[str]:
+    """The ids of all themes of a project, in order."""
+    return sorted(path.parent.name for path in prompts.glob("*/theme.yaml") if THEME_ID.fullmatch(path.parent.name))
+
+
+def load(prompts: Path, theme_id: str) -> Theme:
+    """The theme of this id, or a ConfigurationError that names the known ones."""
+    from waves.config.theme_file import ThemeFile
+
+    if not THEME_ID.fullmatch(theme_id) or not (prompts / theme_id / "theme.yaml").is_file():
+        names = ", ".join(known(prompts)) or "none yet"
+        raise ConfigurationError(
+            f"unknown theme {theme_id!r}", f"Known: {names}. A theme is a folder {prompts}/<theme>/ with a theme.yaml."
+        )
+    if theme_id in RESERVED:
+        raise ConfigurationError(
+            f"{theme_id!r} cannot be a theme: data/{theme_id} has another use", "Rename its folder."
+        )
+    path = prompts / theme_id / "theme.yaml"
+    file = document.validate(ThemeFile, document.parse(document.read_text(path), path))
+    return Theme(
+        theme_id=theme_id,
+        layer=file.layer,
+        source=Source(
+            relation=file.source.relation,
+            key=_columns(file.source.key),
+            input=tuple(file.source.input),
+            where=file.source.where,
+            priority=file.source.priority,
+            changed=file.source.changed,
+        ),
+        target=_target(file.target) if file.target else None,
+        backends=tuple(file.backends),
+        models=tuple(file.models) if file.models else None,
+        limits=Limits(**file.wave.model_dump()),
+        folder=path.parent,
+        on_complete=tuple(file.on_complete),
+        on_complete_timeout=file.on_complete_timeout,
+        gold=Gold(file.gold.relation, _columns(file.gold.key), file.gold.column) if file.gold else None,
+        gate=Gate(file.gate.min_f1, file.gate.max_flips),
+    )
+
+
+def settle(limits: Limits, *layers: Mapping[str, Any]) -> Limits:
+    """`limits` with each layer put on top in turn. Values may be text (environment, `theme_config`)."""
+    from pydantic import ValidationError
+
+    from waves.config.theme_file import LimitNumbers
+
+    merged = asdict(limits)
+    for layer in layers:
+        unknown = sorted(set(layer) - set(merged))
+        if unknown:
+            raise ConfigurationError(f"unknown limit {unknown[0]!r}", f"Known: {', '.join(sorted(merged))}.")
+        merged |= layer
+    try:
+        return Limits(**LimitNumbers.model_validate(merged).model_dump())
+    except ValidationError as error:
+        defect = error.errors(include_url=False)[0]
+        name = str(defect["loc"][0])
+        raise ConfigurationError(
+            f"{name} = {merged[name]!r}: {defect['msg'][0].lower()}{defect['msg'][1:]}",
+            f"Set it by flag, WAVES_{name.upper()}, theme_config or theme.yaml, in this order of precedence.",
+        ) from None
+
+
+def _columns(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _target(entry: TargetEntry) -> Target:
+    return Target(entry.table, _columns(entry.key), tuple(entry.columns.items()), insert=entry.insert)

@@ -1,0 +1,1 @@
+"""Two rubric versions on the same rows: where they agree and which labels change."""

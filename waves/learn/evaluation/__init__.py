@@ -1,0 +1,1 @@
+"""Rubric versions, models and batch sizes measured on gold: metrics, significance and cost."""

@@ -1,0 +1,1 @@
+"""A rubric version on a sample of the table, before it may touch the rest."""

@@ -1,0 +1,1 @@
+"""What a person starts by hand: single steps, repairs, limits and checks."""

@@ -1,0 +1,130 @@
+"""Everything that can be checked before it hurts, each finding with its remedy. Applies pending migrations only."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from waves.config import rubric as rubrics
+from waves.config import theme as themes
+from waves.config.project import BackendConfig, Project
+from waves.config.theme import Theme
+from waves.errors import ConfigurationError, WaveError
+from waves.spool import files, locks
+from waves.steps.session.session import backend_chain
+from waves.steps.session.versions import active, require_fit
+from waves.store import connect, migrate
+from waves.store.catalog import describe as catalog
+from waves.store.connect import Database
+
+LOW_BYTES = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor. `fault` is set where something is broken, for the exit code."""
+
+    level: Literal["ok", "warning", "broken"]
+    what: str
+    remedy: str = ""
+    fault: WaveError | None = None
+
+
+def examine(project: Project) -> Iterator[Finding]:
+    """Findings in the order in which they should be mended."""
+    yield from _disk(project)
+    yield from _backends(project)
+    try:
+        db = connect.open_database(project.database, project.data)
+    except WaveError as fault:
+        yield _broken("database", fault)
+        return
+    with db:
+        yield from _database(db)
+        names = themes.known(project.prompts)
+        if not names:
+            yield Finding(
+                "warning", f"no theme under {project.prompts}", "Make a folder there with theme.yaml and v1.md."
+            )
+        for theme_id in names:
+            try:
+                yield from _theme(project, db, theme_id)
+            except WaveError as fault:
+                yield _broken(f"theme {theme_id}", fault)
+
+
+def _disk(project: Project) -> Iterator[Finding]:
+    try:
+        files.make_folder(project.data, 0o711)
+        files.probe(project.data)
+    except WaveError as fault:
+        yield _broken("data", fault)
+        return
+    free = shutil.disk_usage(project.data).free
+    level: Literal["ok", "warning"] = "ok" if free > LOW_BYTES else "warning"
+    yield Finding(
+        level, f"data {project.data}: writable, {free / 1e9:.1f} GB free", "" if level == "ok" else "Free space."
+    )
+
+
+def _backends(project: Project) -> Iterator[Finding]:
+    for backend in project.backends.values():
+        yield _backend(backend)
+
+
+def _backend(backend: BackendConfig) -> Finding:
+    about = f"backend {backend.name} ({backend.kind}): {', '.join(backend.models)}"
+    if backend.kind == "rehearsal":
+        return Finding("ok", about)
+    if backend.api_key is None:
+        return Finding(
+            "warning", f"{about}; {backend.api_key_env} is not set", f"Set {backend.api_key_env}, for cron too."
+        )
+    if backend.kind == "claude_cli" and shutil.which(backend.command, path=backend.environment.get("PATH", "")) is None:
+        return Finding(
+            "warning",
+            f"{about}; there is no executable {backend.command!r}",
+            "Install it (npm package @anthropic-ai/claude-code), or give `command` its full path.",
+        )
+    return Finding("ok", about)
+
+
+def _database(db: Database) -> Iterator[Finding]:
+    found = migrate.state(db.connection)
+    version = db.connection.info.server_version
+    yield Finding(
+        "ok", f"database: PostgreSQL {version // 10000}.{version % 10000}, {len(found.applied)} migrations applied"
+    )
+
+
+def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Finding]:
+    theme = themes.load(project.prompts, theme_id)
+    backend_chain(project, theme, None)
+    rubric = active(db, theme, read_only=True)
+    require_fit(db, theme, rubric)
+    if rubrics.files(theme.folder):
+        require_fit(db, theme, rubrics.newest(theme.folder))
+    shape = catalog.describe(db, theme)
+    running = ", a fire runs now" if locks.locked(project.data / theme_id) else ""
+    yield Finding("ok", f"theme {theme_id}: {shape.source} with rubric {rubric.version}{running}")
+    if theme.on_complete:
+        yield from _on_complete(project, theme)
+    for advice in shape.warnings:
+        yield Finding("warning", f"theme {theme_id}: {advice.message}", advice.statement or "")
+
+
+def _on_complete(project: Project, theme: Theme) -> Iterator[Finding]:
+    program = theme.on_complete[0]
+    where = str(project.root / program) if "/" in program else program
+    if shutil.which(where, path=project.shell.get("PATH")) is None:
+        fault = ConfigurationError(
+            f"on_complete: there is no executable {program!r}",
+            f"Correct it in {theme.folder / 'theme.yaml'}; paths count from {project.root}.",
+        )
+        yield _broken(f"theme {theme.theme_id}", fault)
+
+
+def _broken(what: str, fault: WaveError) -> Finding:
+    return Finding("broken", f"{what}: {fault.message}", fault.hint, fault)

@@ -1,0 +1,118 @@
+"""Where a theme stands, read-only, also while a fire runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from waves.config import rubric as rubrics
+from waves.config import theme as themes
+from waves.config.project import Project
+from waves.config.theme import Theme
+from waves.models import Counts
+from waves.spool import wave_dir
+from waves.spool.wave_dir import WaveDir
+from waves.steps import approval_gate
+from waves.steps.convergence import stand
+from waves.steps.reports.quota import BackendQuota, quota_of
+from waves.steps.session.session import backend_chain, first_awake
+from waves.steps.session.versions import on_disk
+from waves.steps.session.wave import dress
+from waves.steps.submissions.carry import progress
+from waves.store import gap
+from waves.store.catalog import describe as catalog
+from waves.store.connect import Database
+from waves.store.gap import Census
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import ledger, run_metrics, theme_config, verdicts, waves
+from waves.store.tables.ledger import Spend
+from waves.store.tables.run_metrics import Run
+
+RUNS = 5
+"""How many of the last runs are told, dry runs included."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWave:
+    """The open wave; `counts` is None where its folder is not on this host. `reason` says of a submitted one how
+    much is away, and for how long."""
+
+    wave_id: str
+    state: str
+    kind: str
+    host: str
+    reason: str | None
+    counts: Counts | None
+    corrupt_parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeStatus:
+    """`newest_version` is that of the newest rubric file: other than `rubric_version` where it waits for activation,
+    None where there is no file. `has_file`: that of `rubric_version` is there as it was registered. Fires may take
+    `rows_left` more rows before somebody approves it, None: any number."""
+
+    theme_id: str
+    rubric_version: str
+    newest_version: str | None
+    has_file: bool
+    approved: bool
+    rows_left: int | None
+    backend: str
+    census: Census
+    wave: OpenWave | None
+    quota: BackendQuota
+    last_run: Run | None
+    runs: list[Run]
+    spend: Spend
+    keys_per_wave: int
+
+    @property
+    def percent(self) -> float:
+        """Of the rows that can be done, how many are; an empty table is done."""
+        total = self.census.total
+        return 100.0 if total == 0 else 100 * (self.census.done + self.census.quarantined) / total
+
+    @property
+    def waves_left(self) -> int:
+        return -(-self.census.missing // self.keys_per_wave)
+
+
+def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
+    """The theme's standing. Writes nothing."""
+    theme = themes.load(project.prompts, theme_id)
+    files = on_disk(theme)
+    active = rubric_registry.active(db, theme_id)
+    version = active.version if active else rubrics.newest(theme.folder).version
+    backend = first_awake(db, backend_chain(project, theme, None))
+    limits = themes.settle(theme.limits, theme_config.overrides(db, theme_id), project.limits)
+    return ThemeStatus(
+        theme_id=theme_id,
+        rubric_version=version,
+        newest_version=next(reversed(files), None),
+        has_file=version in files,
+        approved=active is not None and active.rows_for(theme.source.input) is not None,
+        rows_left=approval_gate.rows_left_of(db, theme, version, limits),
+        backend=backend.name,
+        census=gap.census(db, catalog.describe(db, theme), version),
+        wave=_open_wave(project, db, theme),
+        quota=quota_of(db, backend),
+        last_run=run_metrics.last_run(db, theme_id),
+        runs=run_metrics.last_runs(db, theme_id, RUNS),
+        spend=ledger.spend(db, theme_id),
+        keys_per_wave=limits.keys,
+    )
+
+
+def _open_wave(project: Project, db: Database, theme: Theme) -> OpenWave | None:
+    row = waves.current(db, theme.theme_id)
+    if row is None:
+        return None
+    counts, corrupt, reason = None, 0, row.reason
+    if row.wave_id in wave_dir.wave_ids(project.data, theme.theme_id):
+        wave = dress(WaveDir.open(project.data, theme.theme_id, row.wave_id, db.installation))
+        valid, bad = wave.parts.read()
+        counts = stand(wave.manifest, valid, verdicts.settled(db, row.wave_id)).counts()
+        corrupt = len(bad)
+        if row.state == "submitted":
+            reason = progress(wave.folder.history().unfinished) or reason
+    return OpenWave(row.wave_id, row.state, row.kind, row.host, reason, counts, corrupt)

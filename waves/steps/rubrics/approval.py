@@ -1,0 +1,126 @@
+"""Approval: the gate opens for a version and the columns that it judges, and what its pilot has paid for is merged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from waves.config import rubric as rubrics
+from waves.config import theme as themes
+from waves.config.project import Project
+from waves.config.theme import Theme
+from waves.errors import ApprovalError, LockedError, TryLaterError
+from waves.ids import new_run_id
+from waves.models import Counts, Ending, FireReport
+from waves.spool import wave_dir
+from waves.spool.wave_dir import WaveDir
+from waves.steps.begin import begun
+from waves.steps.collect import collect
+from waves.steps.convergence import stand
+from waves.steps.prepare import find_open
+from waves.steps.session.session import Opening
+from waves.steps.session.versions import named, register
+from waves.steps.session.wave import dress
+from waves.steps.tally import Tally
+from waves.store.catalog import describe as catalog
+from waves.store.connect import Database, open_database
+from waves.store.rubrics import rubric_registry
+from waves.store.tables import verdicts, waves
+from waves.store.tables.waves import OpenWave
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of the version's pilot. `into` says what took its verdicts: the target where the version is active,
+    else history alone; None where they are not merged yet: `ending` says why."""
+
+    wave_id: str
+    ending: Ending
+    counts: Counts | None = None
+    into: Literal["target", "history"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    version: str
+    max_rows: int | None
+    input_columns: tuple[str, ...]
+    pilot: Merged | None = None
+
+
+def approve(
+    project: Project, theme_id: str, *, by: str, version: str | None, max_rows: int | None, reason: str
+) -> Approval:
+    """Open the gate for `version`, or for that of the open pilot, or for the active one; a version that is only a file
+    is registered first. A pilot of it has to be complete, and is merged."""
+    theme = themes.load(project.prompts, theme_id)
+    columns = theme.source.input
+    with open_database(project.database, project.data) as db:
+        catalog.describe(db, theme)
+        rubric_registry.ensure_theme(db, theme_id)
+        row = waves.current(db, theme_id)
+        pilot = row if row is not None and row.kind == "pilot" else None
+        rubric = named(db, theme, _usual(db, theme, pilot) if version is None else version)
+        wanted = rubric.version
+        if pilot is not None and pilot.rubric_version == wanted:
+            _refuse_unfinished(project, db, theme, pilot)
+        else:
+            pilot = None
+        register(db, theme, rubric, by=by)
+        rubric_registry.approve(db, theme_id, wanted, by, max_rows, reason, columns)
+    merged = None if pilot is None else _merge(Opening(project, theme_id, {}, None, "approve", None, wanted), pilot)
+    return Approval(wanted, max_rows, columns, merged)
+
+
+def _usual(db: Database, theme: Theme, pilot: OpenWave | None) -> str:
+    if pilot is not None:
+        return pilot.rubric_version
+    active = rubric_registry.active(db, theme.theme_id)
+    return active.version if active else rubrics.newest(theme.folder).version
+
+
+def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: OpenWave) -> None:
+    """Nobody has seen all of it, or not with these columns."""
+    name, version = theme.theme_id, pilot.rubric_version
+    if pilot.wave_id not in wave_dir.wave_ids(project.data, name):
+        raise TryLaterError(
+            f"the pilot of rubric {version} lies on host {pilot.host}",
+            f"Approve it there, or give it up: `wave takeover {name} --by NAME`.",
+        )
+    wave = dress(WaveDir.open(project.data, name, pilot.wave_id, db.installation))
+    if any(item.input.keys() != set(theme.source.input) for item in wave.manifest.items):
+        raise ApprovalError(
+            f"the pilot of rubric {version} judged other columns than source.input has now",
+            f"Give it up with `wave abandon {name} --by NAME`, and run another one.",
+        )
+    valid, _ = wave.parts.read()
+    missing = len(stand(wave.manifest, valid, verdicts.settled(db, pilot.wave_id)).missing)
+    if missing:
+        raise TryLaterError(
+            f"the pilot of rubric {version} is not complete: {missing} of {len(wave.manifest.items)} rows are missing",
+            f"`wave pilot {name} --version {version}` goes on with it; `wave abandon {name} --by NAME` gives it up.",
+        )
+
+
+def _merge(opening: Opening, pilot: OpenWave) -> Merged:
+    """Where somebody else is at work, it is left to the next fire: the version is approved now."""
+    tally = Tally(FireReport(opening.theme_id, new_run_id(), Ending("failed"), 0))
+    try:
+        with begun(opening, tally) as (session, _guard):
+            wave = find_open(session)
+            if wave is None or wave.wave_id != pilot.wave_id:
+                tally.end(Ending("complete", f"pilot {pilot.wave_id} was merged or given up meanwhile"))
+                return Merged(pilot.wave_id, tally.report.ending)
+            tally.note(wave_id=wave.wave_id)
+            counts = collect(session, wave)
+            if isinstance(counts, Ending):
+                tally.end(counts)
+                return Merged(pilot.wave_id, counts)
+            tally.add(counts)
+            tally.end(Ending("collected"))
+            active = rubric_registry.active(session.db, opening.theme_id)
+            shows = active is not None and active.version == pilot.rubric_version and session.theme.target is not None
+            into: Literal["target", "history"] = "target" if shows else "history"
+            return Merged(pilot.wave_id, tally.report.ending, counts, into)
+    except LockedError as fault:
+        return Merged(pilot.wave_id, Ending("locked", f"{fault.message}; the next fire merges it"))

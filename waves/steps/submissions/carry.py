@@ -1,0 +1,130 @@
+"""A wave that goes by submissions: handed over by one fire, fetched by a later one, and never handed over twice.
+
+The journals say where it stands. An intent is on the disk before its requests go out, the provider's ticket as soon as
+it is known; whatever lies between the two is looked up at the provider before anything is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from waves.backends.api_key import unusable
+from waves.config.project import BackendConfig
+from waves.errors import ConfigurationError, CredentialsError, WaveError
+from waves.ids import now
+from waves.models import Ending
+from waves.spool.history import Submission
+from waves.steps.budget.snooze import snoozed
+from waves.steps.session.locking import Guard
+from waves.steps.session.session import Session, backend_chain
+from waves.steps.session.wave import Opened, open_on_disk
+
+if TYPE_CHECKING:
+    from waves.steps.submissions.visit import Visit
+
+KIND = "message_batches"
+
+
+def carrier(session: Session, wave: Opened, *, converged: bool = False) -> BackendConfig | None:
+    """The backend that this wave has to be taken to: the one that has requests of it, whatever the fire was told, else
+    the fire's own. None where the wave is asked request by request, or has converged and nothing of it is away."""
+    unfinished = wave.folder.history().unfinished
+    if not unfinished:
+        return session.backend if session.backend.kind == KIND and not converged else None
+    name = unfinished[-1].intent.backend
+    if name not in session.project.backends or session.project.backends[name].kind != KIND:
+        raise ConfigurationError(
+            f"wave {wave.wave_id} was submitted through backend {name!r}, and there is no such backend of kind {KIND}",
+            f"Bring it back in waves.yaml, or give the wave up: wave abandon {session.theme.theme_id} --by NAME.",
+        )
+    (found,) = backend_chain(session.project, session.theme, name)
+    return found
+
+
+def carry(session: Session, wave: Opened, guard: Guard) -> Ending | None:
+    """Fetch what is there, then hand over what is still missing. None once the wave has converged, else why the fire
+    cannot go on now."""
+    with _visit(session, wave, guard) as visit:
+        return visit.pay()
+
+
+def fetch(session: Session, wave: Opened, guard: Guard) -> Ending | None:
+    """Fetch what is on its way for a wave that asks for nothing more. None once nothing is, else why the fire cannot go
+    on now."""
+    backend = carrier(session, wave, converged=True)
+    if backend is None:
+        return None
+    session = replace(session, backend=backend)
+    if (asleep := snoozed(session)) is not None:
+        return asleep
+    with _visit(session, wave, guard) as visit:
+        return visit.fetch()
+
+
+@contextmanager
+def _visit(session: Session, wave: Opened, guard: Guard) -> Iterator[Visit]:
+    from waves.backends.message_batches.service import MessageBatches
+    from waves.steps.submissions.visit import Visit
+
+    _require_key(session.backend)
+    with closing(MessageBatches(session.backend)) as provider:
+        yield Visit(session, wave, guard, provider)
+
+
+def cancel(session: Session, wave_id: str) -> None:
+    """Ask the provider to stop work on a wave that is being given up. What it has done until then it may charge for:
+    the log says which batches those are. Never fails: a wave that cannot be read can be given up, too."""
+    from waves.backends.message_batches.service import MessageBatches
+    from waves.backends.message_batches.wire import Problem
+
+    try:
+        wave = open_on_disk(session, wave_id)
+        backend = carrier(session, wave, converged=True)
+        unfinished = wave.folder.history().unfinished
+        if backend is None or not unfinished:
+            return
+        _require_key(backend)
+    except WaveError as fault:
+        session.log.write("not_cancelled", wave=wave_id, reason=fault.message)
+        return
+    provider = MessageBatches(backend)
+    for submission in unfinished:
+        told = provider.cancel(submission.batch_id) if submission.batch_id else None
+        cancelled = told is not None and not isinstance(told, Problem)
+        session.log.write("given_up", wave=wave_id, batch=submission.batch_id, cancelled=cancelled, may_be_charged=True)
+    provider.close()
+
+
+def progress(submissions: tuple[Submission, ...]) -> str | None:
+    """What a person reads of a wave that was handed over: how much, and how long ago."""
+    handed = [one for one in submissions if one.whole]
+    if not handed:
+        return None
+    names = ", ".join(one.batch_id or "one whose id is not known yet" for one in handed)
+    requests = sum(len(one.intent.calls) for one in handed)
+    since = min(one.intent.at for one in handed)
+    return f"batch {names}: {requests} requests, submitted {ago(since, now())}"
+
+
+def ago(then: datetime, at: datetime) -> str:
+    """`12 min ago`, `3 h ago`, `2 d ago`."""
+    gone = max(timedelta(), at - then)
+    if gone < timedelta(hours=1):
+        return f"{gone // timedelta(minutes=1)} min ago"
+    if gone < timedelta(days=2):
+        return f"{gone // timedelta(hours=1)} h ago"
+    return f"{gone // timedelta(days=1)} d ago"
+
+
+def _require_key(backend: BackendConfig) -> None:
+    if (fatal := unusable(backend)) is not None:
+        raise CredentialsError(fatal.message, fatal.hint)
+    if (backend.api_key or "").startswith("sk-ant-oat"):
+        raise CredentialsError(
+            f"backend {backend.name}: {backend.api_key_env} holds a subscription's token, which batches do not take",
+            "put an API key of the console there",
+        )

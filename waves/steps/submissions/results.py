@@ -1,0 +1,171 @@
+"""The results of a submission → journal, parts, ledger: each group durable before the next is read.
+
+Whatever a provider sends, a request ends once: results for what is not ours, or came before, are counted and passed
+over. What was read before a stream broke off stays; the next fire reads again and takes the rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Literal
+
+from waves.backends.message_batches.service import MessageBatches
+from waves.backends.message_batches.wire import Problem, Result
+from waves.calls import Call, Ended, Paid, Ticket
+from waves.errors import ConfigurationError, CredentialsError
+from waves.ids import now
+from waves.models import Part, Usage
+from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.spool.history import Submission
+from waves.spool.journal import Journal
+from waves.steps.requests.policy import LEAST_ITEMS, Decision, Try, decide
+from waves.steps.requests.settlement import Settled, book, parts_of, read
+from waves.steps.session.session import Session
+from waves.steps.session.wave import Opened
+from waves.steps.submissions.lookup import Ready, number_of
+
+GROUP = 200
+"""Results that are made durable with one fsync."""
+READINGS = 2
+"""So often the results are read where some are lacking, before we believe that they are."""
+
+Fate = Literal["unpaid", "maybe_paid"]
+
+
+class Results:
+    """Takes what has come of one submission. `problem` is what kept it from being read to the end."""
+
+    def __init__(self, session: Session, wave: Opened, journal: Journal, submission: Submission) -> None:
+        self._session = session
+        self._wave = wave
+        self._journal = journal
+        self._submission = submission
+        self._open = dict(submission.open)
+        self._due: list[Part] = []
+        self._settled: list[Settled] = []
+        self._refused: list[tuple[Call, Discarded | Fatal]] = []
+        self._counts: Counter[str] = Counter()
+        self.problem: Problem | None = None
+
+    def take(self, provider: MessageBatches, ready: Ready) -> None:
+        """Read to the end, or until something stops us. Raises the fault that kept all requests from being answered."""
+        if ready.adopted:
+            self._journal.ticket(Ticket(self._submission.intent.intent, ready.batch_id, now()))
+            self._journal.sync()
+            self._session.log.write("adopted", wave=self._wave.wave_id, batch=ready.batch_id)
+        for _ in range(READINGS):
+            self._read(provider.results(ready.batch_id))
+            if self.problem or self._session.stop.requested or not self._open:
+                break
+        if not self.problem and not self._session.stop.requested:
+            self.end("maybe_paid", "the provider gave no result for it")
+            self._settle_refused()
+        self._session.log.write("fetched", wave=self._wave.wave_id, batch=ready.batch_id, **self._counts)
+
+    def end(self, fate: Fate, reason: str) -> None:
+        """Whatever is still open ends so."""
+        for number in list(self._open):
+            self._ended(self._open.pop(number), fate, reason)
+            self._counts["lacking"] += 1
+        self._make_durable()
+
+    def _read(self, results: Iterator[Result | Problem]) -> None:
+        while group := list(islice(results, GROUP)):
+            for one in group:
+                if isinstance(one, Problem):
+                    self.problem = one
+                else:
+                    self._enter(one)
+            self._make_durable()
+            if self._session.stop.requested:
+                return
+
+    def _enter(self, result: Result) -> None:
+        number = number_of(self._submission.intent, result.custom_id)
+        if number is None:
+            self._counts["foreign"] += result.kind != "blank"
+        elif (call := self._open.pop(number, None)) is None:
+            self._counts["repeated"] += 1
+        else:
+            self._counts[_counted(result)] += 1
+            self._conclude(call, result)
+
+    def _conclude(self, call: Call, result: Result) -> None:
+        match result:
+            case Result(raw=str(raw)):
+                self._paid(call, raw, result.usage or Usage())
+            case Result(outcome=None, kind="canceled" | "expired"):
+                self._ended(call, "unpaid", f"the provider says {result.kind}")
+            case Result(outcome=None):
+                self._ended(call, "maybe_paid", "the provider's result cannot be read")
+            case Result(outcome=Retryable(reason=reason) | Snoozed(reason=reason)):
+                self._ended(call, "unpaid", reason)
+            case Result(outcome=Discarded(reason=reason) | Fatal(message=reason) as refusal):
+                ended = Ended(call.sent.call_id, "unpaid", reason, now())
+                self._journal.ended(ended)
+                self._refused.append((replace(call, ended=ended, run_id=self._session.run_id), refusal))
+
+    def _paid(self, call: Call, raw: str, usage: Usage) -> None:
+        paid = Paid(call.sent.call_id, 200, usage, raw, now())
+        self._journal.paid(paid)
+        call = replace(call, paid=paid, run_id=self._session.run_id)
+        outcome = read(call, self._wave.rubric)
+        assert outcome is not None  # noqa: S101 - it was paid just now, and asks for items
+        self._due += parts_of(self._wave.manifest, call.sent, outcome)
+        self._settled.append(Settled(call, _decision(call, outcome)))
+
+    def _ended(self, call: Call, fate: Fate, reason: str) -> None:
+        ended = Ended(call.sent.call_id, fate, reason, now())
+        self._journal.ended(ended)
+        self._settled.append(Settled(replace(call, ended=ended, run_id=self._session.run_id)))
+
+    def _make_durable(self) -> None:
+        """Journal first, then what can be rebuilt from it."""
+        self._journal.sync()
+        for part in self._due:
+            self._wave.parts.write(part)
+        self._due.clear()
+        book(self._session, self._wave.manifest, self._settled)
+        self._settled.clear()
+
+    def _settle_refused(self) -> None:
+        """A request that the provider calls invalid is its items' fault, unless it never took one of this wave."""
+        heard = self._counts["succeeded"] or self._wave.parts.present()
+        fault = None if heard else self._fault()
+        charged = [
+            Settled(call, _decision(call, outcome) if isinstance(outcome, Discarded) and fault is None else None)
+            for call, outcome in self._refused
+        ]
+        book(self._session, self._wave.manifest, charged)
+        if fault is not None:
+            raise fault
+
+    def _fault(self) -> CredentialsError | ConfigurationError | None:
+        for _, outcome in self._refused:
+            if isinstance(outcome, Fatal):
+                kind = CredentialsError if outcome.kind == "credentials" else ConfigurationError
+                return kind(outcome.message, outcome.hint)
+        invalid = [(call, one.reason) for call, one in self._refused if isinstance(one, Discarded)]
+        items = {item for call, _ in invalid for item in call.sent.items}
+        if len(items) < LEAST_ITEMS:
+            return None
+        return ConfigurationError(
+            f"the provider calls every request of the batch invalid: {invalid[0][1]}",
+            "Check model, base_url and the rubric's schema.",
+        )
+
+
+def _counted(result: Result) -> str:
+    return result.kind if result.kind in {"succeeded", "errored", "canceled", "expired"} else "strange"
+
+
+def _decision(call: Call, outcome: Outcome) -> Decision:
+    """The strict try of an item is also the one with more room: what it does not yield has failed."""
+    sent = call.sent
+    this = Try(tuple(short_id for short_id, _, _ in sent.items), sent.model, strict=sent.strict)
+    if sent.strict:
+        this = replace(this, max_tokens=1)
+    return decide(this, outcome, chain=(sent.model,), budget=0, jitter=0.0)

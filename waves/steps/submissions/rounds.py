@@ -1,0 +1,112 @@
+"""What the next submission asks, as the journals of the wave tell what was asked before.
+
+The first round asks in batches, and `passes` more may follow. An item whose answer could not be used is asked for
+alone and strictly then, with more room where the answer was cut off. In its last round each is asked for alone, because
+one item can spoil the answers for all that are asked with it. What had no luck in any round is given back to the gap:
+it holds back nothing that is paid.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from waves.backends.prompt import max_tokens
+from waves.calls import Sent
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
+from waves.ids import new_call_id, now
+from waves.models import Item, Limits
+from waves.outcomes import Ask, Outcome, Retryable
+from waves.spool.history import History
+from waves.steps.budget.caps import reserve_price
+from waves.steps.convergence import Identity, Standing
+from waves.steps.prepare import batches_of
+from waves.steps.requests.policy import LARGER, MOST_TOKENS
+from waves.steps.requests.settlement import read
+from waves.steps.session.wave import Opened
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a submission: what goes out, and its line in the journal."""
+
+    ask: Ask
+    sent: Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Each missing item is in exactly one of the two."""
+
+    batches: tuple[tuple[Item, ...], ...]
+    strict: tuple[Item, ...]
+    exhausted: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What became of the items so far: in how many submissions each was, and how its last answer read."""
+
+    rounds: Counter[Identity]
+    last: dict[Identity, Outcome]
+
+
+def past(history: History, rubric: Rubric, missing: Iterable[Item]) -> Past:
+    """Only what a provider took counts as a round: a submission that never arrived says nothing about its items."""
+    wanted = {item.identity for item in missing}
+    found = Past(Counter(), {})
+    for submission in history.submissions:
+        for call in submission.calls.values() if submission.batch_id is not None else ():
+            ids = {(key, digest) for _, key, digest in call.sent.items} & wanted
+            found.rounds.update(ids)
+            if ids and (outcome := read(call, rubric)) is not None:
+                found.last.update(dict.fromkeys(ids, outcome))
+    return found
+
+
+def plan(stands: Standing, before: Past, limits: Limits) -> Plan:
+    strict, alone, together, exhausted = [], [], [], []
+    some_use = bool(stands.parts) or len(stands.missing) <= limits.batch_size
+    for item in stands.missing:
+        rounds = before.rounds[item.identity]
+        if rounds > limits.passes:
+            exhausted.append(item)
+        elif item.identity in before.last:
+            strict.append(item)
+        elif rounds == limits.passes and some_use:
+            alone.append(item)
+        else:
+            together.append(item)
+    batches = [*batches_of(together, limits.batch_size), *batches_of(alone, 1)]
+    return Plan(tuple(tuple(batch) for batch in batches), tuple(strict), tuple(exhausted))
+
+
+def requests(planned: Plan, before: Past, wave: Opened, backend: BackendConfig) -> Iterator[Request]:
+    for batch in planned.batches:
+        yield _request(batch, wave, backend, strict=False)
+    for item in planned.strict:
+        cut_off = isinstance(before.last[item.identity], Retryable)
+        yield _request([item], wave, backend, strict=True, roomy=cut_off)
+
+
+def _request(
+    items: Sequence[Item], wave: Opened, backend: BackendConfig, *, strict: bool, roomy: bool = False
+) -> Request:
+    model = backend.models[0]
+    numbered = [(str(number), item) for number, item in enumerate(items, 1)]
+    ask = Ask(new_call_id(), model, tuple((n, item.input) for n, item in numbered), strict=strict)
+    if roomy:
+        ask = replace(ask, max_tokens=min(MOST_TOKENS, LARGER * max_tokens(wave.rubric, ask)))
+    sent = Sent(
+        call_id=ask.call_id,
+        version=wave.manifest.rubric_version,
+        model=model,
+        backend=backend.name,
+        items=tuple((short_id, *item.identity) for short_id, item in numbered),
+        strict=strict,
+        reserved_usd=reserve_price(backend, ask, wave.rubric),
+        at=now(),
+    )
+    return Request(ask, sent)

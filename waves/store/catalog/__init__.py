@@ -1,0 +1,1 @@
+"""The database's own catalogue: which relations, columns, indexes and types a theme works with."""

@@ -1,0 +1,198 @@
+"""`describe`: a theme against pg_catalog → `Shape`, before anything is paid for.
+
+Whatever would fail later fails here, as a ConfigurationError that names the key of theme.yaml and the remedy: names,
+types, unique keys, rights, the operator's own SQL, which is planned but not run. Reads only the catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+from waves.errors import ConfigurationError
+from waves.store import queries
+from waves.store.catalog import advice
+from waves.store.catalog import names as catalog_names
+from waves.store.shape import column_values, fragments
+from waves.store.shape.shape import Column, Relation, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from waves.config.theme import Target, Theme
+    from waves.store.catalog.names import Attribute
+    from waves.store.connect import Database
+
+__all__ = ["Shape", "describe"]
+
+_SQL = queries.load("catalog.sql")
+_MOMENTS = ("timestamp with time zone", "timestamp without time zone", "date")
+_ALIKE = (frozenset({"smallint", "integer", "bigint"}), frozenset({"text", "character varying"}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The source or the target: the relation with all its columns, and the key's."""
+
+    relation: Relation
+    known: Mapping[str, Attribute]
+    key: tuple[Column, ...]
+
+
+def describe(db: Database, theme: Theme) -> Shape:
+    """Everything that `theme` names in this database. ConfigurationError (78) with a remedy for the first defect."""
+    catalog_names.require_temporary(db)
+    source = _source(db, theme)
+    shape = Shape(theme, source.relation, source.key, _input(db, theme, source))
+    shape = replace(shape, changed_type=_changed_type(db, shape))
+    _probe_own_sql(db, shape)
+    if theme.target is not None:
+        shape = _with_target(db, shape, source, theme.target)
+    return replace(shape, warnings=advice.advise(db, shape))
+
+
+def _source(db: Database, theme: Theme) -> _Side:
+    found = catalog_names.relation(db, theme.source.relation, "source.relation")
+    known = catalog_names.attributes(db, found)
+    key = catalog_names.pick(found, known, theme.source.key, "source.key")
+    catalog_names.require_rights(db, found, known, key, "SELECT")
+    if found.is_table:
+        _require_unique(db, found, key, "source.key")
+    return _Side(found, known, key)
+
+
+def _input(db: Database, theme: Theme, source: _Side) -> tuple[Column, ...]:
+    columns = catalog_names.pick(source.relation, source.known, theme.source.input, "source.input")
+    catalog_names.require_rights(db, source.relation, source.known, columns, "SELECT")
+    return columns
+
+
+def _with_target(db: Database, shape: Shape, source: _Side, target: Target) -> Shape:
+    found = catalog_names.relation(db, target.table, "target.table")
+    if not found.is_table:
+        raise ConfigurationError(f"target.table: {found} is not a table", "verdicts are written to a table, not a view")
+    known = catalog_names.attributes(db, found)
+    side = _Side(found, known, catalog_names.pick(found, known, target.key, "target.key"))
+    columns = catalog_names.pick(found, known, (name for _, name in target.columns), "target.columns")
+    pairs = tuple(zip((value for value, _ in target.columns), columns, strict=True))
+    _require_unique(db, found, side.key, "target.key", exactly=target.insert)
+    _require_writable(db, side, columns, insert=target.insert)
+    _require_types(side, pairs)
+    _require_same_keys(source, side)
+    _require_apart(source, side, shape.input, columns)
+    return replace(shape, target=found, target_key=side.key, columns=pairs)
+
+
+def _require_unique(
+    db: Database, where: Relation, key: tuple[Column, ...], name: str, *, exactly: bool = False
+) -> None:
+    if not catalog_names.is_unique(catalog_names.indexes(db, where), key, exactly=exactly):
+        columns = ", ".join(catalog_names.quoted(column.name) for column in key)
+        raise ConfigurationError(
+            f"{name}: no unique index of {where} says that ({columns}) is unique",
+            f"CREATE UNIQUE INDEX CONCURRENTLY ON {catalog_names.quoted(where.schema)}."
+            f"{catalog_names.quoted(where.name)} ({columns}); or name the primary key",
+        )
+
+
+def _require_writable(db: Database, side: _Side, columns: tuple[Column, ...], *, insert: bool) -> None:
+    catalog_names.require_rights(db, side.relation, side.known, [*side.key, *columns], "SELECT")
+    catalog_names.require_rights(db, side.relation, side.known, columns, "UPDATE")
+    if insert:
+        catalog_names.require_rights(db, side.relation, side.known, [*side.key, *columns], "INSERT")
+    for column in (*columns, *(side.key if insert else ())):
+        if side.known[column.name].computed:
+            raise ConfigurationError(
+                f"target: {side.relation} computes {column.name} itself",
+                "name a column that can be written; an identity can be: SET GENERATED BY DEFAULT",
+            )
+    if (rule := catalog_names.rule(db, side.relation, insert=insert)) is not None:
+        raise ConfigurationError(
+            f"target.table: the rule {rule} rewrites what is written to {side.relation}",
+            "drop the rule, a trigger can do what it does; or name another table",
+        )
+
+
+def _require_types(side: _Side, pairs: tuple[tuple[str, Column], ...]) -> None:
+    taken: set[str] = {column.name for column in side.key}
+    for value, column in pairs:
+        if column.name in taken:
+            raise ConfigurationError(
+                f"target.columns: {column.name} of {side.relation} is a key column or is named twice",
+                "each value needs a column of its own",
+            )
+        taken.add(column.name)
+        types = column_values.taken_by(value)
+        if types is not None and column.type not in types:
+            raise ConfigurationError(
+                f"target.columns: {column.name} of {side.relation} is {column.type}, which cannot take {value}",
+                f"it can go to {catalog_names.listed(sorted(types))}",
+            )
+
+
+def _require_same_keys(source: _Side, target: _Side) -> None:
+    """Equal values of both keys are equal texts, so that one text identifies the row on both sides."""
+    if len(source.key) != len(target.key):
+        raise ConfigurationError(
+            "source.key and target.key have different numbers of columns",
+            "name the columns of both in the same order",
+        )
+    for ours, theirs in zip(source.key, target.key, strict=True):
+        one, other = source.known[ours.name].own_collation, target.known[theirs.name].own_collation
+        kinds = {ours.type, theirs.type}
+        if (len(kinds) > 1 and not any(kinds <= alike for alike in _ALIKE)) or (one and other and one != other):
+            raise ConfigurationError(
+                f"the keys differ: {source.relation}.{ours.name} is {ours.type}, {target.relation}.{theirs.name} is "
+                f"{theirs.type}" + (", with another collation" if len(kinds) == 1 else ""),
+                "give both the same type, or cast the key in a view and name that as source.relation",
+            )
+
+
+def _require_apart(source: _Side, target: _Side, given: tuple[Column, ...], written: tuple[Column, ...]) -> None:
+    """What we write must not change what we judge: the row would be in the gap for ever."""
+    both = {column.name for column in given} & {column.name for column in written}
+    if source.relation.oid == target.relation.oid and both:
+        names = catalog_names.listed(sorted(both))
+        raise ConfigurationError(
+            f"source.input and target.columns both name {names} of {source.relation}",
+            "a verdict must not change what was judged: write it to another column",
+        )
+
+
+def _changed_type(db: Database, shape: Shape) -> str | None:
+    changed = shape.theme.source.changed
+    if not changed:
+        return None
+    query = sql.SQL(_SQL["probe_type"]).format(source=fragments.relation(shape.source), value=fragments.own(changed))
+    kind = _probe(db, query, "source.changed")
+    if kind not in _MOMENTS:
+        raise ConfigurationError(
+            f"source.changed: {changed} of {shape.source} is {kind}, which is not a moment",
+            f"name a column that is {', '.join(_MOMENTS)}, or leave `changed` out",
+        )
+    return kind
+
+
+def _probe_own_sql(db: Database, shape: Shape) -> None:
+    """Lets PostgreSQL plan the operator's SQL, and with it check our right to run it."""
+    source = fragments.relation(shape.source)
+    where = sql.SQL(_SQL["probe_condition"]).format(source=source, condition=fragments.in_scope(shape))
+    _probe(db, where, "source.where")
+    if shape.theme.source.priority:
+        order = fragments.verbatim(f"{shape.theme.source.priority}\n")
+        _probe(db, sql.SQL(_SQL["probe_order"]).format(source=source, order=order), "source.priority")
+
+
+def _probe(db: Database, query: sql.Composed, key: str) -> str:
+    """The first value of `query`; what PostgreSQL says against it is the operator's to read: it is their own text."""
+    try:
+        row = db.connection.execute(query, {}).fetchone()
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        said = (error.diag.message_primary or type(error).__name__).splitlines()[0]
+        raise ConfigurationError(f"{key}: PostgreSQL says: {said}", f"correct `{key}` in theme.yaml") from error
+    return str(row[0]) if row else ""

@@ -1,0 +1,1 @@
+"""The PostgreSQL server that ships with the product, started under `data/postgres`."""

@@ -1,0 +1,47 @@
+"""Writes accepted verdicts back to rows that do not show them: an earlier version came back, or a verdict was never
+applied. Costs nothing but the write; bounded chunks, each in a transaction of its own, each audited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from waves.store import queries
+from waves.store.merge import merge
+from waves.store.rows.row_needs import values_for
+from waves.store.transactions import retried
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from waves.store.connect import Database
+    from waves.store.rows.row_needs import Key
+    from waves.store.shape.shape import Shape
+    from waves.store.transactions import Connection
+
+_SQL = queries.load("merge.sql")
+_CHUNK = 5000
+
+
+def restore(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
+    """Restores the rows of `keys` that still need it. → how many the target took."""
+    restored = 0
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
+        restored += retried(db, lambda connection, chunk=chunk: _restore(connection, shape, version, chunk, run_id))  # type: ignore[misc]
+    return restored
+
+
+def _restore(connection: Connection, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
+    if merge.active_version(connection, shape) != version:
+        return 0
+    merge.create_tables(connection, shape)
+    merge.lock_candidates(connection, shape, values_for(shape, version, keys))
+    # Judged again under the lock: since the gap was read a row may have been edited, cleared or restored.
+    merge.match_verdicts(connection, shape, version, keys)
+    refused = merge.write(connection, shape, version, run_id, f"restored {version}")
+    merge.audit_refused(connection, shape, run_id, refused)
+    mark = sql.SQL(_SQL["mark_restored"]).format(applied_at=merge.applied_at())
+    values = {"theme": shape.theme_id, "version": version, **merge.refused_arrays(refused)}
+    return connection.execute(mark, values).rowcount - len(refused)

@@ -1,0 +1,249 @@
+"""collect: the parts of a converged wave → verdicts and target, in one transaction, idempotent.
+
+The wave row is closed first, so of two that collect the same wave one does nothing. Every part enters history under
+(theme, key, version, hash); the target changes only where the row still has the content that was judged, and only
+while the wave's version is the active one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from waves.errors import BadDataError, HeldError
+from waves.models import Counts
+from waves.store import faults, queries
+from waves.store.merge import merge
+from waves.store.shape import fragments
+from waves.store.text import shown, storable
+from waves.store.transactions import retried
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from waves.models import Manifest, Part
+    from waves.store.connect import Database
+    from waves.store.shape.shape import Shape
+    from waves.store.transactions import Connection
+
+_SQL = queries.load("collect.sql")
+_ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])")
+_FEW_ORPHANS = 20
+"""So many orphans are never worth a person's time, whatever their share, unless the rate is set to 0."""
+_KEYS_TOLD = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """`entries = matched + orphaned`. `refused_by_target`: entity keys of matched entries whose value the target did
+    not take; they are quarantined. `applied`: the wave's version is active, so the target was written."""
+
+    entries: int = 0
+    matched: int = 0
+    orphaned: int = 0
+    refused_by_target: tuple[str, ...] = ()
+    applied: bool = False
+    already_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Collect:
+    """What one collect is about."""
+
+    shape: Shape
+    manifest: Manifest
+    run_id: str
+    parts: Sequence[Part]
+    counts: Counts
+    max_orphan_rate: float
+    accept_orphans_by: str | None
+
+    @property
+    def bound(self) -> dict[str, object]:
+        names = self.manifest
+        return {"theme": names.theme_id, "wave": names.wave_id, "version": names.rubric_version, "run": self.run_id}
+
+
+def collect(
+    db: Database,
+    shape: Shape,
+    manifest: Manifest,
+    run_id: str,
+    parts: Iterable[Part],
+    counts: Counts,
+    *,
+    max_orphan_rate: float,
+    accept_orphans_by: str | None,
+) -> Merge:
+    """Merges `parts` and closes the wave. HeldError (nothing is merged, the wave stays open) where too many rows
+    changed since prepare and nobody accepts that; BadDataError where parts and wave do not belong together."""
+    given = _checked(manifest, parts)
+    wave = _Collect(shape, manifest, run_id, given, counts, max_orphan_rate, accept_orphans_by)
+    with faults.mapped():
+        return retried(db, lambda connection: _collect(connection, wave))
+
+
+def remember(db: Database, shape: Shape, manifest: Manifest, run_id: str, parts: Iterable[Part]) -> int:
+    """Enters what an abandoned wave paid for into history; how many verdicts were new. The target is not touched: where
+    such a verdict holds, the next take restores it free. What was accepted meanwhile stays."""
+    given = _checked(manifest, parts)
+    wave = _Collect(shape, manifest, run_id, given, Counts(), 0.0, None)
+
+    def act(connection: Connection) -> int:
+        merge.create_tables(connection, shape)
+        _copy(connection, wave)
+        row = connection.execute(_SQL["remember_verdicts"], wave.bound).fetchone()
+        return int(row[0]) if row else 0
+
+    with faults.mapped():
+        return retried(db, act)
+
+
+def too_many(orphaned: int, entries: int, rate: float) -> bool:
+    """Whether a person has to look at the orphans before anything is merged."""
+    if rate <= 0:
+        return orphaned > 0
+    return orphaned > _FEW_ORPHANS and orphaned > rate * entries
+
+
+def _collect(connection: Connection, wave: _Collect) -> Merge:
+    if not _close(connection, wave):
+        return Merge(already_closed=True)
+    shape = wave.shape
+    applied = merge.active_version(connection, shape) == wave.manifest.rubric_version
+    merge.create_tables(connection, shape)
+    refused = _copy(connection, wave)
+    if applied:
+        merge.lock_entries(connection, shape)
+    matched = merge.match(connection, shape, len(wave.parts))
+    if applied:  # into history alone they harm nobody
+        _hold(connection, wave, len(wave.parts) - matched)
+    if applied and shape.target:
+        reason = f"collected {wave.manifest.wave_id}"
+        refused = {**merge.write(connection, shape, wave.manifest.rubric_version, wave.run_id, reason), **refused}
+    entries = _upsert(connection, wave, refused)
+    keys = merge.audit_refused(connection, shape, wave.run_id, refused)
+    _audit_history(connection, wave, refused)
+    result = Merge(entries, matched, entries - matched, keys, applied)
+    _record(connection, wave, result)
+    return result
+
+
+def _checked(manifest: Manifest, parts: Iterable[Part]) -> list[Part]:
+    """Each part belongs to the wave, and there is one for each identity. They are given in the manifest's order: on
+    disk they lie in that of their hashes, and rows written in such an order cost every index twice the time."""
+    wave = (manifest.theme_id, manifest.wave_id, manifest.rubric_version)
+    given: dict[tuple[str, str], Part | None] = dict.fromkeys(item.identity for item in manifest.items)
+    for part in parts:
+        identity = (part.entity_key, part.input_hash)
+        if (part.theme, part.wave, part.rubric_version) != wave or given.get(identity, part) is not None:
+            raise BadDataError(
+                f"a part does not belong to wave {manifest.wave_id}, or is there twice",
+                "run `wave check` to find it; a corrupt part is rebuilt from the journal",
+            )
+        given[identity] = part
+    return [part for part in given.values() if part is not None]
+
+
+def _close(connection: Connection, wave: _Collect) -> bool:
+    if connection.execute(_SQL["close_wave"], wave.bound).rowcount:
+        return True
+    if connection.execute(_SQL["find_wave"], wave.bound).fetchone() is None:
+        raise BadDataError(
+            f"the database does not know wave {wave.manifest.wave_id}",
+            "was it restored from an older backup? Keep the wave's folder: its parts are paid for",
+        )
+    return False
+
+
+def _copy(connection: Connection, wave: _Collect) -> merge.Refused:
+    """Parts → entries, numbered in their order. → those whose output PostgreSQL cannot hold; they have none."""
+    dump = json.JSONEncoder(separators=(",", ":")).encode
+    refused: merge.Refused = {}
+    with connection.cursor() as cursor, cursor.copy(_SQL["copy_entries"]) as copy:
+        for n, part in enumerate(wave.parts):
+            output: str | None = dump(part.output)
+            if _ESCAPED.search(output or "") and not _storable(part.output):
+                refused[n], output = "the output holds U+0000 or a lone surrogate", None
+            verdict = (output, part.confidence, part.model, part.call_id, wave.run_id)
+            copy.write_row((n, part.entity_key, part.input_hash, *verdict))
+    return refused
+
+
+def _storable(output: object) -> bool:
+    match output:
+        case str():
+            return storable(output) == output
+        case Mapping():
+            return all(_storable(each) for pair in output.items() for each in pair)
+        case list() | tuple():
+            return all(map(_storable, output))
+        case _:
+            return True
+
+
+def _hold(connection: Connection, wave: _Collect, orphaned: int) -> None:
+    entries = len(wave.parts)
+    if wave.accept_orphans_by is not None:
+        if orphaned:
+            reason = f"accepted {orphaned} orphans of {entries} entries of wave {wave.manifest.wave_id}"
+            connection.execute(_SQL["audit_orphans"], {**wave.bound, "by": wave.accept_orphans_by, "reason": reason})
+    elif too_many(orphaned, entries, wave.max_orphan_rate):
+        raise HeldError(
+            f"{orphaned} of {entries} rows of wave {wave.manifest.wave_id} changed or vanished since prepare: "
+            f"{_orphans(connection, wave, orphaned)}",
+            f"look at {wave.shape.source}, then: wave collect {wave.manifest.theme_id} --accept-orphans --by NAME, "
+            f"or wave abandon {wave.manifest.theme_id} --by NAME",
+        )
+
+
+def _orphans(connection: Connection, wave: _Collect, orphaned: int) -> str:
+    """How many of each kind, and some of their keys: whoever decides has to know which rows to look at."""
+    shape = wave.shape
+    query = sql.SQL(_SQL["vanished"]).format(
+        source_row=fragments.source_row(shape),
+        source=fragments.relation(shape.source),
+        in_scope=fragments.in_scope(shape),
+        same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
+    )
+    row = connection.execute(query).fetchone()
+    vanished = int(row[0]) if row else 0
+    keys = [shown(key) for (key,) in connection.execute(_SQL["orphans"], {"limit": _KEYS_TOLD})]
+    more = f" and {orphaned - len(keys)} more" if orphaned > len(keys) else ""
+    return f"{orphaned - vanished} changed, {vanished} vanished; keys {', '.join(keys)}{more}"
+
+
+def _upsert(connection: Connection, wave: _Collect, refused: merge.Refused) -> int:
+    """→ how many entries there are: exactly those that parts were given for."""
+    query = sql.SQL(_SQL["upsert_verdicts"]).format(applied_at=merge.applied_at())
+    row = connection.execute(query, {**wave.bound, **merge.refused_arrays(refused)}).fetchone()
+    entries = int(row[0]) if row else 0
+    if entries != len(wave.parts):  # parts have distinct ids, so as many matching ids are equal sets
+        raise BadDataError(
+            f"the entries of wave {wave.manifest.wave_id} are not its parts",
+            "nothing was merged; look for a trigger or a rule on waves.verdict, then fire again",
+        )
+    return entries
+
+
+def _audit_history(connection: Connection, wave: _Collect, refused: merge.Refused) -> None:
+    """What the target does not show leaves its trace, too: orphans, and all entries where nothing is to be shown."""
+    wave_id, version = wave.manifest.wave_id, wave.manifest.rubric_version
+    collected = f"collected {wave_id}"
+    reasons = {
+        "orphaned": f"orphaned in {wave_id}: the row changed or vanished since prepare",
+        "kept": collected if wave.shape.target is None else f"{collected} into history: {version} is not active",
+    }
+    connection.execute(_SQL["audit_history"], {**wave.bound, **reasons, "refused": list(refused)})
+
+
+def _record(connection: Connection, wave: _Collect, result: Merge) -> None:
+    found = {"entries": result.entries, "matched": result.matched, "orphaned": result.orphaned}
+    counts = replace(wave.counts, **found, refused=len(result.refused_by_target))
+    connection.execute(_SQL["record_counts"], {**wave.bound, "counts": Jsonb(asdict(counts))})

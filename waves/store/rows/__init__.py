@@ -1,0 +1,1 @@
+"""Which rows of the source need work: candidates, edited rows, counts and samples."""

@@ -1,0 +1,134 @@
+"""How far a theme is: every row in scope is done, missing, or out of the gap. Read-only.
+
+Small tables are counted exactly, edits included. Large ones are counted through the target's index on the version, as
+far as the gap is not large itself; the rest is the planner's estimate, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+from waves.store import faults, queries
+from waves.store.rows import candidates
+from waves.store.rows.row_needs import need, target_join
+from waves.store.shape import fragments
+from waves.store.transactions import of_a_row, snapshot
+
+if TYPE_CHECKING:
+    from waves.store.connect import Database
+    from waves.store.shape.shape import Shape
+    from waves.store.transactions import Connection
+
+_SQL = queries.load("census.sql")
+SMALL = 50_000
+"""Rows that are judged one by one (0.4 s), and candidates that are counted one by one. A fire counts twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """`total = done + missing + quarantined`; refused rows count as quarantined. `estimated`: not counted exactly."""
+
+    total: int
+    done: int
+    missing: int
+    quarantined: int
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """How many rows are done, are to be asked, are to be restored, and are out of the gap."""
+
+    done: int
+    ask: int
+    restore: int
+    out: int
+
+
+def census(db: Database, shape: Shape, version: str) -> Census:
+    """The rows of the theme by where they stand with rubric `version`."""
+    with faults.mapped(), snapshot(db) as connection:
+        rows = scope(connection, shape)
+        needs = count_each(connection, shape, version) if rows <= SMALL else None
+        if needs is None and rows <= SMALL:  # a row that nobody can compute can still be counted
+            rows = _count(connection, sql.SQL(_SQL["in_scope"]).format(**_source(shape)), {})
+        if needs is None:
+            return _estimate(connection, shape, version, rows)
+        missing = needs.ask + needs.restore
+        return Census(needs.done + missing + needs.out, needs.done, missing, needs.out, estimated=False)
+
+
+def scope(connection: Connection, shape: Shape) -> int:
+    """How many rows the theme is about, by the planner."""
+    return planned(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
+
+
+def count_each(connection: Connection, shape: Shape, version: str) -> Needs | None:
+    """Every row judged as the gap does, edits included; for small tables. None where a row's value cannot be computed:
+    then it can only be estimated."""
+    query = sql.SQL(_SQL["exact"]).format(
+        need=need(shape),
+        source_row=fragments.source_row(shape),
+        target_join=target_join(shape, "c"),
+        **_source(shape),
+    )
+    try:
+        with connection.transaction():
+            row = connection.execute(query, _bound(shape, version)).fetchone()
+    except psycopg.Error as error:
+        if of_a_row(error):
+            return None
+        raise
+    return Needs(*(row or (0, 0, 0, 0)))
+
+
+def _estimate(connection: Connection, shape: Shape, version: str, rows: int) -> Census:
+    bound = _bound(shape, version)
+    out = _count(connection, sql.SQL(_SQL["quarantined"]).format(), bound)
+    if candidates.compares_all(shape):
+        done = min(_done(connection, shape, bound), rows)
+        missing = max(0, rows - done - out)
+    else:
+        missing = max(0, sum(_candidates(connection, branch, bound) for branch in candidates.branches(shape)) - out)
+        done = max(0, rows - missing - out)
+    return Census(done + missing + out, done, missing, out, estimated=True)
+
+
+def _candidates(connection: Connection, branch: candidates.Branch, bound: dict[str, object]) -> int:
+    """Counted up to a limit, estimated beyond it."""
+    counted = sql.SQL(_SQL["counted"]).format(rows=branch.rows)
+    count = _count(connection, counted, {**bound, "limit": SMALL})
+    if count < SMALL:
+        return count
+    return max(count, planned(connection, sql.SQL(_SQL["planned"]).format(rows=branch.rows), bound))
+
+
+def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int:
+    if shape.target is None or shape.version_column is None:
+        return _count(connection, sql.SQL(_SQL["accepted"]).format(), bound)
+    version = fragments.name("t", shape.version_column)
+    query = sql.SQL(_SQL["of_version"]).format(target=fragments.relation(shape.target), version=version)
+    return _count(connection, query, bound)
+
+
+def planned(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
+    """What the planner takes the number of rows for."""
+    row = connection.execute(query, bound).fetchone()
+    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+
+
+def _count(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
+    row = connection.execute(query, bound).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _source(shape: Shape) -> dict[str, sql.Composable]:
+    return {"source": fragments.relation(shape.source), "in_scope": fragments.in_scope(shape)}
+
+
+def _bound(shape: Shape, version: str) -> dict[str, object]:
+    return {"theme": shape.theme_id, "version": version}

@@ -1,0 +1,108 @@
+"""What is known about rows by their entity keys: the verdict that holds now, and the content. Read-only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from waves.store import faults, queries
+from waves.store.shape import fragments
+from waves.store.transactions import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from waves.models import Output
+    from waves.store.connect import Database
+    from waves.store.shape.shape import Shape
+
+_SQL = queries.load("pilot.sql")
+_NO_VERDICT = frozenset({"$confidence", "confidence", "$version", "$model", "$run"})
+
+Identity = tuple[str, str]
+"""(entity key, input hash)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """The verdict that holds for a row. `version` is None where the target holds what no version of ours has said:
+    then `output` has the fields that the target has columns for."""
+
+    output: Output = field(hash=False)
+    version: str | None
+
+
+def old_verdicts(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[str, Old]:
+    """By entity key, what the target was last given; else the newest accepted verdict; else what the target holds."""
+    query = sql.SQL(_SQL["old"]).format(held=_held(shape), target_join=_target_join(shape))
+    values = {"theme": shape.theme_id, "wanted": list(entity_keys)}
+    with faults.mapped(), snapshot(db) as connection:
+        rows = connection.execute(query, values).fetchall()
+    found: dict[str, Old] = {}
+    for entity_key, output, version, held in rows:
+        if output is not None:
+            found[entity_key] = Old(output, version)
+        elif shown := _shown(held or {}):
+            found[entity_key] = Old(shown, None)
+    return found
+
+
+def inputs(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[Identity, dict[str, str | None]]:
+    """The present content of rows, by entity key and hash: of one that changed, not what was judged."""
+    keys = fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape))
+    query = sql.SQL(_SQL["inputs"]).format(
+        inputs=fragments.commas(fragments.name("s", each) for each in fragments.numbered("i", shape.input)),
+        source_row=fragments.source_row(shape),
+        source=fragments.relation(shape.source),
+        in_scope=fragments.in_scope(shape),
+        same_key=keys,
+    )
+    names = [column.name for column in shape.input]
+    with faults.mapped(), snapshot(db) as connection:
+        rows = connection.execute(query, {"wanted": list(entity_keys)}).fetchall()
+    return {(key, digest): dict(zip(names, texts, strict=True)) for key, digest, *texts in rows}
+
+
+def _target_join(shape: Shape) -> sql.Composed:
+    if shape.target is None:
+        return sql.SQL("").format()
+    same = fragments.same(fragments.target_key(shape), fragments.key_of_entry(shape))
+    return sql.SQL("LEFT JOIN {} AS t ON {}").format(fragments.relation(shape.target), same)
+
+
+def _held(shape: Shape) -> sql.Composed:
+    """The verdict's columns of the target, by the values that they are for."""
+    pairs = (
+        sql.SQL("{}, {}").format(fragments.literal(value), fragments.name("t", column.name))
+        for value, column in shape.columns
+        if value not in _NO_VERDICT
+    )
+    return sql.SQL("jsonb_build_object({})").format(fragments.commas(pairs))
+
+
+def _shown(held: Mapping[str, Any]) -> dict[str, Any]:
+    """What the target holds as a verdict would say it; nothing where it holds nothing."""
+    shown: dict[str, Any] = {}
+    for value, content in held.items():
+        if content is None:
+            continue
+        if value == "$labels":
+            shown["labels"] = _labels(content)
+        elif value == "$label":
+            shown["labels"] = [content]
+        else:
+            shown[value] = content
+    return shown
+
+
+def _labels(content: object) -> list[Any]:
+    """A JSON array, as text or as it is; a text that is none is one label."""
+    if isinstance(content, str):
+        try:
+            content = json.loads(content)
+        except ValueError:
+            return [content]
+    return content if isinstance(content, list) else [content]

@@ -1,0 +1,146 @@
+"""What gap a rubric version would open if it came into force: read-only, and bounded whatever the size of the table.
+
+Small tables are counted row by row. Of large ones the gap is counted while it is small, else a sample of the rows
+speaks for all; both say that they are estimates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from waves.store import faults, queries
+from waves.store.rows import candidates, census
+from waves.store.rows.row_needs import judge, judged, values_for
+from waves.store.shape import fragments
+from waves.store.transactions import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from waves.models import Item
+    from waves.store.connect import Database
+    from waves.store.rows.row_needs import Key
+    from waves.store.shape.shape import Shape
+    from waves.store.transactions import Connection
+
+_SQL = queries.load("outlook.sql")
+_SAMPLE = 5000
+"""Rows of a sample, about; and candidates that are judged one by one."""
+_CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """`to_ask` rows and `to_restore` rows, for which an accepted verdict on their present content is there already.
+    `items` are some of those to ask. Of `sampled` rows `drifted` have changed since the version in force judged them;
+    None where none is in force."""
+
+    to_ask: int
+    to_restore: int
+    estimated: bool
+    items: tuple[Item, ...]
+    sampled: int
+    drifted: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What some rows need: the items to ask, and how many are to be restored. `readable`: PostgreSQL can compute
+    them."""
+
+    items: tuple[Item, ...]
+    to_restore: int
+    readable: tuple[Key, ...]
+
+
+def outlook(db: Database, shape: Shape, version: str, in_force: str | None) -> Outlook:
+    """What `version` would find, and what has drifted under the version that is `in_force`."""
+    with faults.mapped(), snapshot(db) as connection:
+        population = _population(connection, shape)
+        keys = _sample(connection, shape, population)
+        sample = _judge(connection, shape, version, keys)
+        few = _few(connection, shape, version)
+        found = sample if few is None else _judge(connection, shape, version, few)
+        scale = population / len(keys) if few is None and keys and population > _SAMPLE else 1.0
+        to_ask, to_restore = round(len(found.items) * scale), round(found.to_restore * scale)
+        small = census.scope(connection, shape) <= census.SMALL
+        counted = census.count_each(connection, shape, version) if small else None
+        if counted is not None:
+            to_ask, to_restore = counted.ask, counted.restore
+        return Outlook(
+            to_ask,
+            to_restore,
+            estimated=counted is None,
+            items=found.items,
+            sampled=len(sample.readable),
+            drifted=_drifted(connection, shape, in_force, sample.readable) if in_force else None,
+        )
+
+
+def _population(connection: Connection, shape: Shape) -> int:
+    """How many rows the relation has that the sample is taken from."""
+    if _from_target(shape):
+        return census.planned(connection, sql.SQL(_SQL["planned_target"]).format(target=_target(shape)), {})
+    return census.scope(connection, shape)
+
+
+def _sample(connection: Connection, shape: Shape, population: int) -> list[Key]:
+    """Keys of rows all over the table; of all its rows where it is not larger than a sample. A view has no pages to
+    choose from: the target's stand for it, and only where rows are inserted there is it read as a whole."""
+    keys = fragments.target_key(shape) if _from_target(shape) else fragments.source_key(shape)
+    block = "of_target" if _from_target(shape) else "of_source" if shape.source.kind in "rpm" else "of_view"
+    query = sql.SQL(_SQL[block]).format(
+        keys=fragments.commas(fragments.as_text(keys)),
+        target=_target(shape),
+        source=fragments.relation(shape.source),
+        in_scope=fragments.in_scope(shape),
+    )
+    percent = min(100.0, 100 * _SAMPLE / max(1, population))
+    return connection.execute(query, {"percent": percent, "limit": 4 * _SAMPLE}).fetchall()
+
+
+def _few(connection: Connection, shape: Shape, version: str) -> list[Key] | None:
+    """The rows without a verdict of `version` in the target; None where they are many, or not found by an index."""
+    if candidates.compares_all(shape):
+        return None
+    keys: list[Key] = []
+    for branch in candidates.branches(shape):
+        query = sql.SQL(_SQL["few"]).format(rows=branch.rows)
+        values = {"theme": shape.theme_id, "version": version, "limit": _SAMPLE + 1}
+        keys += connection.execute(query, values).fetchall()
+        if len(keys) > _SAMPLE:
+            return None
+    return keys
+
+
+def _judge(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> _Judged:
+    items: list[Item] = []
+    unreadable: set[Key] = set()
+    to_restore = 0
+    for start in range(0, len(keys), _CHUNK):
+        found = judge(connection, shape, version, keys[start : start + _CHUNK])
+        unreadable.update(found.unreadable)
+        items += [finding.item for finding in found.work if finding.need == "ask"]
+        to_restore += sum(finding.need == "restore" for finding in found.work)
+    return _Judged(tuple(items), to_restore, tuple(key for key in keys if key not in unreadable))
+
+
+def _drifted(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> int:
+    """How many of these rows `version` has judged with other content, and not as they are now."""
+    query = judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["drifted"]).format()
+    drifted = 0
+    for start in range(0, len(keys), _CHUNK):
+        row = connection.execute(query, values_for(shape, version, keys[start : start + _CHUNK])).fetchone()
+        drifted += int(row[0]) if row else 0
+    return drifted
+
+
+def _from_target(shape: Shape) -> bool:
+    return shape.target is not None and not shape.inserts
+
+
+def _target(shape: Shape) -> sql.Composable:
+    return fragments.relation(shape.target) if shape.target else sql.SQL("")

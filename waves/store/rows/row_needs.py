@@ -1,0 +1,152 @@
+"""What each row of a chunk of candidates needs: to be asked about, to be restored, or nothing.
+
+One statement for a chunk: the row as it is now, its hash, what the target shows and what the verdicts say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from psycopg import sql
+
+from waves.errors import ConfigurationError
+from waves.models import Item
+from waves.store import queries
+from waves.store.shape import fragments
+from waves.store.transactions import bisected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from waves.store.shape.shape import Shape
+    from waves.store.transactions import Connection
+
+    Key = tuple[str, ...]
+    Need = Literal["ask", "restore", "done", "out"]
+
+_SQL = queries.load("gap.sql")
+_NOTHING = sql.SQL("")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Candidate number `n` as its row is now. `out`: refused or quarantined. The input is filled for `ask` alone.
+    `tried`: it was asked before, in vain."""
+
+    n: int
+    need: Need
+    item: Item
+    tried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """`work`: what is to be asked or restored, in the candidates' order. `unreadable`: keys of rows whose value
+    PostgreSQL cannot compute, e.g. a cast in a view."""
+
+    work: tuple[Finding, ...]
+    unreadable: tuple[Key, ...]
+
+
+def judge(connection: Connection, shape: Shape, version: str, candidates: Sequence[Key]) -> Findings:
+    """The needs of `candidates` (key texts). ConfigurationError where a key stands for more than one row."""
+    query = judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["findings"]).format(inputs=_inputs(shape))
+    rows: list[Finding] = []
+
+    def read(first: int, last: int) -> None:
+        values = values_for(shape, version, candidates[first : last + 1])
+        rows.extend(_finding(shape, first, row) for row in connection.execute(query, values).fetchall())
+
+    unreadable = bisected(connection, 0, len(candidates) - 1, read)
+    _refuse_duplicates(shape, rows)
+    work = tuple(row for row in rows if row.need in ("ask", "restore"))
+    return Findings(work, tuple(candidates[n] for n in unreadable))
+
+
+def judged(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
+    """`WITH … judged AS (…)`: rows n, k1 …, entity_key, input_hash, i1 …, need, tried, and what `also` adds of verdict
+    `v` and target row `t`. To be bound: `values_for`."""
+    keys = fragments.key_of("c", shape)
+    return sql.SQL(_SQL["judged"]).format(
+        arrays=fragments.key_arrays(shape),
+        names=fragments.key_columns(shape),
+        source_row=fragments.source_row(shape),
+        source=fragments.relation(shape.source),
+        in_scope=fragments.in_scope(shape),
+        same_key=fragments.same(fragments.key_of("s", shape), fragments.cast_keys(shape, keys)),
+        need=need(shape),
+        also=also,
+        target_join=target_join(shape, "c"),
+    )
+
+
+def values_for(shape: Shape, version: str, candidates: Sequence[Key]) -> dict[str, object]:
+    columns = zip(*candidates, strict=True) if candidates else [()] * len(shape.key)
+    arrays = dict(zip(fragments.numbered("k", shape.key), map(list, columns), strict=True))
+    return {"theme": shape.theme_id, "version": version, **arrays}
+
+
+def need(shape: Shape) -> sql.Composed:
+    """What verdict `v` and target row `t` say about the current content: `ask`, `out`, `done` or `restore`."""
+    return sql.SQL(_SQL["need"]).format(shown=_shown(shape), cleared=_cleared(shape))
+
+
+def settled(shape: Shape) -> sql.Composable:
+    """Whether accepted verdict `v` is what the target was last given, as far as the verdicts alone can tell. Where the
+    target names the version, only verdicts of the same one can be meant: the history of others is not read."""
+    if shape.target is None:
+        return sql.SQL("true")
+    return sql.SQL(_SQL["last_applied_of_version" if shape.version_column else "last_applied"])
+
+
+def target_join(shape: Shape, row: str) -> sql.Composed:
+    """A row without a row in the target has nowhere to go, unless the theme inserts."""
+    if shape.target is None:
+        return sql.SQL("").format()
+    kind = sql.SQL("LEFT JOIN" if shape.inserts else "JOIN")
+    same = fragments.same(fragments.target_key(shape), fragments.key_of(row, shape))
+    return sql.SQL("{} {} AS t ON {}").format(kind, fragments.relation(shape.target), same)
+
+
+def _shown(shape: Shape) -> sql.Composable:
+    if shape.version_column:
+        shows = sql.SQL("{} = %(version)s").format(fragments.name("t", shape.version_column))
+        return fragments.both([shows, settled(shape)])
+    if shape.inserts:
+        exists = sql.SQL("{} IS NOT NULL").format(fragments.target_key(shape)[0])
+        return fragments.both([exists, settled(shape)])
+    return settled(shape)
+
+
+def _cleared(shape: Shape) -> sql.Composable:
+    if not shape.version_column:
+        return sql.SQL("false")
+    key, version = fragments.target_key(shape)[0], fragments.name("t", shape.version_column)
+    return sql.SQL(_SQL["cleared"]).format(key=key, version=version)
+
+
+def _inputs(shape: Shape) -> sql.Composed:
+    """Only what is asked about travels: the others' texts may be large."""
+    return fragments.commas(
+        sql.SQL("CASE WHEN need = 'ask' THEN {} END").format(sql.Identifier(each))
+        for each in fragments.numbered("i", shape.input)
+    )
+
+
+def _finding(shape: Shape, offset: int, row: tuple[object, ...]) -> Finding:
+    n, what, tried, entity_key, input_hash, *texts = row
+    names = (column.name for column in shape.input)
+    item = Item(str(entity_key), str(input_hash), dict(zip(names, texts, strict=True)))  # type: ignore[arg-type]
+    return Finding(offset + int(n) - 1, what, item, bool(tried))  # type: ignore[call-overload,arg-type]
+
+
+def _refuse_duplicates(shape: Shape, rows: Sequence[Finding]) -> None:
+    """A table's key is unique by its index; of a view only the rows themselves can tell."""
+    if any(one.n == other.n for one, other in pairwise(rows)):
+        columns = ", ".join(column.name for column in shape.key)
+        raise ConfigurationError(
+            f"{shape.source} has more than one row with the same key ({columns})",
+            f"choose key columns that are unique in {shape.source}, or correct the view",
+        )

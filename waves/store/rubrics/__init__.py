@@ -1,0 +1,1 @@
+"""Rubric versions in the database, with what was measured of them."""

@@ -1,0 +1,104 @@
+"""What an evaluation reads from the database and leaves there: rows by their keys, the gold column, and results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from waves.errors import ConfigurationError
+from waves.models import Item
+from waves.store import faults, queries
+from waves.store.catalog import names as catalog_names
+from waves.store.shape import fragments
+from waves.store.transactions import bisected, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from waves.config.theme import Gold
+    from waves.store.connect import Database
+    from waves.store.shape.shape import Shape
+
+    Key = tuple[str, ...]
+
+_SQL = queries.load("evaluations.sql")
+_AT_ONCE = 5_000
+
+
+def rows(db: Database, shape: Shape, keys: Sequence[Key]) -> dict[int, Item]:
+    """The rows of the source with these keys (texts), as prepare takes them, by the keys' positions. A key without a
+    row, or that cannot be one, is not among them. ConfigurationError where a key stands for more than one row."""
+    query = sql.SQL(_SQL["rows"]).format(
+        inputs=fragments.commas(sql.Identifier("s", each) for each in fragments.numbered("i", shape.input)),
+        arrays=fragments.key_arrays(shape),
+        names=fragments.key_columns(shape),
+        source_row=fragments.source_row(shape),
+        source=fragments.relation(shape.source),
+        in_scope=fragments.in_scope(shape),
+        same_key=fragments.same(fragments.key_of("s", shape), fragments.cast_keys(shape, fragments.key_of("c", shape))),
+    )
+    names = [column.name for column in shape.input]
+    found: dict[int, Item] = {}
+    with faults.mapped(), snapshot(db) as connection:
+
+        def read(first: int, last: int) -> None:
+            columns = zip(*keys[first : last + 1], strict=True)
+            arrays = dict(zip(fragments.numbered("k", shape.key), map(list, columns), strict=True))
+            for n, entity_key, input_hash, *texts in connection.execute(query, arrays):
+                if first + n - 1 in found:
+                    raise _ambiguous(shape)
+                found[first + n - 1] = Item(entity_key, input_hash, dict(zip(names, texts, strict=True)))
+
+        for start in range(0, len(keys), _AT_ONCE):
+            bisected(connection, start, min(start + _AT_ONCE, len(keys)) - 1, read)
+    return found
+
+
+def gold_column(db: Database, shape: Shape, gold: Gold) -> list[tuple[Key, str]]:
+    """(key, text) of every row whose gold column is not NULL, in the order of the keys."""
+    where = catalog_names.relation(db, gold.relation, "gold.relation")
+    known = catalog_names.attributes(db, where)
+    key = catalog_names.pick(where, known, gold.key, "gold.key")
+    (column,) = catalog_names.pick(where, known, [gold.column], "gold.column")
+    catalog_names.require_rights(db, where, known, [*key, column], "SELECT")
+    if len(key) != len(shape.key):
+        raise ConfigurationError(
+            "source.key and gold.key have different numbers of columns", "name the columns of both in the same order"
+        )
+    keys = [fragments.column(where, each) for each in key]
+    query = sql.SQL(_SQL["gold_column"]).format(
+        column=fragments.column(where, column),
+        key=fragments.commas(fragments.as_text(keys)),
+        relation=fragments.relation(where),
+        order=fragments.commas(keys),
+    )
+    with faults.mapped(), snapshot(db) as connection:
+        return [(tuple(texts), value) for value, *texts in connection.execute(query, {})]
+
+
+def store(db: Database, theme_id: str, report: Mapping[str, Any]) -> None:
+    """Enter what one setting reached. Where the newest row of this setting says the same, nothing is written."""
+    columns = (
+        "rubric_version",
+        "backend",
+        "model",
+        "batch_size",
+        "gold_sha256",
+        "items",
+        "whole",
+        "answered",
+        "cost_usd",
+    )
+    values = {name: report[name] for name in columns}
+    macro = report["macro"]["f1"] if report["macro"] else None
+    db.execute(_SQL["store"], {**values, "theme_id": theme_id, "macro_f1": macro, "report": Jsonb(dict(report))})
+
+
+def _ambiguous(shape: Shape) -> ConfigurationError:
+    columns = ", ".join(column.name for column in shape.key)
+    return ConfigurationError(
+        f"{shape.source} has more than one row with the same key ({columns})",
+        "name columns under source.key that tell its rows apart",
+    )

@@ -1,0 +1,1 @@
+"""The shape of a theme's relations, and the SQL fragments and column values that follow from it."""

@@ -1,0 +1,68 @@
+"""What is written to a target column, as SQL over an entry `e`, and which column types can take it.
+
+`$labels` is a JSON array (text, jsonb) or a native text[]; a field of the output goes as it is: strings without quotes,
+lists and objects as JSON, null as NULL. A cast that fails at run time costs that row only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from waves.store.shape import fragments
+
+if TYPE_CHECKING:
+    from waves.store.shape.shape import Column, Shape
+
+_TEXT = frozenset({"text", "character varying"})
+_JSON = frozenset({"json", "jsonb"})
+_NUMBER = frozenset({"double precision", "real", "numeric"})
+_TEXTS = frozenset({"text[]", "character varying[]"})
+_TAKES: dict[str, frozenset[str]] = {
+    "$labels": _TEXT | _JSON | _TEXTS,
+    "$label": _TEXT,
+    "$confidence": _NUMBER,
+    "confidence": _NUMBER,
+    "$version": _TEXT,
+    "$model": _TEXT,
+    "$run": _TEXT,
+}
+_OWN = {
+    "$confidence": "e.confidence",
+    "confidence": "e.confidence",
+    "$version": "%(version)s::text",
+    "$model": "e.model",
+    "$run": "e.run_id",
+    "$label": "e.output #>> '{labels,0}'",
+}
+
+
+def taken_by(value: str) -> frozenset[str] | None:
+    """The column types that can take `value`; None where any may (the database decides at run time)."""
+    return _TAKES.get(value)
+
+
+def expressions(shape: Shape) -> list[sql.Composable]:
+    """One expression for each of `shape.columns`. To be bound: `bindings`."""
+    return [_expression(f"field{n}", value, column) for n, (value, column) in enumerate(shape.columns)]
+
+
+def bindings(shape: Shape, version: str) -> dict[str, str]:
+    """The output's field for each column that takes one, and the version."""
+    fields = {f"field{n}": value.removeprefix("$") for n, (value, _) in enumerate(shape.columns)}
+    return {"version": version, **fields}
+
+
+def _expression(field: str, value: str, column: Column) -> sql.Composable:
+    own = _OWN.get(value)
+    if own is not None:
+        return sql.SQL(own)
+    bound, kind = sql.Placeholder(field), fragments.verbatim(column.type)
+    json = sql.SQL("NULLIF(e.output -> {}::text, 'null')").format(bound)
+    if column.type in _JSON:
+        return sql.SQL("({})::{}").format(json, kind)
+    if column.type.endswith("[]"):
+        items = sql.SQL("ARRAY(SELECT jsonb_array_elements_text(e.output -> {}::text))::{}").format(bound, kind)
+        return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(json, items)
+    return sql.SQL("(e.output ->> {}::text)::{}").format(bound, kind)

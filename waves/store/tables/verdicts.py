@@ -1,0 +1,151 @@
+"""What is known about items that were not accepted: failed, refused or quarantined. Accepted ones are collect's.
+
+A failure never replaces `accepted`, but for a row whose target was cleared: the open wave that asks it again counts
+its attempts, and settles it once they are used up. A failed row has no wave until its item is released in one: as long
+as it has none, the item may be asked again in the wave that is open. Refused and quarantined are settled at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from waves.store import queries
+from waves.store.tables import audit
+from waves.store.text import storable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from waves.models import VerdictState
+    from waves.store.connect import Database
+
+_SQL = "verdicts.sql"
+
+Identity = tuple[str, str]
+"""(entity key, input hash)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One item that an answer did not settle. `raw` is the answer's text where there is one, kept for whoever looks
+    into it; `attempts_to_add` is 0 where the item is not to blame."""
+
+    entity_key: str
+    input_hash: str
+    reason: str
+    raw: str | None
+    call_id: str
+    attempts_to_add: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An item that was not accepted, and why."""
+
+    entity_key: str
+    input_hash: str
+    state: VerdictState
+    attempts: int
+    reason: str | None
+
+
+def charge(
+    db: Database,
+    theme_id: str,
+    wave_id: str | None,
+    version: str,
+    failures: Iterable[Failure],
+    max_attempts: int,
+    run_id: str | None = None,
+) -> dict[Identity, tuple[VerdictState, int]]:
+    """Adds the attempts of `failures`; an item that reaches `max_attempts` is quarantined in `wave_id`, and audited.
+    Returns what each item is now, with its attempts: also of those that were settled before and stay as they are."""
+    limit = {"settled": "quarantined", "max_attempts": max_attempts}
+    return _enter(db, theme_id, wave_id, version, failures, limit, run_id)
+
+
+def refuse(
+    db: Database,
+    theme_id: str,
+    wave_id: str | None,
+    version: str,
+    failures: Iterable[Failure],
+    run_id: str | None = None,
+) -> dict[Identity, tuple[VerdictState, int]]:
+    """The provider will not take these items: final for this version and content, and audited. Returns as `charge`."""
+    limit = {"settled": "refused", "max_attempts": 0}
+    return _enter(db, theme_id, wave_id, version, failures, limit, run_id)
+
+
+def release(db: Database, wave_id: str, items: Iterable[Identity], reason: str, run_id: str | None = None) -> None:
+    """Gives items of the wave back to the gap, audited; state and attempts stay what they are. An accepted one can be
+    among them: its target was cleared, so it was asked again, and no answer came. Refused and quarantined ones stay."""
+    given = [{"entity_key": key, "input_hash": digest} for key, digest in dict.fromkeys(items)]
+    if given:
+        values = {"wave_id": wave_id, "items": Jsonb(given), "reason": storable(reason), "run_id": run_id}
+        db.execute(queries.load(_SQL)["release"], values)
+
+
+def settled(db: Database, wave_id: str) -> dict[Identity, VerdictState]:
+    """The wave's items that have no part and need none: `failed` and `accepted` mean released, the others
+    what they say."""
+    rows = db.execute(queries.load(_SQL)["settled"], {"wave_id": wave_id})
+    return {(key, digest): state for key, digest, state in rows}
+
+
+def given_up(db: Database, theme_id: str, version: str, keys: Sequence[str] | None) -> list[GivenUp]:
+    """Items of this version that are failed, refused or quarantined: those with these keys, or all."""
+    values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
+    return db.records(GivenUp, queries.load(_SQL)["given_up"], values)
+
+
+def retry(
+    db: Database, theme_id: str, version: str, keys: Sequence[str] | None, *, by: str, reason: str
+) -> list[GivenUp]:
+    """Puts those items back into the gap with no attempt used up, audited; what they were before."""
+    values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
+    texts = {"by": storable(by), "reason": audit.reason_of(reason)}
+    return db.records(GivenUp, queries.load(_SQL)["retry"], {**values, **texts})
+
+
+def _enter(
+    db: Database,
+    theme_id: str,
+    wave_id: str | None,
+    version: str,
+    failures: Iterable[Failure],
+    limit: Mapping[str, Any],
+    run_id: str | None,
+) -> dict[Identity, tuple[VerdictState, int]]:
+    given = _merged(failures)
+    if not given:
+        return {}
+    values = {
+        "theme_id": theme_id,
+        "wave_id": wave_id,
+        "version": version,
+        "run_id": run_id,
+        "failures": Jsonb(given),
+    }
+    rows = db.execute(queries.load(_SQL)["enter"], {**values, **limit})
+    return {(key, digest): (state, attempts) for key, digest, state, attempts in rows}
+
+
+def _merged(failures: Iterable[Failure]) -> list[dict[str, Any]]:
+    """One entry per item: attempts add up, the last reason stands."""
+    entries: dict[Identity, dict[str, Any]] = {}
+    for failure in failures:
+        identity = (failure.entity_key, failure.input_hash)
+        before = entries[identity]["attempts"] if identity in entries else 0
+        entries[identity] = {
+            "entity_key": failure.entity_key,
+            "input_hash": failure.input_hash,
+            "reason": storable(failure.reason),
+            "raw": None if failure.raw is None else storable(failure.raw),
+            "call_id": failure.call_id,
+            "attempts": before + failure.attempts_to_add,
+        }
+    return list(entries.values())

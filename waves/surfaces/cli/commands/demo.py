@@ -1,0 +1,100 @@
+"""`wave demo`: from nothing to every row of a sample judged."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from waves.config.project import Project
+
+THEME = "comment_classifier"
+
+
+@click.command("demo")
+@click.argument("theme", required=False)
+@click.option("--all", "every", is_flag=True, help="Each theme that has a sample, one after the other.")
+@click.pass_context
+def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
+    """Set up the samples on the embedded database, and the rehearsal provider; approve the rubric of THEME (default:
+    comment_classifier) and fire it to completion.
+
+    The rehearsal provider is a stand-in on this machine: it is no language model, and costs nothing.
+
+    \b
+    Example:
+      wave demo
+      wave demo activity_enrichment
+    """
+    from dataclasses import replace
+
+    from waves.config import project
+    from waves.config import theme as themes
+    from waves.store.connect import open_database
+    from waves.store.demo_tables import load_sample, load_the_rest
+
+    if theme and every:
+        raise click.UsageError("name a THEME, or say --all")
+    # whatever waves.yaml or the environment say, a demo touches no database but its own
+    here = replace(project.load(), database="embedded")
+    folder = here.root / "data" / "sample"
+    samples = _samples(here, folder, themes.known(here.prompts) if every else [theme or THEME])
+    with open_database(here.database, here.data) as db:
+        added = {table: load_sample(db, folder, table) for table in dict.fromkeys(samples.values())}
+        load_the_rest(db, folder)
+    exit_code = 0
+    for theme_id, table in samples.items():
+        exit_code = exit_code or _complete(ctx, here, theme_id, table, added.pop(table, 0))
+    click.echo(
+        "next: .venv/bin/wave status, .venv/bin/wave db psql, or the demo again: nothing is missing, nothing is asked"
+    )
+    ctx.exit(exit_code)
+
+
+def _samples(here: Project, folder: Path, names: list[str]) -> dict[str, str]:
+    """Those of the themes that work on a sample, each with its table."""
+    from waves.config import theme as themes
+    from waves.errors import ConfigurationError
+    from waves.store.demo_tables import table_of
+
+    found = {name: table for name in names if (table := table_of(themes.load(here.prompts, name), folder))}
+    if not found:
+        raise ConfigurationError(
+            f"the sample data of {', '.join(names) or 'any theme'} is not in {folder}",
+            "Run the demo from a checkout, where the samples lie beside waves.yaml, and with a theme that ships.",
+        )
+    return found
+
+
+def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, added: int) -> int:
+    """Take one theme from nothing to 100 %; the exit code of its fire. A fault of the fire ends the demo."""
+    from waves import fire
+    from waves.steps.reports.status import status
+    from waves.steps.rubrics.approval import approve
+    from waves.store.connect import open_database
+    from waves.store.demo_tables import described
+    from waves.surfaces.cli import main, output
+
+    with open_database(here.database, here.data) as db:
+        about = described(db, table)
+    click.echo(f"sample: {added or 'the'} {about} in table {table}")
+    approval = approve(here, theme_id, by="demo", version=None, max_rows=None, reason="the demo's own rubric")
+    click.echo(f"rubric: {approval.version} of theme {theme_id}, approved by demo")
+    click.echo("provider: the rehearsal on this machine, which is no language model and costs nothing")
+    order = fire.Order(backend="rehearsal", until_complete=True, trigger="demo")
+    watching = output.watching(wanted=True) if sys.stderr.isatty() else output.lines()
+    with watching as watcher:
+        report = fire.fire(here, theme_id, order, watcher)
+    if report.fault is not None:
+        main.show(report.fault)
+        ctx.exit(report.exit_code)
+    with open_database(here.database, here.data) as db:
+        stands = status(here, db, theme_id)
+    done, total = stands.census.done, stands.census.total
+    click.echo(f"{report.ending.state}: {done} of {total} {about.split()[0]}, percent {stands.percent:g}")
+    click.echo(f"requests: {report.llm_calls}, {report.duration_ms / 1000:.1f} s")
+    return report.exit_code

@@ -1,0 +1,38 @@
+"""`wave prepare`: open a wave from the gap."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("prepare")
+@click.argument("theme")
+@click.option("--keys", type=click.IntRange(min=1), help="Items of the wave at most.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what would be taken.")
+@click.pass_context
+def command(ctx: click.Context, theme: str, *, keys: int | None, dry_run: bool) -> None:
+    """Take a bounded set of items from the gap of THEME, and write batch files. An open wave gets its batches anew.
+
+    \b
+    Example:
+      wave prepare comment_classifier --keys 700
+    """
+    from waves import fire
+    from waves.config import project
+    from waves.steps.operator.by_hand import prepare_wave
+    from waves.steps.session.session import Opening
+
+    if dry_run:
+        report = fire.fire(project.load(), theme, fire.Order(keys=keys, dry_run=True))
+        if report.fault is not None:
+            raise report.fault
+        click.echo(report.ending.reason)
+        ctx.exit(report.exit_code)
+    report, batches = prepare_wave(Opening(project.load(), theme, {"keys": keys}))
+    if report.ending.state == "prepared":
+        click.echo(f"WAVE: PREPARED {report.wave_id} {report.counts.missing} keys {batches} batches")
+    elif report.ending.state == "complete":
+        click.echo("WAVE: COMPLETE")
+    else:
+        click.echo(f"wave: {report.ending.reason}", err=True)
+    ctx.exit(report.exit_code)

@@ -1,0 +1,35 @@
+"""`wave prune`: remove closed waves from disk."""
+
+from __future__ import annotations
+
+import click
+
+from waves.words import counted
+
+
+@click.command("prune")
+@click.argument("theme")
+@click.option(
+    "--keep-days", type=click.IntRange(min=0), help="Closed longer ago than so many days; default: the limit."
+)
+@click.option("--dry-run", is_flag=True, help="Remove nothing; say what would go.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(theme: str, *, keep_days: int | None, dry_run: bool, as_json: bool) -> None:
+    """Remove the folders of waves of THEME that the database says are closed, after `keep_days`.
+
+    \b
+    Example:
+      wave prune comment_classifier --keep-days 7
+    """
+    from waves.config import project
+    from waves.steps.operator.prune import prune
+    from waves.steps.session.session import Opening
+    from waves.surfaces.cli import output
+
+    gone = prune(Opening(project.load(), theme, {"keep_days": keep_days}), dry_run=dry_run)
+    if as_json:
+        output.emit({"theme": theme, "waves": gone, "dry_run": dry_run})
+    elif dry_run:
+        click.echo(f"would remove {counted(len(gone), 'wave')}" + "".join(f"\n  {wave_id}" for wave_id in gone))
+    elif output.on_terminal():
+        click.echo(f"removed {counted(len(gone), 'wave')}", err=True)

@@ -1,0 +1,28 @@
+"""`wave run`: classify what is missing of the open wave."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("run")
+@click.argument("theme")
+@click.option("--parallel", type=click.IntRange(min=1), help="Requests in flight.")
+@click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
+@click.pass_context
+def command(ctx: click.Context, theme: str, *, parallel: int | None, backend: str | None) -> None:
+    """Ask for the items of the open wave of THEME that have no part yet.
+
+    \b
+    Example:
+      wave run comment_classifier --parallel 6
+    """
+    from waves.config import project
+    from waves.steps.operator.by_hand import run_wave
+    from waves.steps.session.session import Opening
+    from waves.surfaces.cli import output
+
+    with output.watching(wanted=True) as watcher:
+        report = run_wave(Opening(project.load(), theme, {"parallel": parallel}, backend, watcher=watcher))
+    output.tell(report)
+    ctx.exit(report.exit_code)
