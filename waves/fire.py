@@ -12,17 +12,17 @@ from waves.config.project import Project
 from waves.errors import LockedError, WaveError
 from waves.ids import new_run_id
 from waves.models import Ending, FireReport
-from waves.steps.begin import begun
 from waves.steps.collect import collect
+from waves.steps.dry_run import foresee
 from waves.steps.on_complete import complete
-from waves.steps.prepare import foresee, go_on, prepare
-from waves.steps.rescue import standing
+from waves.steps.prepare import go_on, prepare
+from waves.steps.recording import Tally, begun
+from waves.steps.requests.settlement import standing
 from waves.steps.run import run
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Opening, Session, Watcher
 from waves.steps.submissions.carry import fetch
 from waves.steps.superseded import overtaken, winds_up
-from waves.steps.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)

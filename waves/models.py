@@ -214,3 +214,25 @@ class FireReport:
     @property
     def exit_code(self) -> int:
         return self.fault.exit_code if self.fault else EXIT_CODE[self.ending.state]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was seen at the moment `at` in the window that began at `start`: that it was `exhausted`, or that it was
+    used to the share `used`."""
+
+    start: datetime
+    at: datetime
+    how: Literal["exhausted", "utilisation"]
+    used: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What was sent in a span of time: keys that were, or may have been, paid for, and those that certainly were with
+    the requests that asked for them. `last` is when the newest of them was sent."""
+
+    keys: int = 0
+    paid: int = 0
+    requests: int = 0
+    last: datetime | None = None

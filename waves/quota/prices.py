@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from importlib.metadata import version
 
+from waves.calls import Call
 from waves.config.project import BackendConfig, Price
 from waves.models import Usage
 
@@ -134,3 +135,10 @@ def _from_table(model: str, tokens: _Tokens, at: datetime | None) -> float | Non
     except LookupError:
         return None
     return float(found.total_price)
+
+
+def cost(call: Call, backend: BackendConfig) -> Cost:
+    """What a paid request cost; unknown where no answer came."""
+    if call.paid is None:
+        return Cost(None, None)
+    return price(backend, call.sent.model, call.paid.usage, call.sent.at)

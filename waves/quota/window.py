@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 
-from waves.store.tables.windows import Evidence, Use
+from waves.models import Evidence, Use
 
 DAY = timedelta(days=1)
 MONDAY = datetime(1970, 1, 5, tzinfo=UTC).date()

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from waves.errors import HeldError
 from waves.models import Counts, Ending
-from waves.steps.convergence import stand
-from waves.steps.rescue import take_stock
+from waves.steps.requests.settlement import take_stock
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened
-from waves.steps.submissions.carry import progress
+from waves.steps.session.wave import Opened, stand
+from waves.steps.submissions.progress import progress
 from waves.store.merge import versioned_upsert
 from waves.store.tables import verdicts, waves
 

@@ -5,23 +5,18 @@ The folder comes first and the row second: what a crash leaves between the two, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from waves.errors import BadDataError
 from waves.ids import new_wave_id, now
-from waves.models import Counts, Ending, Item, Manifest, WaveKind
-from waves.spool import wave_dir
+from waves.models import Ending, Item, Manifest, WaveKind
 from waves.spool.wave_dir import WaveDir
 from waves.steps import approval_gate
 from waves.steps.budget.caps import afford
-from waves.steps.budget.forecast import forecast
 from waves.steps.budget.snooze import snoozed
-from waves.steps.budget.window_keys import Reserved, reserve, would_reserve
-from waves.steps.recording import record_dry_run
-from waves.steps.session.session import Opening, Session, open_session
-from waves.steps.session.wave import Opened, dress, open_on_disk
-from waves.steps.tally import Tally
+from waves.steps.budget.window_keys import Reserved, reserve
+from waves.steps.session.session import Session
+from waves.steps.session.wave import Opened, batches_of, dress, find_open
 from waves.store import gap
 from waves.store.tables import run_metrics, waves
 from waves.words import counted
@@ -40,19 +35,6 @@ def go_on(session: Session) -> Opened | Ending | None:
     that to a person."""
     wave = find_open(session)
     return wave and (approval_gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version) or wave)
-
-
-def find_open(session: Session) -> Opened | None:
-    """The open wave of this theme, a pilot included."""
-    row = waves.current(session.db, session.theme.theme_id)
-    if row is None:
-        return None
-    if row.wave_id not in wave_dir.wave_ids(session.data, session.theme.theme_id):
-        raise BadDataError(
-            f"wave {row.wave_id} is open in the database, but {session.folder}/waves has no such folder",
-            f"Bring the data folder back, or give the wave up with `wave abandon {session.theme.theme_id} --by NAME`.",
-        )
-    return open_on_disk(session, row.wave_id)
 
 
 def plan(session: Session, keys: int, quota: Callable[[Session, int], Reserved]) -> Plan:
@@ -95,11 +77,6 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
     )
 
 
-def batches_of(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
 def open_with(session: Session, items: tuple[Item, ...], kind: WaveKind = "normal") -> Opened:
     """A wave of these items, on the disk and in the database."""
     manifest = Manifest(
@@ -119,43 +96,3 @@ def open_with(session: Session, items: tuple[Item, ...], kind: WaveKind = "norma
     waves.open_wave(session.db, manifest, session.host)
     session.log.write("prepared", wave=manifest.wave_id, kind=kind, emitted=len(items))
     return dress(folder)
-
-
-def foresee(opening: Opening, tally: Tally) -> None:
-    """What a fire would do now. Asks no model, and writes nothing but its own run row."""
-    started = now()
-    with open_session(opening, tally.report.run_id, read_only=True) as session:
-        tally.note(rubric_version=session.rubric.version)
-        _foresee(session, tally)
-        record_dry_run(session, opening.trigger, started, tally)
-
-
-def _foresee(session: Session, tally: Tally) -> None:
-    row = waves.current(session.db, session.theme.theme_id)
-    if row is not None:
-        tally.note(wave_id=row.wave_id)
-        waits = approval_gate.pilot_waits(session, row.kind, row.rubric_version)
-        would = f"go on with wave {row.wave_id} ({row.state}, opened on {row.host})"
-        tally.end(Ending("dry_run", f"would do nothing: {waits.reason}" if waits else f"would {would}"))
-        return
-    asleep = snoozed(session)
-    planned = Plan(0, asleep) if asleep else plan(session, session.limits.keys, would_reserve)
-    if planned.ending is not None:
-        tally.end(Ending("dry_run", f"would do nothing: {planned.ending.reason}"))
-        return
-    taken = gap.take(
-        session.db, session.shape, session.rubric.version, planned.keys, session.limits.drift_rows, dry_run=True
-    )
-    batches = list(batches_of(taken.items, session.limits.batch_size))
-    costs = forecast(session, batches)
-    tally.note(cost_usd=costs.usd)
-    tally.add(Counts(emitted=len(taken.items), missing=len(taken.items)))
-    tally.end(
-        Ending(
-            "dry_run",
-            f"would ask {session.backend.models[0]} on backend {session.backend.name} for "
-            f"{counted(len(taken.items), 'item')} in {counted(len(batches), 'request')} by rubric "
-            f"{session.rubric.version}, "
-            f"and restore {counted(taken.restored, 'row')} without asking; {costs.text}",
-        )
-    )

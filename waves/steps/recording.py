@@ -1,19 +1,64 @@
-"""The run row of a fire: opened before anything is asked, finished with what was done, whatever ended it."""
+"""What every command that changes something does first and last: open the session, lock, rescue, and keep a run row,
+which is opened before anything is asked and finished with what was done, whatever ended it.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from datetime import datetime
+from typing import Any
 
 from waves.errors import DatabaseError, WaveError
-from waves.models import Ending, FireReport
-from waves.steps.session.session import Session
-from waves.steps.tally import Tally
+from waves.executors.processes import warm
+from waves.models import Counts, Ending, FireReport
+from waves.steps.rescue import rescue
+from waves.steps.session.locking import Guard, locked
+from waves.steps.session.session import Opening, Session, open_session
+from waves.steps.session.signals import Stop
+from waves.steps.submissions.carry import KIND
 from waves.store import gap
 from waves.store.tables import ledger, run_metrics
 from waves.store.tables.run_metrics import DryRun
+from waves.worker import preload
+
+
+class Tally:
+    """The report in the making; whatever ends the fire, it holds what was done before."""
+
+    def __init__(self, report: FireReport) -> None:
+        self.report = report
+
+    def note(self, **known: Any) -> None:  # noqa: ANN401 - fields of FireReport
+        self.report = replace(self.report, **known)
+
+    def end(self, ending: Ending) -> None:
+        self.note(ending=ending)
+
+    def add(self, counts: Counts) -> None:
+        """Add the counts of one wave. None stands for unknown: it stays until a wave knows the number."""
+        sums = {}
+        for name in (field.name for field in fields(Counts)):
+            before, more = getattr(self.report.counts, name), getattr(counts, name)
+            sums[name] = before if more is None else (before or 0) + more
+        self.note(counts=Counts(**sums))
+
+
+@contextmanager
+def begun(opening: Opening, tally: Tally, *, asks: bool = False) -> Iterator[tuple[Session, Guard]]:
+    """A session under all locks, with everything put right that a killed fire left, and a run row of its own. Where it
+    `asks` a model, the workers' imports, the longest part of the way there, begin once there is something to ask."""
+    stop = Stop()
+    with stop.on_signals(), open_session(opening, tally.report.run_id, stop=stop) as session:
+        tally.note(rubric_version=session.rubric.version)
+        with locked(session) as guard:
+            rescue(session)
+            with recorded(session, opening.trigger, tally, gold=opening.gold) as gap:
+                if asks and gap and session.backend.kind != KIND:
+                    warm(preload(session.backend))
+                yield session, guard
 
 
 @contextmanager

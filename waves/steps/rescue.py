@@ -4,22 +4,14 @@ processes closed. Idempotent, and free: nothing is asked here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from waves.calls import Call
 from waves.errors import BadDataError
-from waves.models import Part
-from waves.outcomes import Outcome
 from waves.spool import files, wave_dir
 from waves.steps.budget.pricing import reprice
-from waves.steps.convergence import Identity, Standing, stand
-from waves.steps.requests.policy import Decision, Try, decide
-from waves.steps.requests.settlement import Settled, book, parts_of, read
+from waves.steps.requests.settlement import settle
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened, open_on_disk
+from waves.steps.session.wave import open_on_disk
 from waves.store.merge import versioned_upsert
-from waves.store.tables import run_metrics, verdicts, waves
+from waves.store.tables import run_metrics, waves
 
 
 def rescue(session: Session) -> None:
@@ -75,51 +67,3 @@ def _settle_evaluations(session: Session) -> None:
             files.set_aside(session.folder / "evaluations" / wave_id, session.folder / "unreadable")
             continue
         session.log.write("rescued", wave=wave_id, parts_rebuilt=settle(session, wave))
-
-
-def settle(session: Session, wave: Opened) -> int:
-    """Read the journals and see that parts, ledger and attempts hold what they say; how many parts were lacking."""
-    present = wave.parts.present()
-    settled, rebuilt = [], 0
-    for call in wave.folder.calls().values():
-        outcome = read(call, wave.rubric)
-        settled.append(Settled(call, _decision(call, outcome) if outcome else None))
-        for part in parts_of(wave.manifest, call.sent, outcome) if outcome else ():
-            if (part.entity_key, part.input_hash) not in present:
-                wave.parts.write(part)
-                rebuilt += 1
-    book(session, wave.manifest, settled)
-    return rebuilt
-
-
-def _decision(call: Call, outcome: Outcome) -> Decision:
-    """What followed from the answer when it came, as far as the journal tells: whether a truncated answer was the
-    larger try is not in it, and then no attempt is charged."""
-    sent = call.sent
-    this = Try(tuple(short_id for short_id, _, _ in sent.items), sent.model, strict=sent.strict)
-    return decide(this, outcome, chain=(sent.model,), budget=0, jitter=0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Stock:
-    """Where the wave's items are, and its valid parts by their ids."""
-
-    standing: Standing
-    parts: Mapping[Identity, Part]
-
-
-def take_stock(session: Session, wave: Opened) -> Stock:
-    """Read every part. Corrupt ones are set aside first; what the journals hold of them is rebuilt."""
-    valid, corrupt = wave.parts.read()
-    if corrupt:
-        for path in corrupt:
-            files.set_aside(path, wave.folder.path / "corrupt")
-        session.log.write("corrupt_parts", wave=wave.wave_id, count=len(corrupt))
-        settle(session, wave)
-        valid, _ = wave.parts.read()
-    return Stock(stand(wave.manifest, valid, verdicts.settled(session.db, wave.wave_id)), valid)
-
-
-def standing(session: Session, wave: Opened) -> Standing:
-    """Where the wave's items are."""
-    return take_stock(session, wave).standing

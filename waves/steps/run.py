@@ -19,14 +19,11 @@ from waves.steps.budget.caps import purse_of
 from waves.steps.budget.snooze import snoozed
 from waves.steps.budget.window_evidence import observe
 from waves.steps.budget.window_keys import reserve, would_reserve
-from waves.steps.convergence import Identity, stand
-from waves.steps.prepare import batches_of
 from waves.steps.requests.loop import Asking
-from waves.steps.requests.settlement import book
-from waves.steps.rescue import standing
+from waves.steps.requests.settlement import book, standing
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Identity, Opened, batches_of, stand
 from waves.steps.submissions import carry
 from waves.store.tables import verdicts
 from waves.worker import Classifier, preload

@@ -10,12 +10,11 @@ from threading import Barrier
 import pytest
 
 from waves.calls import Call, Ended, Paid, Sent
-from waves.models import Usage
+from waves.models import Evidence, Usage, Use
 from waves.store.connect import Database, open_database
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import ledger, run_metrics, windows
 from waves.store.tables.ledger import Entry
-from waves.store.tables.windows import Evidence, Use
 
 pytestmark = pytest.mark.postgres
 

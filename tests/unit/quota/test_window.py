@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waves.models import Evidence, Use
 from waves.quota.window import (
     KEPT,
     RECENT,
@@ -21,7 +22,6 @@ from waves.quota.window import (
     remember,
     slack,
 )
-from waves.store.tables.windows import Evidence, Use
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 FIVE = 5 * HOUR

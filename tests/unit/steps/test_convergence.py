@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves.models import Item, Limits, Manifest, VerdictState
-from waves.steps.convergence import stand
+from waves.steps.session.wave import stand
 
 STATES = get_args(VerdictState)
 IDS = [(key, digest) for key in ("1", "2", "A", "a", "") for digest in ("x", "y")]

@@ -13,7 +13,7 @@ from waves.config.project import REHEARSAL, BackendConfig, Project
 from waves.config.theme import Source, Target, Theme
 from waves.errors import ConfigurationError
 from waves.models import Limits
-from waves.steps.session.session import backend_chain, first_awake
+from waves.steps.session.backend_chain import backend_chain, first_awake
 from waves.steps.session.versions import check_fit
 from waves.store.connect import Database
 from waves.store.tables import backend_state

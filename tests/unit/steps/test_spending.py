@@ -13,8 +13,9 @@ from waves.errors import ConfigurationError
 from waves.ids import new_run_id
 from waves.models import BackendKind, Item, Limits, Manifest, Usage
 from waves.outcomes import Ask
+from waves.quota.prices import cost
 from waves.spool.wave_dir import WaveDir
-from waves.steps.budget.caps import afford, cost, purse_of, reserve_price
+from waves.steps.budget.caps import afford, purse_of, reserve_price
 from waves.steps.budget.pricing import priced, reprice
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Opened, dress

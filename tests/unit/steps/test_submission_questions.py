@@ -8,7 +8,7 @@ import pytest
 
 from waves.models import Item, Limits
 from waves.outcomes import Answered, Retryable
-from waves.steps.convergence import Standing
+from waves.steps.session.wave import Standing
 from waves.steps.submissions.rounds import Past, plan
 
 ITEMS = tuple(Item(f"k{n}", "h", {"text": str(n)}) for n in range(7))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves.models import Counts, Ending, FireReport
-from waves.steps.tally import Tally
+from waves.steps.recording import Tally
 
 SURE = st.integers(0, 1000)
 NAMES = [field.name for field in fields(Counts)]

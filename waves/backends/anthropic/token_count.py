@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import anthropic
 import httpx2
 
-from waves.backends.anthropic.backend import new_client
+from waves.backends.anthropic.client import new_client
 from waves.backends.api_key import unusable
 from waves.backends.prompt import Prompt
 from waves.config.project import BackendConfig

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import anthropic
 import httpx2
 
-from waves.backends.anthropic.backend import DEFAULT_URL, TLS, is_loopback
+from waves.backends.anthropic.client import DEFAULT_URL, TLS, is_loopback
 from waves.backends.anthropic.errors import outcome_of
 from waves.backends.message_batches.wire import (
     Batch,

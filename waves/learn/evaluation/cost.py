@@ -7,7 +7,7 @@ from typing import Any
 
 from waves.calls import Call
 from waves.config.project import BackendConfig
-from waves.steps.budget.caps import cost
+from waves.quota.prices import cost
 
 CLASSES = ("input", "output", "cache_write", "cache_read")
 

@@ -24,17 +24,14 @@ from waves.learn.evaluation.metrics import Judged, Marks, measure, require_sklea
 from waves.learn.evaluation.settings import Order, Setting
 from waves.learn.evaluation.side_by_side import conclude
 from waves.models import Ending, FireReport, Part
-from waves.steps.begin import begun
 from waves.steps.budget.forecast import forecast
-from waves.steps.convergence import Identity
-from waves.steps.prepare import batches_of
-from waves.steps.rescue import take_stock
+from waves.steps.recording import Tally, begun
+from waves.steps.requests.settlement import take_stock
 from waves.steps.run import run
 from waves.steps.session import versions
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Opening, Session, Watcher, open_session
-from waves.steps.session.wave import Opened
-from waves.steps.tally import Tally
+from waves.steps.session.wave import Identity, Opened, batches_of
 from waves.store.rubrics import evaluations
 from waves.words import counted
 

@@ -14,11 +14,9 @@ from waves.models import Item, Manifest
 from waves.spool import wave_dir
 from waves.spool.sealed import canonical
 from waves.spool.wave_dir import WaveDir
-from waves.steps.convergence import Identity
-from waves.steps.prepare import batches_of
 from waves.steps.session import versions
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened, dress, open_on_disk
+from waves.steps.session.wave import Identity, Opened, batches_of, dress, open_on_disk
 from waves.steps.submissions.carry import KIND
 
 

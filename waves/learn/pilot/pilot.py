@@ -19,18 +19,17 @@ from waves.learn.pilot import strata
 from waves.learn.pilot.review import Review, page, review
 from waves.models import Counts, Ending, FireReport, Item
 from waves.spool import files
-from waves.steps.begin import begun
 from waves.steps.budget.forecast import forecast
 from waves.steps.budget.snooze import snoozed
 from waves.steps.budget.window_keys import reserve, would_reserve
-from waves.steps.prepare import batches_of, find_open, open_with, plan
-from waves.steps.rescue import take_stock
+from waves.steps.prepare import open_with, plan
+from waves.steps.recording import Tally, begun
+from waves.steps.requests.settlement import take_stock
 from waves.steps.run import run
 from waves.steps.session import versions
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Opening, Session, Watcher, open_session
-from waves.steps.session.wave import Opened
-from waves.steps.tally import Tally
+from waves.steps.session.wave import Opened, batches_of, find_open
 from waves.store.connect import open_database
 from waves.store.rows import known_rows, pilot_sample
 from waves.store.rubrics import rubric_registry

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from waves.learn import markdown
 from waves.models import Output
-from waves.steps.rescue import Stock
+from waves.steps.requests.settlement import Stock
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Opened
 from waves.store.rows import known_rows

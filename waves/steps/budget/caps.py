@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Literal
 
 from waves.backends.prompt import Prompt, max_tokens
-from waves.calls import Call
 from waves.config.project import BackendConfig, Caps
 from waves.config.rubric import Rubric
 from waves.errors import ConfigurationError
@@ -22,7 +21,6 @@ from waves.models import Ending, Item
 from waves.outcomes import Ask
 from waves.quota import prices
 from waves.quota.budget import Draw, Grant, Purse, unbounded
-from waves.quota.prices import Cost
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Opened
 from waves.store.tables import ledger
@@ -37,13 +35,6 @@ _WAIT = {"day": ", or wait for midnight UTC", "month": ", or wait for the next m
 _NO_WAVE = ""
 
 _prompt = lru_cache(maxsize=8)(Prompt)
-
-
-def cost(call: Call, backend: BackendConfig) -> Cost:
-    """What a paid request cost; unknown where no answer came."""
-    if call.paid is None:
-        return Cost(None, None)
-    return prices.price(backend, call.sent.model, call.paid.usage, call.sent.at)
 
 
 def reserve_price(backend: BackendConfig, ask: Ask, rubric: Rubric) -> float | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from waves.calls import Call
 from waves.config.project import BackendConfig
 from waves.quota import prices
-from waves.steps.budget.caps import cost
+from waves.quota.prices import cost
 from waves.steps.session.session import Session
 from waves.store.tables import ledger
 from waves.store.tables.ledger import Entry

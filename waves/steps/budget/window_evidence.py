@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 
 from waves.config.project import BackendConfig
 from waves.ids import now
-from waves.models import Ending, Meter
+from waves.models import Ending, Evidence, Meter
 from waves.outcomes import Snoozed
 from waves.quota.window import READABLE, current, remember, slack, start_of
 from waves.steps.session.session import Session
 from waves.store.tables import windows
-from waves.store.tables.windows import Evidence
 
 WINDOWS = {"five_hour": timedelta(hours=5), "seven_day": timedelta(days=7)}
 """How long the windows are that a provider's meters are named after; `seven_day_opus` is one of a week, too."""

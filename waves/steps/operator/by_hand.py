@@ -11,16 +11,15 @@ from waves.errors import ConfigurationError, LockedError, WaveError
 from waves.ids import new_run_id
 from waves.models import Counts, Ending, FireReport
 from waves.steps import approval_gate
-from waves.steps.begin import begun
 from waves.steps.collect import collect
-from waves.steps.prepare import batches_of, find_open, go_on, prepare
-from waves.steps.rescue import standing
+from waves.steps.prepare import go_on, prepare
+from waves.steps.recording import Tally, begun
+from waves.steps.requests.settlement import standing
 from waves.steps.run import run
 from waves.steps.session.locking import Guard, locked
 from waves.steps.session.session import Opening, Session, open_session
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Opened, batches_of, find_open
 from waves.steps.submissions.carry import cancel
-from waves.steps.tally import Tally
 from waves.store.tables import waves
 
 

@@ -13,7 +13,7 @@ from waves.config.project import BackendConfig, Project
 from waves.config.theme import Theme
 from waves.errors import ConfigurationError, WaveError
 from waves.spool import files, locks
-from waves.steps.session.session import backend_chain
+from waves.steps.session.backend_chain import backend_chain
 from waves.steps.session.versions import active, require_fit
 from waves.store import connect, migrate
 from waves.store.catalog import describe as catalog

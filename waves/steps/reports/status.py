@@ -12,12 +12,11 @@ from waves.models import Counts
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps import approval_gate
-from waves.steps.convergence import stand
 from waves.steps.reports.quota import BackendQuota, quota_of
-from waves.steps.session.session import backend_chain, first_awake
+from waves.steps.session.backend_chain import backend_chain, first_awake
 from waves.steps.session.versions import on_disk
-from waves.steps.session.wave import dress
-from waves.steps.submissions.carry import progress
+from waves.steps.session.wave import dress, stand
+from waves.steps.submissions.progress import progress
 from waves.store import gap
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database

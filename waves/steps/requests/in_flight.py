@@ -15,8 +15,9 @@ from waves.ids import new_call_id, now
 from waves.models import Item, Meter
 from waves.outcomes import Answer, Ask
 from waves.quota.budget import Purse
+from waves.quota.prices import cost
 from waves.spool.journal import Journal
-from waves.steps.budget.caps import cost, reserve_price
+from waves.steps.budget.caps import reserve_price
 from waves.steps.requests.policy import Try
 from waves.steps.session.wave import Opened
 

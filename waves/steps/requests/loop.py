@@ -23,7 +23,6 @@ from waves.quota.budget import Purse
 from waves.quota.pacing import Pace
 from waves.spool.journal import Journal
 from waves.steps.budget.window_evidence import is_exhaustion, share_is_used
-from waves.steps.convergence import Identity
 from waves.steps.requests.in_flight import Denied, Flights, Flying, Question, question_of
 from waves.steps.requests.outage import Doubt, reason_of
 from waves.steps.requests.policy import Decision, decide, speaks_for_outage, worth_waiting
@@ -32,7 +31,7 @@ from waves.steps.requests.settlement import Settled, parts_of, read
 from waves.steps.requests.stopping import Halt
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Identity, Opened
 
 GLANCE = 0.25
 """Seconds between looks at signals and locks while nothing arrives."""

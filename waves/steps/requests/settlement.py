@@ -6,7 +6,7 @@ whose end it did not know: replaying a journal changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from waves.backends.answers.interpret import interpret
@@ -15,9 +15,11 @@ from waves.config.rubric import Rubric
 from waves.ids import now
 from waves.models import Manifest, Part
 from waves.outcomes import Answered, Outcome, Rejected
+from waves.spool import files
 from waves.steps.budget.pricing import priced
-from waves.steps.requests.policy import Decision
+from waves.steps.requests.policy import Decision, Try, decide
 from waves.steps.session.session import Session
+from waves.steps.session.wave import Identity, Opened, Standing, stand
 from waves.store.tables import ledger, verdicts
 from waves.store.tables.verdicts import Failure
 
@@ -85,3 +87,51 @@ def _failures(call: Call, rejected: Iterable[Rejected]) -> Iterator[Failure]:
     raw = call.paid.raw if call.paid else None
     for item in rejected:
         yield Failure(*asked[item.short_id], item.reason, raw, call.sent.call_id)
+
+
+def _decision(call: Call, outcome: Outcome) -> Decision:
+    """What followed from the answer when it came, as far as the journal tells: whether a truncated answer was the
+    larger try is not in it, and then no attempt is charged."""
+    sent = call.sent
+    this = Try(tuple(short_id for short_id, _, _ in sent.items), sent.model, strict=sent.strict)
+    return decide(this, outcome, chain=(sent.model,), budget=0, jitter=0.0)
+
+
+def settle(session: Session, wave: Opened) -> int:
+    """Read the journals and see that parts, ledger and attempts hold what they say; how many parts were lacking."""
+    present = wave.parts.present()
+    settled, rebuilt = [], 0
+    for call in wave.folder.calls().values():
+        outcome = read(call, wave.rubric)
+        settled.append(Settled(call, _decision(call, outcome) if outcome else None))
+        for part in parts_of(wave.manifest, call.sent, outcome) if outcome else ():
+            if (part.entity_key, part.input_hash) not in present:
+                wave.parts.write(part)
+                rebuilt += 1
+    book(session, wave.manifest, settled)
+    return rebuilt
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Where the wave's items are, and its valid parts by their ids."""
+
+    standing: Standing
+    parts: Mapping[Identity, Part]
+
+
+def take_stock(session: Session, wave: Opened) -> Stock:
+    """Read every part. Corrupt ones are set aside first; what the journals hold of them is rebuilt."""
+    valid, corrupt = wave.parts.read()
+    if corrupt:
+        for path in corrupt:
+            files.set_aside(path, wave.folder.path / "corrupt")
+        session.log.write("corrupt_parts", wave=wave.wave_id, count=len(corrupt))
+        settle(session, wave)
+        valid, _ = wave.parts.read()
+    return Stock(stand(wave.manifest, valid, verdicts.settled(session.db, wave.wave_id)), valid)
+
+
+def standing(session: Session, wave: Opened) -> Standing:
+    """Where the wave's items are."""
+    return take_stock(session, wave).standing

@@ -15,10 +15,10 @@ from waves.models import Item
 from waves.steps import approval_gate
 from waves.steps.budget.forecast import Forecast, forecast
 from waves.steps.budget.window_keys import look
-from waves.steps.prepare import batches_of
 from waves.steps.rubrics import activation_gate
 from waves.steps.session.session import Opening, Session, open_session
 from waves.steps.session.versions import newest_on_disk
+from waves.steps.session.wave import batches_of
 from waves.store.connect import open_database
 from waves.store.rows.outlook import Outlook, outlook
 from waves.store.rubrics import rubric_registry

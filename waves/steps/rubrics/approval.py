@@ -14,14 +14,11 @@ from waves.ids import new_run_id
 from waves.models import Counts, Ending, FireReport
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
-from waves.steps.begin import begun
 from waves.steps.collect import collect
-from waves.steps.convergence import stand
-from waves.steps.prepare import find_open
+from waves.steps.recording import Tally, begun
 from waves.steps.session.session import Opening
 from waves.steps.session.versions import named, register
-from waves.steps.session.wave import dress
-from waves.steps.tally import Tally
+from waves.steps.session.wave import dress, find_open, stand
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database, open_database
 from waves.store.rubrics import rubric_registry

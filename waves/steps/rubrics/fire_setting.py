@@ -5,7 +5,7 @@ from __future__ import annotations
 from waves.config import theme as themes
 from waves.config.project import Project
 from waves.config.theme import Theme
-from waves.steps.session.session import backend_chain
+from waves.steps.session.backend_chain import backend_chain
 from waves.steps.submissions.carry import KIND
 from waves.store.connect import Database
 from waves.store.rubrics.rubric_facts import Usual

@@ -6,10 +6,9 @@ A session is opened once at the top of a command and passed down; it holds value
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,14 +17,14 @@ from waves.config import theme as themes
 from waves.config.project import BackendConfig, Project
 from waves.config.rubric import Rubric
 from waves.config.theme import Theme
-from waves.errors import ConfigurationError
 from waves.models import Counts, Limits
 from waves.spool.fire_log import FireLog
 from waves.steps.session import versions
+from waves.steps.session.backend_chain import backend_chain, first_awake
 from waves.steps.session.signals import Stop
 from waves.store import connect
 from waves.store.catalog import describe as catalog
-from waves.store.tables import backend_state, theme_config
+from waves.store.tables import theme_config
 
 if TYPE_CHECKING:
     from waves.store.catalog.describe import Shape
@@ -139,26 +138,3 @@ def open_session(
             )
         finally:
             log.close()
-
-
-def backend_chain(project: Project, theme: Theme, name: str | None) -> tuple[BackendConfig, ...]:
-    """The named backend alone, or the theme's chain; with the models that the theme or environment wants."""
-    for candidate in (*((name,) if name else ()), *theme.backends):
-        if candidate not in project.backends:
-            known = ", ".join(sorted(project.backends))
-            raise ConfigurationError(f"unknown backend {candidate!r}", f"Known: {known}. Backends stand in waves.yaml.")
-    models = project.models or theme.models
-    found = [project.backends[wanted] for wanted in ((name,) if name else theme.backends)]
-    return tuple(one if models is None or one.kind == "rehearsal" else replace(one, models=models) for one in found)
-
-
-def first_awake(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig:
-    """The first of the chain that does not sleep; where all do, the one that wakes first. One that lacks its key is not
-    passed over: its fire says so."""
-    asleep: list[tuple[datetime, int]] = []
-    for backend in chain:
-        state = backend_state.snoozed(db, backend.name)
-        if state is None:
-            return backend
-        asleep.append((state[0], len(asleep)))
-    return chain[min(asleep)[1]]

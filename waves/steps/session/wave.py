@@ -1,17 +1,29 @@
-"""The open wave as steps handle it: its folder, its manifest, the rubric as it was, its parts."""
+"""A wave as the steps of a fire handle it: its folder, its manifest, the rubric as it was prepared with, and where each
+of its items is.
+
+Each item is in exactly one set, the first that applies: part, quarantined, released, missing; so always
+`emitted = parts + quarantined + released + missing`. Items are compared by identity, never by count.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
-from waves.models import Manifest
+from waves.errors import BadDataError
+from waves.models import Counts, Item, Manifest, VerdictState
+from waves.spool import wave_dir
 from waves.spool.parts import Parts
 from waves.spool.wave_dir import Shelf, WaveDir
 from waves.steps.session.session import Session
+from waves.store.tables import waves
+
+Identity = tuple[str, str]
+"""The entity key and the input hash of an item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +59,61 @@ def schema_check(rubric: Rubric) -> Callable[[Mapping[str, Any]], str | None]:
         return None if validator.is_valid(verdict) else "it breaks the rubric's schema"
 
     return check
+
+
+def batches_of(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def find_open(session: Session) -> Opened | None:
+    """The open wave of this theme, a pilot included."""
+    row = waves.current(session.db, session.theme.theme_id)
+    if row is None:
+        return None
+    if row.wave_id not in wave_dir.wave_ids(session.data, session.theme.theme_id):
+        raise BadDataError(
+            f"wave {row.wave_id} is open in the database, but {session.folder}/waves has no such folder",
+            f"Bring the data folder back, or give the wave up with `wave abandon {session.theme.theme_id} --by NAME`.",
+        )
+    return open_on_disk(session, row.wave_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A wave's items, split into the four sets. `missing` keeps the manifest's order."""
+
+    parts: AbstractSet[Identity]
+    quarantined: AbstractSet[Identity]
+    released: AbstractSet[Identity]
+    missing: tuple[Item, ...]
+
+    @property
+    def converged(self) -> bool:
+        return not self.missing
+
+    def counts(self) -> Counts:
+        return Counts(
+            emitted=len(self.parts) + len(self.quarantined) + len(self.released) + len(self.missing),
+            parts=len(self.parts),
+            released=len(self.released),
+            quarantined=len(self.quarantined),
+            missing=len(self.missing),
+        )
+
+
+def stand(manifest: Manifest, parts: Iterable[Identity], settled: Mapping[Identity, VerdictState]) -> Standing:
+    """Split `manifest.items`, given the ids of valid parts and what the database settled in this wave."""
+    have = set(parts)
+    quarantined, released, missing, done = set(), set(), [], set()
+    for item in manifest.items:
+        identity = item.identity
+        if identity in have:
+            done.add(identity)
+        elif (state := settled.get(identity)) in ("quarantined", "refused"):
+            quarantined.add(identity)
+        elif state is not None:
+            released.add(identity)
+        else:
+            missing.append(item)
+    return Standing(done, quarantined, released, tuple(missing))

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from waves.backends.api_key import unusable
 from waves.config.project import BackendConfig
 from waves.errors import ConfigurationError, CredentialsError, WaveError
-from waves.ids import now
 from waves.models import Ending
-from waves.spool.history import Submission
 from waves.steps.budget.snooze import snoozed
+from waves.steps.session.backend_chain import backend_chain
 from waves.steps.session.locking import Guard
-from waves.steps.session.session import Session, backend_chain
+from waves.steps.session.session import Session
 from waves.steps.session.wave import Opened, open_on_disk
 
 if TYPE_CHECKING:
@@ -97,27 +95,6 @@ def cancel(session: Session, wave_id: str) -> None:
         cancelled = told is not None and not isinstance(told, Problem)
         session.log.write("given_up", wave=wave_id, batch=submission.batch_id, cancelled=cancelled, may_be_charged=True)
     provider.close()
-
-
-def progress(submissions: tuple[Submission, ...]) -> str | None:
-    """What a person reads of a wave that was handed over: how much, and how long ago."""
-    handed = [one for one in submissions if one.whole]
-    if not handed:
-        return None
-    names = ", ".join(one.batch_id or "one whose id is not known yet" for one in handed)
-    requests = sum(len(one.intent.calls) for one in handed)
-    since = min(one.intent.at for one in handed)
-    return f"batch {names}: {requests} requests, submitted {ago(since, now())}"
-
-
-def ago(then: datetime, at: datetime) -> str:
-    """`12 min ago`, `3 h ago`, `2 d ago`."""
-    gone = max(timedelta(), at - then)
-    if gone < timedelta(hours=1):
-        return f"{gone // timedelta(minutes=1)} min ago"
-    if gone < timedelta(days=2):
-        return f"{gone // timedelta(hours=1)} h ago"
-    return f"{gone // timedelta(days=1)} d ago"
 
 
 def _require_key(backend: BackendConfig) -> None:

@@ -21,11 +21,9 @@ from waves.models import Item, Limits
 from waves.outcomes import Ask, Outcome, Retryable
 from waves.spool.history import History
 from waves.steps.budget.caps import reserve_price
-from waves.steps.convergence import Identity, Standing
-from waves.steps.prepare import batches_of
 from waves.steps.requests.policy import LARGER, MOST_TOKENS
 from waves.steps.requests.settlement import read
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Identity, Opened, Standing, batches_of
 
 
 @dataclass(frozen=True, slots=True)

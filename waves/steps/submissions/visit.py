@@ -22,15 +22,13 @@ from waves.spool.history import Submission
 from waves.spool.journal import Journal
 from waves.steps.budget.caps import purse_of
 from waves.steps.budget.snooze import awake, needs_probe, snooze
-from waves.steps.convergence import Standing
-from waves.steps.requests.settlement import Settled, book
-from waves.steps.rescue import standing
+from waves.steps.requests.settlement import Settled, book, standing
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Opened, Standing
 from waves.steps.submissions import rounds as questions
-from waves.steps.submissions.carry import progress
 from waves.steps.submissions.lookup import Finding, Over, Ready, Running, custom_id, find
+from waves.steps.submissions.progress import progress
 from waves.steps.submissions.results import Results
 from waves.steps.submissions.rounds import Request
 from waves.store.tables import verdicts, waves

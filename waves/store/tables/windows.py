@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from waves.models import Evidence, Use
 from waves.store import queries
 
 if TYPE_CHECKING:
@@ -23,28 +23,6 @@ if TYPE_CHECKING:
     from waves.store.connect import Database
 
 _SQL = "windows.sql"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What was seen at the moment `at` in the window that began at `start`: that it was `exhausted`, or that it was
-    used to the share `used`."""
-
-    start: datetime
-    at: datetime
-    how: Literal["exhausted", "utilisation"]
-    used: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """What was sent in a span of time: keys that were, or may have been, paid for, and those that certainly were with
-    the requests that asked for them. `last` is when the newest of them was sent."""
-
-    keys: int = 0
-    paid: int = 0
-    requests: int = 0
-    last: datetime | None = None
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import click
 
-from waves.errors import EXIT_CODES, DiskError, WaveError
+from waves.errors import EXIT_CODES, DiskError
+from waves.surfaces.cli.faults import as_fault, show
 
 COMMANDS: dict[str, str] = {
     "status": "Every theme at a glance: progress, open wave, quarantine, spend.",
@@ -121,24 +122,3 @@ def main() -> None:
         code = fault.exit_code
     gc.freeze()  # all of it goes with the process: looking through it once more at the end took 0.1 s
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def show(fault: WaveError) -> None:
-    """What is wrong, then what to do."""
-    click.echo(f"wave: {fault.message}", err=True)
-    if fault.hint:
-        click.echo(f"      {fault.hint}", err=True)
-
-
-def as_fault(error: Exception) -> WaveError:
-    """A fault as it is; anything else as a bug: where it happened, without the values, which may hold row text."""
-    import traceback
-
-    if isinstance(error, WaveError):
-        return error
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{last.filename.rpartition('waves/')[2]}:{last.lineno} in {last.name}"
-    return WaveError(
-        f"this is a bug in waves: {type(error).__name__} at {where}",
-        "Nothing that was paid for is lost. Please report this line.",
-    )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from waves.surfaces.cli.report_file import ReportFile
+from waves.surfaces.cli import options
+from waves.surfaces.cli.options import ReportFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,11 +37,11 @@ def command(
     from waves.config import project
     from waves.learn.comparison.compare import compare
     from waves.learn.comparison.page import page
-    from waves.surfaces.cli import output, report_file
+    from waves.surfaces.cli import output
 
     found = compare(project.load(), theme, old=old, new=new, limit=limit)
     if markdown is not None:
-        report_file.write(markdown, page(found))
+        options.write_report(markdown, page(found))
     if as_json:
         output.emit({"theme": theme} | _object(found))
     else:

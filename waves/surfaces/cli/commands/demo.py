@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from waves.surfaces.cli import faults, progress
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -77,7 +79,6 @@ def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, adde
     from waves.steps.rubrics.approval import approve
     from waves.store.connect import open_database
     from waves.store.demo_tables import described
-    from waves.surfaces.cli import main, output
 
     with open_database(here.database, here.data) as db:
         about = described(db, table)
@@ -86,11 +87,11 @@ def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, adde
     click.echo(f"rubric: {approval.version} of theme {theme_id}, approved by demo")
     click.echo("provider: the rehearsal on this machine, which is no language model and costs nothing")
     order = fire.Order(backend="rehearsal", until_complete=True, trigger="demo")
-    watching = output.watching(wanted=True) if sys.stderr.isatty() else output.lines()
+    watching = progress.watching(wanted=True) if sys.stderr.isatty() else progress.lines()
     with watching as watcher:
         report = fire.fire(here, theme_id, order, watcher)
     if report.fault is not None:
-        main.show(report.fault)
+        faults.show(report.fault)
         ctx.exit(report.exit_code)
     with open_database(here.database, here.data) as db:
         stands = status(here, db, theme_id)

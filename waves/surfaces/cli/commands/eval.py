@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from waves.surfaces.cli.report_file import ReportFile
+from waves.surfaces.cli import options, progress
+from waves.surfaces.cli.options import ReportFile
 from waves.words import counted
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def command(
       wave eval comment_classifier --rubric v1,v2 --batch-size 1,12 --html report.html
     """
     from waves.learn.evaluation.settings import Order
-    from waves.surfaces.cli import output, report_file
+    from waves.surfaces.cli import output
 
     order = Order(rubrics, backend, models, sizes, limit)
     if dry_run:
@@ -77,7 +78,7 @@ def command(
     if html is not None and report["state"] == "converged":
         from waves.learn.evaluation.report.html import page
 
-        report_file.write(html, page(report))
+        options.write_report(html, page(report))
     if as_json:
         output.emit(report)
     else:
@@ -93,7 +94,7 @@ def _evaluated(theme: str, order: Order, *, watched: bool) -> tuple[dict[str, An
     from waves.models import EXIT_CODE
     from waves.surfaces.cli import output
 
-    with output.watching(wanted=watched) as watcher:
+    with progress.watching(wanted=watched) as watcher:
         found = evaluate(project.load(), theme, order, watcher)
     until = output.moment(found.ending.snoozed_until)
     return {**found.report, "snoozed_until": until}, EXIT_CODE[found.ending.state]

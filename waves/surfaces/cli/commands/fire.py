@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from waves.surfaces.cli import progress
+
 if TYPE_CHECKING:
     from waves.fire import Order
     from waves.models import FireReport
@@ -42,10 +44,10 @@ def command(
     """
     from waves import fire
     from waves.surfaces.cli import output
-    from waves.surfaces.cli.main import show
+    from waves.surfaces.cli.faults import show
 
     order = fire.Order(keys, parallel, backend, dry_run, until_complete, trigger)
-    with output.watching(wanted=not as_json) as watcher:
+    with progress.watching(wanted=not as_json) as watcher:
         report = _fired(theme, order, watcher)
     if as_json:
         output.emit(output.fire_object(report))
@@ -65,7 +67,7 @@ def _fired(theme: str, order: Order, watcher: Watcher) -> FireReport:
     from waves.config import project
     from waves.ids import new_run_id
     from waves.models import Ending, FireReport
-    from waves.surfaces.cli.main import as_fault
+    from waves.surfaces.cli.faults import as_fault
 
     try:
         return fire.fire(project.load(), theme, order, watcher)

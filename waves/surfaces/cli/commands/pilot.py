@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from waves.surfaces.cli.options import Person
-from waves.surfaces.cli.report_file import ReportFile
+from waves.surfaces.cli import faults, options, progress
+from waves.surfaces.cli.options import Person, ReportFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,19 +51,19 @@ def command(
     """
     from waves.learn.pilot.pilot import Order
     from waves.learn.pilot.review import page
-    from waves.surfaces.cli import main, output, report_file
+    from waves.surfaces.cli import output
 
-    with output.watching(wanted=not as_json) as watcher:
+    with progress.watching(wanted=not as_json) as watcher:
         found = _piloted(theme, Order(version, keys, backend, dry_run, name), watcher)
     report, review = found.report, found.review
     if review is not None and markdown is not None:
-        report_file.write(markdown, page(review))
+        options.write_report(markdown, page(review))
     if as_json:
         output.emit(_object(found))
     elif review is not None:
         _show(found, review)
     if report.fault is not None:
-        main.show(report.fault)
+        faults.show(report.fault)
     elif not as_json and dry_run:
         click.echo(report.ending.reason)
     elif not as_json and (report.exit_code or review is None):
@@ -77,7 +77,7 @@ def _piloted(theme: str, order: Order, watcher: Watcher) -> Pilot:
     from waves.ids import new_run_id
     from waves.learn.pilot.pilot import Pilot, pilot
     from waves.models import Ending, FireReport
-    from waves.surfaces.cli.main import as_fault
+    from waves.surfaces.cli.faults import as_fault
 
     try:
         return pilot(project.load(), theme, order, watcher)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from waves.surfaces.cli import progress
+
 
 @click.command("run")
 @click.argument("theme")
@@ -22,7 +24,7 @@ def command(ctx: click.Context, theme: str, *, parallel: int | None, backend: st
     from waves.steps.session.session import Opening
     from waves.surfaces.cli import output
 
-    with output.watching(wanted=True) as watcher:
+    with progress.watching(wanted=True) as watcher:
         report = run_wave(Opening(project.load(), theme, {"parallel": parallel}, backend, watcher=watcher))
     output.tell(report)
     ctx.exit(report.exit_code)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waves.surfaces.cli.commands import quota
+from waves.surfaces.cli.faults import show
 from waves.surfaces.cli.tables import runs
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = Fal
     """
     import time
 
-    from waves.surfaces.cli import main, output
+    from waves.surfaces.cli import output
 
     while True:
         found, faults = _read(theme)
@@ -47,7 +48,7 @@ def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = Fal
             if theme is not None and found:
                 runs.show(found[0].runs)
         for fault in faults:
-            main.show(fault)
+            show(fault)
         if not watch:
             break
         time.sleep(2)

@@ -1,0 +1,39 @@
+"""Which backend a fire uses: the one that was named, or the first of the theme's chain that does not sleep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from waves.config.project import BackendConfig, Project
+from waves.config.theme import Theme
+from waves.errors import ConfigurationError
+from waves.store.tables import backend_state
+
+if TYPE_CHECKING:
+    from waves.store.connect import Database
+
+
+def backend_chain(project: Project, theme: Theme, name: str | None) -> tuple[BackendConfig, ...]:
+    """The named backend alone, or the theme's chain; with the models that the theme or environment wants."""
+    for candidate in (*((name,) if name else ()), *theme.backends):
+        if candidate not in project.backends:
+            known = ", ".join(sorted(project.backends))
+            raise ConfigurationError(f"unknown backend {candidate!r}", f"Known: {known}. Backends stand in waves.yaml.")
+    models = project.models or theme.models
+    found = [project.backends[wanted] for wanted in ((name,) if name else theme.backends)]
+    return tuple(one if models is None or one.kind == "rehearsal" else replace(one, models=models) for one in found)
+
+
+def first_awake(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig:
+    """The first of the chain that does not sleep; where all do, the one that wakes first. One that lacks its key is not
+    passed over: its fire says so."""
+    asleep: list[tuple[datetime, int]] = []
+    for backend in chain:
+        state = backend_state.snoozed(db, backend.name)
+        if state is None:
+            return backend
+        asleep.append((state[0], len(asleep)))
+    return chain[min(asleep)[1]]

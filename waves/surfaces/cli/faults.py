@@ -1,0 +1,28 @@
+"""Faults as a person reads them: what is wrong, then what to do."""
+
+from __future__ import annotations
+
+import click
+
+from waves.errors import WaveError
+
+
+def show(fault: WaveError) -> None:
+    """What is wrong, then what to do."""
+    click.echo(f"wave: {fault.message}", err=True)
+    if fault.hint:
+        click.echo(f"      {fault.hint}", err=True)
+
+
+def as_fault(error: Exception) -> WaveError:
+    """A fault as it is; anything else as a bug: where it happened, without the values, which may hold row text."""
+    import traceback
+
+    if isinstance(error, WaveError):
+        return error
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{last.filename.rpartition('waves/')[2]}:{last.lineno} in {last.name}"
+    return WaveError(
+        f"this is a bug in waves: {type(error).__name__} at {where}",
+        "Nothing that was paid for is lost. Please report this line.",
+    )
