@@ -47,6 +47,6 @@ def judge(theme: str, given: Mapping[str, str | None], *, project: Project | Non
     """Ask about one input by the theme's active rubric, outside of any wave; see `waves.steps.judge.judge`."""
     from waves.config import project as projects
     from waves.steps.judge import judge as ask
-    from waves.steps.session.session import Opening
+    from waves.steps.session.session import Invocation
 
-    return ask(Opening(project or projects.load(), theme, {}), given)
+    return ask(Invocation(project or projects.load(), theme, {}), given)

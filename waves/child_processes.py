@@ -47,7 +47,7 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-class Keeper:
+class GroupReaper:
     """Ends the groups that it keeps as soon as this process has ended, then removes the folder that they worked in:
     make the keeper first, the folder second. Raises OSError where no process can be started; a shell that was killed
     itself is replaced with the next group."""

@@ -15,18 +15,18 @@ from waves.models import Ending, FireReport
 from waves.steps.collect import collect
 from waves.steps.dry_run import foresee
 from waves.steps.on_complete import complete
-from waves.steps.prepare import go_on, prepare
-from waves.steps.recording import Tally, begun
-from waves.steps.requests.settlement import standing
+from waves.steps.prepare import prepare, resume_open_wave
+from waves.steps.recording import ReportBuilder, recorded_session
+from waves.steps.requests.settlement import read_progress
 from waves.steps.run import run
 from waves.steps.session.locking import Guard
-from waves.steps.session.session import Opening, Session, Watcher
+from waves.steps.session.session import Invocation, Session, Watcher
 from waves.steps.submissions.carry import fetch
 from waves.steps.superseded import overtaken, winds_up
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class FireOptions:
     """What a fire was asked for; None means: as the theme's limits say."""
 
     keys: int | None = None
@@ -51,33 +51,33 @@ def run_once(
     project: Project | None = None,
 ) -> FireReport:
     """One fire, what `wave fire THEME` does. `limit` bounds the keys. Raises the fault that ended it, if any."""
-    order = Order(keys=limit, parallel=parallel, backend=backend, dry_run=dry_run, trigger="python")
+    order = FireOptions(keys=limit, parallel=parallel, backend=backend, dry_run=dry_run, trigger="python")
     report = fire(project or projects.load(), theme_id, order)
     if report.fault is not None:
         raise report.fault
     return report
 
 
-def fire(project: Project, theme_id: str, order: Order, watcher: Watcher | None = None) -> FireReport:
+def fire(project: Project, theme_id: str, order: FireOptions, watcher: Watcher | None = None) -> FireReport:
     """One fire; a fault comes back in the report, beside the counts of what was done before it."""
     started = time.monotonic()
-    tally = Tally(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
-    opening = Opening(project, theme_id, order.flags, order.backend, order.trigger, watcher)
+    builder = ReportBuilder(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
+    invocation = Invocation(project, theme_id, order.flags, order.backend, order.trigger, watcher)
     try:
         if order.dry_run:
-            foresee(opening, tally)
+            foresee(invocation, builder)
         else:
-            with begun(opening, tally, asks=True) as (session, guard):
-                tally.end(complete(session, guard, drain(session, order, guard, tally)))
+            with recorded_session(invocation, builder, asks=True) as (session, guard):
+                builder.end(complete(session, guard, fire_waves(session, order, guard, builder)))
     except LockedError as fault:
-        tally.end(Ending("locked", fault.line))
+        builder.end(Ending("locked", fault.line))
     except WaveError as fault:
-        tally.note(fault=fault)
-        tally.end(Ending("failed", fault.message))
-    return replace(tally.report, duration_ms=round((time.monotonic() - started) * 1000))
+        builder.note(fault=fault)
+        builder.end(Ending("failed", fault.message))
+    return replace(builder.report, duration_ms=round((time.monotonic() - started) * 1000))
 
 
-def drain(session: Session, order: Order, guard: Guard, tally: Tally) -> Ending:
+def fire_waves(session: Session, order: FireOptions, guard: Guard, builder: ReportBuilder) -> Ending:
     """(open wave, or prepare → run → collect)* until the keys are used up, the gap is empty, or something ends it."""
     keys_left = session.limits.keys
     while keys_left > 0:
@@ -85,19 +85,19 @@ def drain(session: Session, order: Order, guard: Guard, tally: Tally) -> Ending:
             return Ending("interrupted", session.stop.reason)
         if (other := overtaken(session)) is not None:
             return other
-        wave = go_on(session) or prepare(session, keys_left)
+        wave = resume_open_wave(session) or prepare(session, keys_left)
         if isinstance(wave, Ending) and wave.state == "collected" and order.until_complete:
             continue
         if isinstance(wave, Ending):
             return wave
-        tally.note(wave_id=wave.wave_id)
+        builder.note(wave_id=wave.wave_id)
         as_it_stands = winds_up(session, wave)
-        asked = 0 if as_it_stands else len(standing(session, wave).missing)
+        asked = 0 if as_it_stands else len(read_progress(session, wave).missing)
         ending = fetch(session, wave, guard) if as_it_stands else run(session, wave, guard)
         merged = collect(session, wave, partial=as_it_stands) if ending is None else ending
         if isinstance(merged, Ending):
-            tally.add(standing(session, wave).counts())
+            builder.add(read_progress(session, wave).counts())
             return merged
-        tally.add(merged)
+        builder.add(merged)
         keys_left = session.limits.keys if order.until_complete else keys_left - asked
     return Ending("collected")

@@ -16,6 +16,9 @@ from waves.errors import WaveError
 Output = Mapping[str, Any]
 """What a model says about one item, in the rubric's fields, e.g. `{"labels": ["question"], "confidence": 0.9}`."""
 
+Identity = tuple[str, str]
+"""What an item is told apart by: its entity key and the hash of its input."""
+
 BackendKind = Literal["anthropic", "message_batches", "claude_cli", "rehearsal"]
 ParseRung = Literal["strict", "fenced", "repaired", "retried"]
 WaveState = Literal["open", "submitted", "held", "closed", "abandoned"]
@@ -228,7 +231,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class KeysSent:
     """What was sent in a span of time: keys that were, or may have been, paid for, and those that certainly were with
     the requests that asked for them. `last` is when the newest of them was sent."""
 

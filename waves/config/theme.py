@@ -48,7 +48,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Gold:
+class GoldRelation:
     """Where people's own verdicts stand in the database: a relation, its key and the column that holds them, as a JSON
     array of labels, a label, or an object of fields."""
 
@@ -81,7 +81,7 @@ class Theme:
     folder: Path
     on_complete: tuple[str, ...] = ()
     on_complete_timeout: float = 600.0
-    gold: Gold | None = None
+    gold: GoldRelation | None = None
     gate: Gate = Gate()
 
 
@@ -123,12 +123,12 @@ def load(prompts: Path, theme_id: str) -> Theme:
         folder=path.parent,
         on_complete=tuple(file.on_complete),
         on_complete_timeout=file.on_complete_timeout,
-        gold=Gold(file.gold.relation, _columns(file.gold.key), file.gold.column) if file.gold else None,
+        gold=GoldRelation(file.gold.relation, _columns(file.gold.key), file.gold.column) if file.gold else None,
         gate=Gate(file.gate.min_f1, file.gate.max_flips),
     )
 
 
-def settle(limits: Limits, *layers: Mapping[str, Any]) -> Limits:
+def merge_limits(limits: Limits, *layers: Mapping[str, Any]) -> Limits:
     """`limits` with each layer put on top in turn. Values may be text (environment, `theme_config`)."""
     from pydantic import ValidationError
 

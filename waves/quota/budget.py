@@ -32,7 +32,7 @@ def unbounded(_held: float, _wanted: float) -> Grant:
     return Grant()
 
 
-class Purse:
+class Budget:
     """What a fire may still spend: caps less what the ledger and unsettled journals say, less what is reserved.
 
     Each method may be called again for the same request, and after any other: the last figure of what a request cost

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 
-from waves.models import Evidence, Use
+from waves.models import Evidence, KeysSent
 
 DAY = timedelta(days=1)
 MONDAY = datetime(1970, 1, 5, tzinfo=UTC).date()
@@ -42,7 +42,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class WeighedEvidence:
     """A piece of evidence with the keys that the window had answered by then, and the capacity that it speaks for: None
     where it is not believed, for the reason that `doubt` gives."""
 
@@ -53,7 +53,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class WindowUse:
     """All that decides how many keys may be sent now. `capacity` None: nothing is known yet. `reserved` are the keys of
     fires that run and have not sent them yet. `seen` is the newest utilisation of this window, and `since` the keys
     sent after it was seen."""
@@ -113,14 +113,16 @@ def start_of(end: datetime, length: timedelta) -> datetime:
     return end - length - slack(length)
 
 
-def free_at(window: Window, length: timedelta, use: Use, now: datetime) -> datetime:
+def free_at(window: Window, length: timedelta, use: KeysSent, now: datetime) -> datetime:
     """When the window holds nothing of what was sent up to now. Rolling, that is when the last request drops out."""
     if window.end is not None:
         return window.end
     return min(max(now, (use.last or now) + length), now + length)
 
 
-def judge(found: Sequence[tuple[Evidence, Use]], length: timedelta, now: datetime) -> list[Judged]:
+def weigh_evidence(
+    found: Sequence[tuple[Evidence, KeysSent]], length: timedelta, now: datetime
+) -> list[WeighedEvidence]:
     """What each piece of evidence, oldest first, is worth, by the use of its window up to that moment. A limit that is
     reported while the window is fresh is a false alarm: it must not teach that hardly anything fits."""
     kept = [(one, use) for one, use in found if now - memory(length) <= one.at <= now + length]
@@ -129,7 +131,7 @@ def judge(found: Sequence[tuple[Evidence, Use]], length: timedelta, now: datetim
     return [_judged(one, use, most, alone=fresh < CONFIRMED) for one, use in kept]
 
 
-def learned(judged: Sequence[Judged]) -> int | None:
+def learned(judged: Sequence[WeighedEvidence]) -> int | None:
     """The capacity: the least of the newest that is believed. A refusal says more than a utilisation, which is rounded
     and counts what others used."""
     for how in ("exhausted", "utilisation"):
@@ -171,7 +173,7 @@ def _capacity(one: Evidence, paid: int) -> int:
     return int(paid / one.used) if one.used >= READABLE else 0
 
 
-def _judged(one: Evidence, use: Use, most: int, *, alone: bool) -> Judged:
+def _judged(one: Evidence, use: KeysSent, most: int, *, alone: bool) -> WeighedEvidence:
     capacity = _capacity(one, use.paid)
     doubt = None
     if one.how == "utilisation" and (one.used < READABLE or not use.paid):
@@ -180,4 +182,4 @@ def _judged(one: Evidence, use: Use, most: int, *, alone: bool) -> Judged:
         doubt = "a false alarm: the window was fresh"
     elif one.how == "exhausted" and capacity < PLAUSIBLE * most:
         doubt = f"a false alarm: another window held {most} keys"
-    return Judged(one, use.paid, None if doubt else capacity, doubt)
+    return WeighedEvidence(one, use.paid, None if doubt else capacity, doubt)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from waves.rehearsal import replies
-from waves.rehearsal.faults import STATUS_FAULTS, Decision, Dice, decide
+from waves.rehearsal.faults import STATUS_FAULTS, Dice, FaultPlan, plan_faults
 from waves.rehearsal.protocol import Asked, ProtocolError, parse_json, read_request
 from waves.rehearsal.record import Turn
 from waves.rehearsal.scenarios import Scenario
@@ -45,7 +45,7 @@ def work(
     parameters: Mapping[str, Any],
     turn: Turn,
     dice: Callable[[bytes], Dice],
-    answer: Callable[[Turn, Asked, Decision], replies.Message],
+    answer: Callable[[Turn, Asked, FaultPlan], replies.Message],
 ) -> tuple[Kind, Mapping[str, Any]]:
     """How a request ends, with its result. What a connection would show (it hangs, it breaks) is an end without an
     answer here; `down` is about the calls, not about what they hand over."""
@@ -56,7 +56,7 @@ def work(
         return "errored", _error(turn, error.status)
     turn.model, turn.system, turn.items = asked.model, asked.system, asked.items
     awake = scenario.model_copy(update={"down": ()})
-    decision = decide(awake, dice(body), model=asked.model, items=asked.items, number=1, elapsed=0.0)
+    decision = plan_faults(awake, dice(body), model=asked.model, items=asked.items, number=1, elapsed=0.0)
     turn.fault, turn.cause, turn.item_faults = decision.fault, decision.cause, dict(decision.items)
     if decision.fault == "hang":
         return "expired", {"type": "expired"}

@@ -25,7 +25,7 @@ _EXPIRES = timedelta(hours=24)
 
 
 @dataclass(slots=True)
-class Entry:
+class BatchEntry:
     """One request of a batch: as it is recorded, and how it ends."""
 
     number: int
@@ -36,12 +36,12 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Held:
+class StoredBatch:
     """A batch. `looks` counts those at it while it ran."""
 
     number: int
     batch_id: str
-    entries: list[Entry]
+    entries: list[BatchEntry]
     created: float
     looks: int = 0
     ended: float | None = None
@@ -66,14 +66,14 @@ Process = Callable[[Mapping[str, Any], str], tuple[Turn, Kind, Mapping[str, Any]
 
 
 @dataclass(slots=True)
-class Shelf:
+class BatchStore:
     """All batches of one provider. `run` tells the ids of two providers apart."""
 
     rules: BatchRules
     run: str
     process: Process
     seed: int
-    _held: list[Held] = field(default_factory=list)
+    _held: list[StoredBatch] = field(default_factory=list)
     _creates: int = 0
     _lists: int = 0
 
@@ -102,17 +102,17 @@ class Shelf:
         if self._creates <= self.rules.requests_lost:
             return Reply((b"{}",), now, lost=True)
         number = len(self._held) + 1
-        batch = Held(number, f"msgbatch_{self.run}{number:06d}", [], now)
+        batch = StoredBatch(number, f"msgbatch_{self.run}{number:06d}", [], now)
         for custom_id, parameters in requests:
             turn, kind, result = self.process(parameters, batch.batch_id)
-            batch.entries.append(self._fate(batch, Entry(len(batch.entries), custom_id, turn, kind, result)))
+            batch.entries.append(self._fate(batch, BatchEntry(len(batch.entries), custom_id, turn, kind, result)))
         self._held.append(batch)
         taken = [entry.turn for entry in batch.entries]
         lost = self._creates <= self.rules.requests_lost + self.rules.replies_lost
         ended = self._finish(batch, now) if self._is_due(batch, now) else []
         return Reply((self._json(batch, now),), now, lost, taken, ended)
 
-    def _fate(self, batch: Held, entry: Entry) -> Entry:
+    def _fate(self, batch: StoredBatch, entry: BatchEntry) -> BatchEntry:
         """By chance, some requests of a batch end without having been worked on."""
         roll = self._dice(batch).roll(f"fate {entry.number}")
         if roll < self.rules.expired:
@@ -165,11 +165,11 @@ class Shelf:
         batch.cuts += 1
         return Reply(tuple(self._lines(batch)), now, lost=batch.cuts <= self.rules.results_cut)
 
-    def _dice(self, batch: Held) -> Dice:
+    def _dice(self, batch: StoredBatch) -> Dice:
         """Chance goes by the order of batches and requests: their ids differ from run to run."""
         return Dice(self.seed, b"", batch.number)
 
-    def _lines(self, batch: Held) -> Iterator[bytes]:
+    def _lines(self, batch: StoredBatch) -> Iterator[bytes]:
         """In no order that a client could rely on."""
         dice = self._dice(batch)
         for number in range(self.rules.foreign):
@@ -182,18 +182,18 @@ class Shelf:
 
     # --- time passes ------------------------------------------------------------------------------------------------
 
-    def _seen(self, batch: Held, now: float) -> list[Turn]:
+    def _seen(self, batch: StoredBatch, now: float) -> list[Turn]:
         """Somebody looks at it: the turns that ended by it."""
         if batch.ended is not None:
             return []
         batch.looks += 1
         return self._finish(batch, now) if self._is_due(batch, now) else []
 
-    def _is_due(self, batch: Held, now: float) -> bool:
+    def _is_due(self, batch: StoredBatch, now: float) -> bool:
         worked = now - batch.created >= self.rules.seconds and batch.looks >= self.rules.looks
         return batch.ended is None and (worked or (batch.cancelled or now) < now)
 
-    def _finish(self, batch: Held, now: float) -> list[Turn]:
+    def _finish(self, batch: StoredBatch, now: float) -> list[Turn]:
         batch.ended = now
         for entry in batch.entries:
             entry.turn.finished = now
@@ -203,17 +203,17 @@ class Shelf:
                 entry.turn.status, entry.turn.cause = None, entry.kind
         return [entry.turn for entry in batch.entries]
 
-    def _archived(self, batch: Held, now: float) -> bool:
+    def _archived(self, batch: StoredBatch, now: float) -> bool:
         kept = self.rules.results_kept
         return kept is not None and batch.ended is not None and now - batch.ended >= kept
 
-    def _find(self, batch_id: str) -> Held:
+    def _find(self, batch_id: str) -> StoredBatch:
         found = next((batch for batch in self._held if batch.batch_id == batch_id), None)
         if found is None:
             raise ProtocolError(404, f"There is no batch {batch_id}")
         return found
 
-    def _json(self, batch: Held, now: float) -> bytes:
+    def _json(self, batch: StoredBatch, now: float) -> bytes:
         counts: Counter[str] = Counter()
         if batch.ended is None:
             counts["processing"] = len(batch.entries)

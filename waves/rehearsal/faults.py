@@ -23,7 +23,7 @@ STATUS_FAULTS: frozenset[Fault] = frozenset(get_args(StatusFault))
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class FaultPlan:
     """What to do with one request. `items` maps the ids of the verdicts to be spoiled to the way; `latency` counts
     from the arrival, in seconds."""
 
@@ -44,7 +44,7 @@ class Dice:
         return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
 
-def decide(
+def plan_faults(
     scenario: Scenario,
     dice: Dice,
     *,
@@ -52,25 +52,25 @@ def decide(
     items: Iterable[tuple[str, Any]],
     number: int,
     elapsed: float,
-) -> Decision:
+) -> FaultPlan:
     """The first that applies: away, poison, chance. `number` counts requests from 1; `elapsed` is in seconds since
     the first one. The quota is not decided here: it depends on what others used up."""
     latency = _latency(scenario, dice)
     for down in scenario.down:
         if is_down(down, model, number, elapsed):
-            return Decision(latency, down.fault, "down")
+            return FaultPlan(latency, down.fault, "down")
     items = tuple(items)
     poisoned = tuple((item_id, fault) for item_id, given in items if (fault := _poison(scenario, given)))
     whole = next((fault for _, fault in poisoned if fault not in ITEM_FAULTS), None)
     if whole:
-        return Decision(latency, whole, "poison")
+        return FaultPlan(latency, whole, "poison")
     if poisoned:
-        return Decision(latency, poisoned[0][1], "poison", poisoned)
+        return FaultPlan(latency, poisoned[0][1], "poison", poisoned)
     fault = _draw(scenario, dice)
     if fault in ITEM_FAULTS and items:
         victim = items[int(dice.roll("victim") * len(items))][0]
-        return Decision(latency, fault, "share", ((victim, fault),))
-    return Decision(latency, fault, "share" if fault else None)
+        return FaultPlan(latency, fault, "share", ((victim, fault),))
+    return FaultPlan(latency, fault, "share" if fault else None)
 
 
 def is_down(down: Down, model: str, number: int, elapsed: float) -> bool:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from waves.rehearsal.protocol import ProtocolError
-from waves.rehearsal.scenarios import Quota, Scenario
+from waves.rehearsal.scenarios import QuotaRules, Scenario
 
 _MINUTE = 60.0
 
 
 @dataclass(slots=True)
-class Window:
+class RateWindow:
     ends: float = 0.0
     requests: int = 0
     used: int = 0
@@ -29,16 +29,16 @@ _SHORT = {"five_hour": "5h", "seven_day": "7d"}
 _WARNINGS = (0.5, 0.75, 0.9)
 
 
-class Limits:
+class RateLimits:
     """Without a quota the headers describe a minute that never refuses; with one, they describe its window: the
     figures that are not its own unit shrink in proportion to what is left of it."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._quota: Quota | None = scenario.quota
+        self._quota: QuotaRules | None = scenario.quota
         self._requests = scenario.requests_per_minute
         self._input = scenario.input_tokens_per_minute
         self._output = scenario.output_tokens_per_minute
-        self._window = Window()
+        self._window = RateWindow()
         self._reset = ""
 
     def admit(self, n_items: int, now: float) -> None:
@@ -91,10 +91,10 @@ class Limits:
             found |= _unified(quota.claim, 1 - left, math.ceil(window.ends), refused=refused)
         return found
 
-    def _current(self, now: float) -> Window:
+    def _current(self, now: float) -> RateWindow:
         if now >= self._window.ends:
             length = _MINUTE if self._quota is None else self._quota.window
-            self._window = Window(ends=now + length)
+            self._window = RateWindow(ends=now + length)
             self._reset = datetime.fromtimestamp(math.ceil(now + length), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return self._window
 

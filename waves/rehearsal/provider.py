@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from waves.rehearsal import replies, verdicts
 from waves.rehearsal.batch_requests import Kind, work
-from waves.rehearsal.batches import BATCHES, Shelf
-from waves.rehearsal.faults import STATUS_FAULTS, Decision, Dice, decide, is_down
-from waves.rehearsal.limits import Limits
+from waves.rehearsal.batches import BATCHES, BatchStore
+from waves.rehearsal.faults import STATUS_FAULTS, Dice, FaultPlan, is_down, plan_faults
+from waves.rehearsal.limits import RateLimits
 from waves.rehearsal.protocol import LARGEST_REQUEST, Asked, ProtocolError, read_request
 from waves.rehearsal.record import Turn
 from waves.rehearsal.scenarios import Scenario
@@ -32,7 +32,7 @@ _METHODS = {MESSAGES: "POST", COUNT: "POST", MODELS: "GET"}
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Response:
     """What to send, and when: `latency` seconds after the arrival. One piece goes out with its length, several as a
     stream. `ending`: hang = send nothing; reset = send half and reset; die = the process ends at once. `taken_in` and
     `ended` are requests of batches, to be recorded beside this one."""
@@ -48,7 +48,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class Exchange:
     """A request that has arrived: as it will be recorded, and as it was understood, or why not."""
 
     turn: Turn
@@ -58,11 +58,11 @@ class Visit:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-class Desk:
+class Provider:
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self._scenario = scenario
         self._seed = seed
-        self._limits = Limits(scenario)
+        self._limits = RateLimits(scenario)
         self._cache = PromptCache(scenario.cache_minimum, scenario.cache_ttl)
         self._run = secrets.token_hex(4)  # tells the requests of two servers apart that share a record
         self._arrivals = 0
@@ -71,7 +71,7 @@ class Desk:
         self._seen: Counter[bytes] = Counter()
         self._batch_calls = 0
         self._began = time.monotonic()
-        self._shelf = Shelf(scenario.batches, self._run, self._in_a_batch, seed)
+        self._shelf = BatchStore(scenario.batches, self._run, self._in_a_batch, seed)
         self._chancy = bool(scenario.faults or scenario.latency.kind != "fixed")
 
     def arrive(
@@ -82,18 +82,18 @@ class Desk:
         body: bytes,
         in_flight: int,
         query: Mapping[str, str] | None = None,
-    ) -> Visit:
+    ) -> Exchange:
         self._arrivals += 1
         turn = Turn(f"req_{self._run}{self._arrivals:08d}", path, time.time(), in_flight)
         try:
             asked = self._understand(method, path, headers, body)
         except ProtocolError as error:
-            return Visit(turn, body, error)
+            return Exchange(turn, body, error)
         if asked is not None:
             turn.model, turn.stream, turn.system, turn.items = asked.model, asked.stream, asked.system, asked.items
-        return Visit(turn, body, asked, method, query or {})
+        return Exchange(turn, body, asked, method, query or {})
 
-    def plan(self, visit: Visit) -> Plan:
+    def plan(self, visit: Exchange) -> Response:
         turn = visit.turn
         match visit.asked:
             case ProtocolError() as error:
@@ -120,13 +120,13 @@ class Desk:
             return None
         return read_request(body, headers.get("anthropic-version", ""), counting=path == COUNT)
 
-    def _plan_message(self, turn: Turn, asked: Asked, body: bytes) -> Plan:
+    def _plan_message(self, turn: Turn, asked: Asked, body: bytes) -> Response:
         now = time.monotonic()
         self._first = self._first or now
         self._messages += 1
         if self._scenario.dies_after is not None and self._messages > self._scenario.dies_after:
-            return Plan(0, (), ending="die")
-        decision = decide(
+            return Response(0, (), ending="die")
+        decision = plan_faults(
             self._scenario,
             self._dice(body),
             model=asked.model,
@@ -145,7 +145,7 @@ class Desk:
         turn.item_faults = dict(decision.items)
         return self._carry_out(turn, asked, decision)
 
-    def _plan_batches(self, visit: Visit) -> Plan:
+    def _plan_batches(self, visit: Exchange) -> Response:
         """`down` is about these calls too, counted by themselves."""
         turn = visit.turn
         self._batch_calls += 1
@@ -153,7 +153,7 @@ class Desk:
             if is_down(down, "", self._batch_calls, time.monotonic() - self._began):
                 turn.fault, turn.cause = down.fault, "down"
                 if down.fault not in STATUS_FAULTS:
-                    return Plan(200, (b"{}",), ending="hang" if down.fault == "hang" else "reset")
+                    return Response(200, (b"{}",), ending="hang" if down.fault == "hang" else "reset")
                 error = ProtocolError(int(down.fault), f"The rehearsal was told to answer {down.fault}")
                 return self._refuse(turn, error, _retry_after({}, self._scenario.retry_after))
         try:
@@ -162,7 +162,7 @@ class Desk:
             return self._refuse(turn, error, {})
         headers = {"date": formatdate(reply.at, usegmt=True)}
         ending: Literal["answer", "reset"] = "reset" if reply.lost else "answer"
-        return Plan(
+        return Response(
             200, reply.pieces or (b"",), headers=headers, ending=ending, taken_in=reply.taken_in, ended=reply.ended
         )
 
@@ -180,26 +180,26 @@ class Desk:
         self._seen[digest] += 1
         return Dice(self._seed, digest, self._seen[digest])
 
-    def _carry_out(self, turn: Turn, asked: Asked, decision: Decision) -> Plan:
+    def _carry_out(self, turn: Turn, asked: Asked, decision: FaultPlan) -> Response:
         fault, latency = decision.fault, decision.latency
         if fault in STATUS_FAULTS:
             error = ProtocolError(int(fault), f"The rehearsal was told to answer {fault}")
             retry_after = self._scenario.retry_after if fault in {"429", "503", "529"} else None
             return self._refuse(turn, error, _retry_after(self._limits.headers(turn.started), retry_after), latency)
         if fault == "hang":
-            return Plan(0, (), ending="hang")
+            return Response(0, (), ending="hang")
         if fault == "html":
-            return Plan(200, (replies.WEB_PAGE,), "text/html", self._limits.headers(turn.started), latency)
+            return Response(200, (replies.WEB_PAGE,), "text/html", self._limits.headers(turn.started), latency)
         if fault == "empty_object":
-            return Plan(200, (b"{}",), headers=self._limits.headers(turn.started), latency=latency)
+            return Response(200, (b"{}",), headers=self._limits.headers(turn.started), latency=latency)
         message = self._message(turn, asked, decision)
         headers = self._limits.headers(turn.started)
         ending: Literal["answer", "reset"] = "reset" if fault == "reset" else "answer"
         if asked.stream:
-            return Plan(200, tuple(replies.message_events(message)), "text/event-stream", headers, latency, ending)
-        return Plan(200, (replies.message_json(message),), headers=headers, latency=latency, ending=ending)
+            return Response(200, tuple(replies.message_events(message)), "text/event-stream", headers, latency, ending)
+        return Response(200, (replies.message_json(message),), headers=headers, latency=latency, ending=ending)
 
-    def _message(self, turn: Turn, asked: Asked, decision: Decision) -> replies.Message:
+    def _message(self, turn: Turn, asked: Asked, decision: FaultPlan) -> replies.Message:
         content, output_tokens, stop_reason = verdicts.content(asked, decision, brain=self._scenario.brain)
         billed = self._cache.bill(asked.model, asked.segments, turn.started)
         self._limits.book(billed.total, output_tokens)
@@ -214,12 +214,12 @@ class Desk:
             output_tokens=output_tokens,
         )
 
-    def _refuse(self, turn: Turn, error: ProtocolError, headers: Mapping[str, str], latency: float = 0.0) -> Plan:
+    def _refuse(self, turn: Turn, error: ProtocolError, headers: Mapping[str, str], latency: float = 0.0) -> Response:
         body = replies.error_json(error.status, error.message, turn.request_id, error.error_code)
-        return Plan(error.status, (body,), headers=headers, latency=latency)
+        return Response(error.status, (body,), headers=headers, latency=latency)
 
-    def _reply(self, turn: Turn, body: bytes, headers: Mapping[str, str]) -> Plan:
-        return Plan(200, (body,), headers=headers or self._limits.headers(turn.started))
+    def _reply(self, turn: Turn, body: bytes, headers: Mapping[str, str]) -> Response:
+        return Response(200, (body,), headers=headers or self._limits.headers(turn.started))
 
 
 def _retry_after(headers: Mapping[str, str], seconds: float | None) -> Mapping[str, str]:

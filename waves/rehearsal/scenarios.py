@@ -63,7 +63,7 @@ class Latency(_Strict):
     longest: Seconds = 600.0
 
 
-class Quota(_Strict):
+class QuotaRules(_Strict):
     """At most `capacity` items or requests in a window of so many seconds, which opens with the first request after
     the last one ended; then 429 until it ends. An `error_code` (`enforced_spend_limit_reached` …) stands in the error's
     details, and such an answer carries no `retry-after`. With a `claim` it is the window of a subscription: every
@@ -124,7 +124,7 @@ class Scenario(_Strict):
     about: str = ""
     brain: bool = True
     latency: Latency = Latency()
-    quota: Quota | None = None
+    quota: QuotaRules | None = None
     faults: dict[FaultName, Share] = Field(default_factory=dict)
     retry_after: Seconds | None = None
     down: tuple[Down, ...] = ()
@@ -200,7 +200,7 @@ def _validated(content: object, where: str) -> Scenario:
 
 
 def _known_keys(location: tuple[int | str, ...]) -> tuple[str, ...]:
-    shapes: dict[int | str, type[BaseModel]] = {"latency": Latency, "quota": Quota, "down": Down, "poison": Poison}
+    shapes: dict[int | str, type[BaseModel]] = {"latency": Latency, "quota": QuotaRules, "down": Down, "poison": Poison}
     shapes["batches"] = BatchRules
     shape = shapes.get(location[0], Scenario) if len(location) > 1 else Scenario
     return tuple(shape.model_fields)

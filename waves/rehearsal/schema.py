@@ -12,7 +12,7 @@ from typing import Any
 
 Json = Any
 """A value as `json.loads` gives it."""
-Schema = Mapping[str, Any]
+JsonSchema = Mapping[str, Any]
 
 # What structured output refuses; tools may carry them.
 _REFUSED = frozenset(
@@ -65,7 +65,7 @@ _SHAPES: dict[str, Callable[[Json], bool]] = {
 }
 
 
-def fit(value: Json, schema: Schema, root: Schema | None = None, depth: int = 0) -> Json:
+def fit(value: Json, schema: JsonSchema, root: JsonSchema | None = None, depth: int = 0) -> Json:
     """`value` where it fits, else the nearest thing that does; None as `value` asks for the schema's plainest value."""
     root = schema if root is None else root
     schema = _resolve(schema, root)
@@ -99,7 +99,7 @@ def defect(schema: Json, *, structured: bool, depth: int = 0) -> str | None:
     return next((found for part in parts if (found := defect(part, structured=structured, depth=depth + 1))), None)
 
 
-def _refused(schema: Schema) -> str | None:
+def _refused(schema: JsonSchema) -> str | None:
     if refused := _REFUSED.intersection(schema):
         return f"keyword '{min(refused)}' is not supported"
     if schema.get("minItems", 0) > 1:
@@ -116,7 +116,7 @@ def _same(one: Json, other: Json) -> bool:
     return bool(one == other) and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def _resolve(schema: Schema, root: Schema) -> Schema:
+def _resolve(schema: JsonSchema, root: JsonSchema) -> JsonSchema:
     reference = schema.get("$ref")
     if not isinstance(reference, str) or not reference.startswith("#/"):
         return schema
@@ -126,7 +126,7 @@ def _resolve(schema: Schema, root: Schema) -> Schema:
     return target if isinstance(target, Mapping) else {}
 
 
-def _type_for(value: Json, schema: Schema) -> str | None:
+def _type_for(value: Json, schema: JsonSchema) -> str | None:
     """The type of the schema that the value has already; else null where it is allowed, else the first."""
     declared: list[str] | str | None = schema.get("type", "object" if "properties" in schema else None)
     if not isinstance(declared, list):
@@ -143,14 +143,14 @@ def _is_of(value: Json, name: str) -> bool:
     return isinstance(value, _PYTHON_TYPES.get(name, ()))
 
 
-def _fit_branch(value: Json, branches: list[Schema], root: Schema, depth: int) -> Json:
+def _fit_branch(value: Json, branches: list[JsonSchema], root: JsonSchema, depth: int) -> Json:
     for branch in branches:
         if _same(fit(value, branch, root, depth + 1), value):
             return value
     return fit(value, branches[0], root, depth + 1)
 
 
-def _fit_object(value: Json, schema: Schema, root: Schema, depth: int) -> Json:
+def _fit_object(value: Json, schema: JsonSchema, root: JsonSchema, depth: int) -> Json:
     known = value if isinstance(value, Mapping) else {}
     required = schema.get("required", ())
     return {
@@ -160,7 +160,7 @@ def _fit_object(value: Json, schema: Schema, root: Schema, depth: int) -> Json:
     }
 
 
-def _fit_array(value: Json, schema: Schema, root: Schema, depth: int) -> Json:
+def _fit_array(value: Json, schema: JsonSchema, root: JsonSchema, depth: int) -> Json:
     """A list of known words that nobody has a value for gets the first of them: empty would not do where exactly one
     is wanted, which a provider's schema cannot say."""
     part = _resolve(schema.get("items") or {}, root)
@@ -174,23 +174,23 @@ def _fit_array(value: Json, schema: Schema, root: Schema, depth: int) -> Json:
     return fitted[: schema.get("maxItems", len(fitted))]
 
 
-def _fit_text(value: Json, schema: Schema, _root: Schema, _depth: int) -> Json:
+def _fit_text(value: Json, schema: JsonSchema, _root: JsonSchema, _depth: int) -> Json:
     text = value if isinstance(value, str) else ""
     return text[: schema.get("maxLength", len(text))].ljust(schema.get("minLength", 0), "-")
 
 
-def _fit_number(value: Json, schema: Schema, _root: Schema, _depth: int) -> Json:
+def _fit_number(value: Json, schema: JsonSchema, _root: JsonSchema, _depth: int) -> Json:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         value = 0
     value = max(value, schema.get("minimum", value))
     return min(value, schema.get("maximum", value))
 
 
-def _fit_integer(value: Json, schema: Schema, root: Schema, depth: int) -> Json:
+def _fit_integer(value: Json, schema: JsonSchema, root: JsonSchema, depth: int) -> Json:
     return round(_fit_number(value, schema, root, depth))
 
 
-_FITTERS: dict[str, Callable[[Json, Schema, Schema, int], Json]] = {
+_FITTERS: dict[str, Callable[[Json, JsonSchema, JsonSchema, int], Json]] = {
     "object": _fit_object,
     "array": _fit_array,
     "string": _fit_text,

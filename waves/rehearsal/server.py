@@ -22,7 +22,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from waves.errors import ConfigurationError
-from waves.rehearsal.provider import Desk, Plan
+from waves.rehearsal.provider import Provider, Response
 from waves.rehearsal.record import Record, Turn
 from waves.rehearsal.replies import NOTICE
 from waves.rehearsal.scenarios import Scenario
@@ -38,7 +38,7 @@ class Rehearsal:
     """`start` once, then `stop` once. `url` is valid in between."""
 
     def __init__(self, scenario: Scenario, *, seed: int = 0, record: Path | None = None) -> None:
-        self._desk = Desk(scenario, seed)
+        self._desk = Provider(scenario, seed)
         self._record = Record(record) if record is not None else None
         self._flying: set[asyncio.Task[Any] | None] = set()
         self._stopping = False
@@ -89,7 +89,7 @@ class Rehearsal:
             await asyncio.sleep(max(0.0, arrived + plan.latency - time.monotonic()))
             return await self._deliver(request, plan, visit.turn)
 
-    def _note_batches(self, plan: Plan) -> None:
+    def _note_batches(self, plan: Response) -> None:
         """Requests of batches come and end with other requests than their own."""
         if self._record is not None:
             for turn in plan.taken_in:
@@ -115,7 +115,7 @@ class Rehearsal:
             if self._record is not None:
                 self._record.ended(turn)
 
-    async def _deliver(self, request: web.BaseRequest, plan: Plan, turn: Turn) -> web.StreamResponse:
+    async def _deliver(self, request: web.BaseRequest, plan: Response, turn: Turn) -> web.StreamResponse:
         headers = CIMultiDict(plan.headers)
         headers["content-type"] = plan.content_type
         headers["request-id"] = turn.request_id

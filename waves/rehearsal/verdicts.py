@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from waves.rehearsal.brain import brain_for, confidence
-from waves.rehearsal.faults import ITEM_FAULTS, Decision
+from waves.rehearsal.faults import ITEM_FAULTS, FaultPlan
 from waves.rehearsal.protocol import Asked
 from waves.rehearsal.scenarios import Fault
-from waves.rehearsal.schema import Schema, fit
+from waves.rehearsal.schema import JsonSchema, fit
 from waves.rehearsal.usage import size, tokens
 
 PLAIN_TEXT = "This is a rehearsal and not a language model: it labels items, and has nothing to say."
@@ -31,7 +31,7 @@ _ONLY_IN_TEXT: frozenset[Fault] = frozenset(
 )
 
 
-def content(asked: Asked, decision: Decision, *, brain: bool) -> tuple[str | tuple[str, dict[str, object]], int, str]:
+def content(asked: Asked, decision: FaultPlan, *, brain: bool) -> tuple[str | tuple[str, dict[str, object]], int, str]:
     """Text, or the name of a tool with its input; then its tokens and the stop reason."""
     if decision.fault == "refusal":
         return "", 1, "refusal"
@@ -73,7 +73,7 @@ def _answer(asked: Asked, *, brain: bool) -> dict[str, Any] | None:
     return {**others, name: verdicts}
 
 
-def _spoil(answer: dict[str, Any], items: tuple[tuple[str, Fault], ...], schema: Schema | None) -> dict[str, Any]:
+def _spoil(answer: dict[str, Any], items: tuple[tuple[str, Fault], ...], schema: JsonSchema | None) -> dict[str, Any]:
     """The answer with the verdicts of these ids made bad; the others stay as they are."""
     name, _ = _verdict_list(schema) if schema is not None else ("verdicts", None)
     ways = dict(items)
@@ -120,7 +120,7 @@ def _think(asked: Asked, given: object, brain: bool) -> Mapping[str, Any]:
     return {**guess.output, "confidence": confidence(guess.similarity)}
 
 
-def _verdict_list(schema: Schema) -> tuple[str | None, Schema]:
+def _verdict_list(schema: JsonSchema) -> tuple[str | None, JsonSchema]:
     for name, part in schema.get("properties", {}).items():
         element = part.get("items") if isinstance(part, Mapping) else None
         if isinstance(element, Mapping) and "$ref" in element:

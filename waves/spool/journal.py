@@ -25,7 +25,7 @@ from waves.models import Usage
 from waves.spool.files import Appender, read_file, write_atomic
 from waves.spool.sealed import moment
 
-Entry = Sent | Paid | Ended | Intent | Ticket
+JournalEntry = Sent | Paid | Ended | Intent | Ticket
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 _MARK = b',"crc32":'
@@ -99,7 +99,7 @@ def read_journal(path: Path) -> Reading:
     return Reading(told, len(bad), torn)
 
 
-def encode(entry: Entry) -> bytes:
+def encode(entry: JournalEntry) -> bytes:
     """One line, line feed included."""
     return checked({"t": type(entry).__name__.lower(), **asdict(entry), "at": entry.at.isoformat()})
 
@@ -122,7 +122,7 @@ def parse(data: bytes, run_id: str) -> tuple[Told, list[bytes], bool]:
     return told, bad, torn
 
 
-def entry_of(line: bytes) -> Entry | None:
+def entry_of(line: bytes) -> JournalEntry | None:
     """What a line says; None where it is not what a run writes."""
     try:
         return _decode(line)
@@ -169,7 +169,7 @@ def _enter_late(told: Told, entry: Paid | Ended) -> bool:
     return True
 
 
-def _decode(line: bytes) -> Entry:
+def _decode(line: bytes) -> JournalEntry:
     body, _, check = line.rpartition(_MARK)
     if check != b"%d}" % crc32(body):
         raise BadDataError("a line of the journal does not match its checksum")
@@ -179,7 +179,7 @@ def _decode(line: bytes) -> Entry:
         raise BadDataError("a line of the journal is not what a run writes") from error
 
 
-def _entry(fields: dict[str, Any]) -> Entry:
+def _entry(fields: dict[str, Any]) -> JournalEntry:
     kind = fields.pop("t")
     fields["at"] = moment(fields["at"])
     if kind == "sent":

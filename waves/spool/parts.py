@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from waves.errors import BadDataError
-from waves.models import Manifest, ParseRung, Part
+from waves.models import Identity, Manifest, ParseRung, Part
 from waves.spool.faults import reported
 from waves.spool.files import make_folder, sync_files, sync_folder, write_atomic
 from waves.spool.sealed import canonical, moment, seal, unseal
 
-Identity = tuple[str, str]
 Check = Callable[[Mapping[str, Any]], str | None]
 
 _PIECE = 1 << 14  # bytes; most parts are one

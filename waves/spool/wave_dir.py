@@ -25,7 +25,7 @@ from waves.spool.journal import Journal, read_journal
 from waves.spool.parts import Check, Parts
 from waves.spool.sealed import canonical, moment, seal, unseal
 
-Shelf = Literal["waves", "evaluations"]
+WaveRoot = Literal["waves", "evaluations"]
 """The folder of a theme in which a wave stands."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -47,7 +47,7 @@ class WaveDir:
     @classmethod
     def create(cls, data: Path, manifest: Manifest, rubric_text: str) -> WaveDir:
         """Makes the wave visible and durable, both at the end. DiskError if it cannot, then nothing is visible."""
-        shelf: Shelf = "evaluations" if manifest.kind == "evaluation" else "waves"
+        shelf: WaveRoot = "evaluations" if manifest.kind == "evaluation" else "waves"
         path = _wave_path(data, manifest.theme_id, manifest.wave_id, shelf)
         make_folder(data, 0o711)
         make_folder(path.parent)
@@ -59,7 +59,7 @@ class WaveDir:
         return cls(path, manifest, rubric_text)
 
     @classmethod
-    def open(cls, data: Path, theme_id: str, wave_id: str, installation: str, shelf: Shelf = "waves") -> WaveDir:
+    def open(cls, data: Path, theme_id: str, wave_id: str, installation: str, shelf: WaveRoot = "waves") -> WaveDir:
         """ConfigurationError for a wave of another database, BadDataError for one that cannot be read."""
         path, restore = _wave_path(data, theme_id, wave_id, shelf), _RESTORE.format(theme_id)
         if not (path / "manifest.json").exists() or not (path / "rubric.md").exists():
@@ -121,7 +121,7 @@ class WaveDir:
         write_atomic(self.path / _CLOSED, canonical(record) + b"\n")
 
 
-def wave_ids(data: Path, theme_id: str, shelf: Shelf = "waves") -> list[str]:
+def wave_ids(data: Path, theme_id: str, shelf: WaveRoot = "waves") -> list[str]:
     """The waves of a theme on this disk, the oldest first."""
     folder = data / _named(theme_id) / shelf
     with reported(folder):
@@ -130,12 +130,12 @@ def wave_ids(data: Path, theme_id: str, shelf: Shelf = "waves") -> list[str]:
         return sorted(entry.name for entry in os.scandir(folder) if _NAME.fullmatch(entry.name) and entry.is_dir())
 
 
-def closed_on_disk(data: Path, theme_id: str, wave_id: str, shelf: Shelf = "waves") -> bool:
+def closed_on_disk(data: Path, theme_id: str, wave_id: str, shelf: WaveRoot = "waves") -> bool:
     """Whether the wave has its `closed.json`: everything about it is in the database. Opens nothing."""
     return (_wave_path(data, theme_id, wave_id, shelf) / _CLOSED).exists()
 
 
-def _wave_path(data: Path, theme_id: str, wave_id: str, shelf: Shelf) -> Path:
+def _wave_path(data: Path, theme_id: str, wave_id: str, shelf: WaveRoot) -> Path:
     return data / _named(theme_id) / shelf / _named(wave_id)
 
 

@@ -17,7 +17,7 @@ from waves.models import Output
 from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Labelled, Outcome, Retryable, Snoozed
 from waves.steps.budget.caps import afford, reserve_price
 from waves.steps.budget.pricing import priced
-from waves.steps.session.session import Opening, Session, open_session
+from waves.steps.session.session import Invocation, Session, open_session
 from waves.store.tables import ledger
 
 OUTSIDE = "outside-any-wave"
@@ -39,13 +39,13 @@ class Judgement:
         return list(self.output["labels"])
 
 
-def judge(opening: Opening, given: Mapping[str, str | None]) -> Judgement:
+def judge(invocation: Invocation, given: Mapping[str, str | None]) -> Judgement:
     """Judge one input, a value for each of the theme's input columns (missing ones count as NULL). Asks once.
 
     Raises TryLaterError where the provider gives no answer now, BadDataError where the answer may not be used or the
     model refuses.
     """
-    with open_session(opening, new_run_id()) as session:
+    with open_session(invocation, new_run_id()) as session:
         columns = session.theme.source.input
         foreign = sorted(set(given) - set(columns))
         if foreign:
@@ -101,7 +101,7 @@ def _book(session: Session, sent: Sent, outcome: Outcome, answer: Answer | None)
 
 
 def _settle(session: Session, call: Call) -> None:
-    ledger.settle(session.db, session.theme.theme_id, OUTSIDE, priced(session, [call]))
+    ledger.record_calls(session.db, session.theme.theme_id, OUTSIDE, priced(session, [call]))
 
 
 def _fault(outcome: Outcome) -> WaveError:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from waves.child_processes import ONCE_IT_IS_KEPT, Keeper, kill_group
+from waves.child_processes import ONCE_IT_IS_KEPT, GroupReaper, kill_group
 from waves.models import Ending
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
@@ -67,7 +67,7 @@ def _failed(session: Session, code: int) -> str:
 def _run(session: Session, guard: Guard) -> _Ran:
     folder = Path(tempfile.gettempdir()) / f"waves-complete-{secrets.token_hex(8)}"
     try:
-        keeper = Keeper(folder)
+        keeper = GroupReaper(folder)
         try:
             folder.mkdir(0o700)
             return _run_kept(session, guard, keeper, folder)
@@ -77,7 +77,7 @@ def _run(session: Session, guard: Guard) -> _Ran:
         return _Ran(NOT_STARTED, f"{type(error).__name__}: {error.strerror}".encode())
 
 
-def _run_kept(session: Session, guard: Guard, keeper: Keeper, folder: Path) -> _Ran:
+def _run_kept(session: Session, guard: Guard, keeper: GroupReaper, folder: Path) -> _Ran:
     process = subprocess.Popen(
         [*ONCE_IT_IS_KEPT, *session.theme.on_complete],
         cwd=session.project.root,

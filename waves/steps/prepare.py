@@ -14,46 +14,46 @@ from waves.spool.wave_dir import WaveDir
 from waves.steps import approval_gate
 from waves.steps.budget.caps import afford
 from waves.steps.budget.snooze import snoozed
-from waves.steps.budget.window_keys import Reserved, reserve
+from waves.steps.budget.window_keys import KeyGrant, reserve
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened, batches_of, dress, find_open
+from waves.steps.session.wave import Wave, batches_of, find_open_wave, load_wave
 from waves.store import gap
 from waves.store.tables import run_metrics, waves
 from waves.words import counted
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Allowance:
     """What the next wave would take, and what stands in its way."""
 
     keys: int
     ending: Ending | None
 
 
-def go_on(session: Session) -> Opened | Ending | None:
+def resume_open_wave(session: Session) -> Wave | Ending | None:
     """The open wave of this theme, if there is one; the ending where it is a pilot that nobody approved: a fire leaves
     that to a person."""
-    wave = find_open(session)
+    wave = find_open_wave(session)
     return wave and (approval_gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version) or wave)
 
 
-def plan(session: Session, keys: int, quota: Callable[[Session, int], Reserved]) -> Plan:
+def allowance(session: Session, keys: int, quota: Callable[[Session, int], KeyGrant]) -> Allowance:
     """How many keys a wave may take now: the gate and the window come before the gap. `quota` reserves them, or only
     foresees what it would give."""
     left = approval_gate.rows_left(session)
     if left is not None and left <= 0:
-        return Plan(0, approval_gate.closed(session))
+        return Allowance(0, approval_gate.closed(session))
     if (broke := afford(session)) is not None:
-        return Plan(0, broke)
+        return Allowance(0, broke)
     granted = quota(session, keys if left is None else min(keys, left))
-    return Plan(granted.keys, None if granted.keys else granted.ending)
+    return Allowance(granted.keys, None if granted.keys else granted.ending)
 
 
-def prepare(session: Session, keys: int) -> Opened | Ending:
+def prepare(session: Session, keys: int) -> Wave | Ending:
     """Open a wave of at most `keys` items; the ending `complete` where the gap is empty."""
     if (asleep := snoozed(session)) is not None:
         return asleep
-    planned = plan(session, keys, reserve)
+    planned = allowance(session, keys, reserve)
     taken = gap.take(
         session.db,
         session.shape,
@@ -77,7 +77,7 @@ def prepare(session: Session, keys: int) -> Opened | Ending:
     )
 
 
-def open_with(session: Session, items: tuple[Item, ...], kind: WaveKind = "normal") -> Opened:
+def open_with(session: Session, items: tuple[Item, ...], kind: WaveKind = "normal") -> Wave:
     """A wave of these items, on the disk and in the database."""
     manifest = Manifest(
         installation=session.db.installation,
@@ -95,4 +95,4 @@ def open_with(session: Session, items: tuple[Item, ...], kind: WaveKind = "norma
     folder.write_batches(list(batches_of(items, session.limits.batch_size)))
     waves.open_wave(session.db, manifest, session.host)
     session.log.write("prepared", wave=manifest.wave_id, kind=kind, emitted=len(items))
-    return dress(folder)
+    return load_wave(folder)

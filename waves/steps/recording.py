@@ -16,7 +16,7 @@ from waves.executors.processes import warm
 from waves.models import Counts, Ending, FireReport
 from waves.steps.rescue import rescue
 from waves.steps.session.locking import Guard, locked
-from waves.steps.session.session import Opening, Session, open_session
+from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.signals import Stop
 from waves.steps.submissions.carry import KIND
 from waves.store import gap
@@ -25,7 +25,7 @@ from waves.store.tables.run_metrics import DryRun
 from waves.worker import preload
 
 
-class Tally:
+class ReportBuilder:
     """The report in the making; whatever ends the fire, it holds what was done before."""
 
     def __init__(self, report: FireReport) -> None:
@@ -47,22 +47,24 @@ class Tally:
 
 
 @contextmanager
-def begun(opening: Opening, tally: Tally, *, asks: bool = False) -> Iterator[tuple[Session, Guard]]:
+def recorded_session(
+    invocation: Invocation, builder: ReportBuilder, *, asks: bool = False
+) -> Iterator[tuple[Session, Guard]]:
     """A session under all locks, with everything put right that a killed fire left, and a run row of its own. Where it
     `asks` a model, the workers' imports, the longest part of the way there, begin once there is something to ask."""
     stop = Stop()
-    with stop.on_signals(), open_session(opening, tally.report.run_id, stop=stop) as session:
-        tally.note(rubric_version=session.rubric.version)
+    with stop.on_signals(), open_session(invocation, builder.report.run_id, stop=stop) as session:
+        builder.note(rubric_version=session.rubric.version)
         with locked(session) as guard:
             rescue(session)
-            with recorded(session, opening.trigger, tally, gold=opening.gold) as gap:
+            with recorded(session, invocation.trigger, builder, gold=invocation.gold) as gap:
                 if asks and gap and session.backend.kind != KIND:
                     warm(preload(session.backend))
                 yield session, guard
 
 
 @contextmanager
-def recorded(session: Session, trigger: str, tally: Tally, *, gold: bool = False) -> Iterator[int | None]:
+def recorded(session: Session, trigger: str, builder: ReportBuilder, *, gold: bool = False) -> Iterator[int | None]:
     """Open the run row and give the size of the gap, None where it is about gold; finish it with the tally's figures. A
     fault is recorded and goes on."""
     before = None if gold else _gap(session)
@@ -76,20 +78,20 @@ def recorded(session: Session, trigger: str, tally: Tally, *, gold: bool = False
         # the row cannot be finished now; the next fire finds its process gone and closes it
         raise
     except WaveError as fault:
-        tally.note(fault=fault)
-        tally.end(Ending("failed", fault.message))
-        _finish(session, tally, before)
+        builder.note(fault=fault)
+        builder.end(Ending("failed", fault.message))
+        _finish(session, builder, before)
         raise
-    _finish(session, tally, before)
+    _finish(session, builder, before)
 
 
 def _gap(session: Session) -> int:
     return gap.census(session.db, session.shape, session.rubric.version).missing
 
 
-def record_dry_run(session: Session, trigger: str, started: datetime, tally: Tally) -> None:
+def record_dry_run(session: Session, trigger: str, started: datetime, builder: ReportBuilder) -> None:
     """The run row of a fire that only looked."""
-    report = tally.report
+    report = builder.report
     dry_run = DryRun(
         started_at=started,
         trigger=trigger,
@@ -104,12 +106,12 @@ def record_dry_run(session: Session, trigger: str, started: datetime, tally: Tal
     run_metrics.record_dry_run(session.db, session.run_id, session.theme.theme_id, dry_run)
 
 
-def _finish(session: Session, tally: Tally, gap_before: int | None) -> None:
+def _finish(session: Session, builder: ReportBuilder, gap_before: int | None) -> None:
     spent = ledger.of_run(session.db, session.run_id)
-    tally.note(llm_calls=spent.calls, tokens=spent.tokens, cost_usd=spent.cost_usd)
+    builder.note(llm_calls=spent.calls, tokens=spent.tokens, cost_usd=spent.cost_usd)
     if spent.cost_usd is None:
         session.log.write("cost_unknown", models=", ".join(ledger.unknown_models(session.db, session.run_id)))
-    report: FireReport = tally.report
+    report: FireReport = builder.report
     counts = report.counts
     run_metrics.finish_run(
         session.db,

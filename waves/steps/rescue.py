@@ -7,9 +7,9 @@ from __future__ import annotations
 from waves.errors import BadDataError
 from waves.spool import files, wave_dir
 from waves.steps.budget.pricing import reprice
-from waves.steps.requests.settlement import settle
+from waves.steps.requests.settlement import replay_journals
 from waves.steps.session.session import Session
-from waves.steps.session.wave import open_on_disk
+from waves.steps.session.wave import open_from_disk
 from waves.store.merge import versioned_upsert
 from waves.store.tables import run_metrics, waves
 
@@ -31,7 +31,7 @@ def _rescue_wave(session: Session, wave_id: str) -> None:
     path = session.folder / "waves" / wave_id
     state = waves.state(session.db, wave_id)
     try:
-        wave = open_on_disk(session, wave_id)
+        wave = open_from_disk(session, wave_id)
     except BadDataError as defect:
         if state not in (None, "abandoned"):
             raise
@@ -42,7 +42,7 @@ def _rescue_wave(session: Session, wave_id: str) -> None:
         # prepare makes the folder first and the row second: here nothing was ever sent
         files.remove_tree(path)
         return
-    session.log.write("rescued", wave=wave_id, parts_rebuilt=settle(session, wave))
+    session.log.write("rescued", wave=wave_id, parts_rebuilt=replay_journals(session, wave))
     if state in (None, "abandoned"):
         # a database that came back from an older backup knows nothing of a wave that was paid for
         valid, _ = wave.parts.read()
@@ -61,9 +61,9 @@ def _settle_evaluations(session: Session) -> None:
         if died.isdisjoint(path.stem for path in journals):
             continue
         try:
-            wave = open_on_disk(session, wave_id, "evaluations")
+            wave = open_from_disk(session, wave_id, "evaluations")
         except BadDataError as defect:
             session.log.write("set_aside", wave=wave_id, reason=defect.message)
             files.set_aside(session.folder / "evaluations" / wave_id, session.folder / "unreadable")
             continue
-        session.log.write("rescued", wave=wave_id, parts_rebuilt=settle(session, wave))
+        session.log.write("rescued", wave=wave_id, parts_rebuilt=replay_journals(session, wave))

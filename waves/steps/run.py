@@ -12,18 +12,18 @@ from waves.backends.rehearsal import rehearse
 from waves.config.project import BackendConfig
 from waves.errors import CredentialsError
 from waves.executors.processes import Processes
-from waves.models import Ending, Item, Limits
+from waves.models import Ending, Identity, Item, Limits
 from waves.spool import files
 from waves.spool.locks import WORKERS_LOCK
-from waves.steps.budget.caps import purse_of
+from waves.steps.budget.caps import open_budget
 from waves.steps.budget.snooze import snoozed
 from waves.steps.budget.window_evidence import observe
 from waves.steps.budget.window_keys import reserve, would_reserve
-from waves.steps.requests.loop import Asking
-from waves.steps.requests.settlement import book, standing
+from waves.steps.requests.loop import RequestLoop
+from waves.steps.requests.settlement import read_progress, record_settled
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Identity, Opened, batches_of, stand
+from waves.steps.session.wave import Wave, batches_of, classify_items
 from waves.steps.submissions import carry
 from waves.store.tables import verdicts
 from waves.worker import Classifier, preload
@@ -33,44 +33,44 @@ ROOM = 8192
 nothing is asked: what cannot be kept must not be paid for."""
 
 
-def run(session: Session, wave: Opened, guard: Guard) -> Ending | None:
+def run(session: Session, wave: Wave, guard: Guard) -> Ending | None:
     """Ask for what is missing, in at most `passes` tries; an item that failed in all of them is released. The last try
     asks for each item alone, because one item can spoil the answers for all that are asked with it.
 
     None once the wave has converged, else why the fire cannot go on now. A wave that goes by submissions takes one step
     of its way.
     """
-    stands = standing(session, wave)
-    session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(stands.parts))
-    if (carrier := carry.carrier(session, wave, converged=stands.converged)) is not None:
+    progress = read_progress(session, wave)
+    session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(progress.parts))
+    if (carrier := carry.carrier(session, wave, converged=progress.converged)) is not None:
         session = replace(session, backend=carrier)
-    elif stands.converged:
+    elif progress.converged:
         return None
     if (asleep := snoozed(session)) is not None:
         return asleep
-    files.require_room(wave.folder.path, len(stands.missing) * ROOM)
+    files.require_room(wave.folder.path, len(progress.missing) * ROOM)
     if carrier is not None:
         return carry.carry(session, wave, guard)
-    granted = reserve(session, len(stands.missing))
+    granted = reserve(session, len(progress.missing))
     if granted.ending is not None and not granted.keys:
         return granted.ending
-    withheld = frozenset(item.identity for item in stands.missing[granted.keys :])
+    withheld = frozenset(item.identity for item in progress.missing[granted.keys :])
     ending: Ending | None = None
     never_asked = not wave.folder.journals()
     with asker(session, wave, guard) as asking:
-        asking.have |= stands.parts
+        asking.have |= progress.parts
         for number in range(1, session.limits.passes + 1):
-            due = [item for item in stands.missing if item.identity not in withheld]
+            due = [item for item in progress.missing if item.identity not in withheld]
             size = _batch_size(session.limits, number, missing=len(due), have=len(asking.have))
             batches = list(batches_of(due, size))
             ending = _one_pass(session, wave, asking, batches, fresh=number == 1 and never_asked)
-            stands = stand(wave.manifest, asking.have, verdicts.settled(session.db, wave.wave_id))
-            session.log.write("pass", wave=wave.wave_id, number=number, counts=stands.counts().line())
-            if ending is not None or len(stands.missing) == len(withheld):
+            progress = classify_items(wave.manifest, asking.have, verdicts.settled(session.db, wave.wave_id))
+            session.log.write("pass", wave=wave.wave_id, number=number, counts=progress.counts().line())
+            if ending is not None or len(progress.missing) == len(withheld):
                 break
     wave.parts.sync()
     if ending is None:
-        _release(session, wave, [item.identity for item in stands.missing if item.identity not in withheld])
+        _release(session, wave, [item.identity for item in progress.missing if item.identity not in withheld])
     return ending or (would_reserve(session, len(withheld)).ending or granted.ending if withheld else None)
 
 
@@ -83,7 +83,7 @@ def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:
     return 1 if alone else limits.batch_size
 
 
-def _release(session: Session, wave: Opened, missing: Sequence[Identity]) -> None:
+def _release(session: Session, wave: Wave, missing: Sequence[Identity]) -> None:
     if missing and wave.manifest.kind != "evaluation":
         verdicts.release(
             session.db,
@@ -95,7 +95,7 @@ def _release(session: Session, wave: Opened, missing: Sequence[Identity]) -> Non
 
 
 def _one_pass(
-    session: Session, wave: Opened, asking: Asking, batches: Sequence[Sequence[Item]], *, fresh: bool
+    session: Session, wave: Wave, asking: RequestLoop, batches: Sequence[Sequence[Item]], *, fresh: bool
 ) -> Ending | None:
     """Ask for everything that is missing once. However it ends, what was sent is booked; what went unanswered is
     charged to the items only where the provider itself was well."""
@@ -106,7 +106,7 @@ def _one_pass(
         ending = asking.ask(batches)
     finally:
         settled = [*asking.settled, *asking.abandoned()]
-        book(session, wave.manifest, settled, asking.doubt.unanswered if ending is None else ())
+        record_settled(session, wave.manifest, settled, asking.doubt.unanswered if ending is None else ())
         asking.settled.clear()
         asking.doubt.unanswered.clear()
         observe(session, asking.meters)
@@ -114,18 +114,18 @@ def _one_pass(
 
 
 @contextmanager
-def asker(session: Session, wave: Opened, guard: Guard) -> Iterator[Asking]:
+def asker(session: Session, wave: Wave, guard: Guard) -> Iterator[RequestLoop]:
     """Workers, a journal and the loop that uses them; no process and no open file is left behind."""
     with rehearse(session.backend) as backend:
         if (fatal := unusable(backend)) is not None:
             raise CredentialsError(fatal.message, fatal.hint)
-        purse = purse_of(session, wave)  # before the workers: the table of prices is read while they still import
+        budget = open_budget(session, wave)  # before the workers: the table of prices is read while they still import
         with workers(session, wave, backend) as processes, closing(wave.folder.new_journal(session.run_id)) as journal:
-            yield Asking(session, wave, guard, backend, processes, journal, purse)
+            yield RequestLoop(session, wave, guard, backend, processes, journal, budget)
 
 
 @contextmanager
-def workers(session: Session, wave: Opened, backend: BackendConfig) -> Iterator[Processes]:
+def workers(session: Session, wave: Wave, backend: BackendConfig) -> Iterator[Processes]:
     size = min(session.limits.parallel, os.cpu_count() or 1)
     guard = session.folder / WORKERS_LOCK
     processes = Processes(Classifier(backend, wave.rubric), workers=size, preload=preload(backend), guard=guard)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from waves.models import Ending
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Wave
 from waves.store.rubrics import rubric_registry
 
 
@@ -16,7 +16,7 @@ def superseded(session: Session, version: str) -> str | None:
     return found.version if found is not None and found.version != version else None
 
 
-def winds_up(session: Session, wave: Opened) -> bool:
+def winds_up(session: Session, wave: Wave) -> bool:
     """Whether nothing more is asked for the wave, because its version is no longer in force. A pilot is of such a
     version on purpose."""
     manifest = wave.manifest

@@ -14,7 +14,7 @@ from waves.store import faults
 from waves.store.merge.restore import restore
 from waves.store.rows import candidates, drift
 from waves.store.rows.census import Census, census
-from waves.store.rows.row_needs import judge
+from waves.store.rows.row_needs import assess_rows
 from waves.store.transactions import retried, snapshot
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from waves.models import Item
     from waves.store.connect import Database
-    from waves.store.rows.row_needs import Finding, Key
+    from waves.store.rows.row_needs import Key, RowNeed
     from waves.store.shape.shape import Shape
     from waves.store.transactions import Connection
 
@@ -96,7 +96,7 @@ class _Harvest:
     def knows(self, entity_key: str) -> bool:
         return entity_key in self.items or entity_key in self.restorable
 
-    def has_room(self, finding: Finding) -> bool:
+    def has_room(self, finding: RowNeed) -> bool:
         return not self.full if finding.need == "ask" else len(self.restorable) < self.restores
 
     def put_off_for_now(self, item: Item) -> None:
@@ -110,7 +110,7 @@ class _Harvest:
                 self.items[entity_key] = item
         return not self.full
 
-    def add(self, finding: Finding, key: Key) -> None:
+    def add(self, finding: RowNeed, key: Key) -> None:
         if finding.need == "ask":
             self.items[finding.item.entity_key] = finding.item
         else:
@@ -142,7 +142,7 @@ def _unjudged(connection: Connection, shape: Shape, version: str, harvest: _Harv
     for branch in candidates.branches(shape):
         in_vain = 0
         for chunk in candidates.stream(connection, branch.query, values, harvest.chunk):
-            found = judge(connection, shape, version, chunk)
+            found = assess_rows(connection, shape, version, chunk)
             harvest.unreadable.update(found.unreadable)
             restorable = len(harvest.restorable)
             for finding in found.work:
@@ -166,7 +166,7 @@ def _edited(connection: Connection, shape: Shape, version: str, harvest: _Harves
         for chunk in candidates.stream(connection, query, {**values, "limit": left}, harvest.chunk):
             left -= len(chunk)
             keys = [drift.key_of(shape, position) for position in chunk]
-            found = judge(connection, shape, version, keys)
+            found = assess_rows(connection, shape, version, keys)
             harvest.unreadable.update(found.unreadable)
             for finding in found.work:
                 if harvest.knows(finding.item.entity_key):

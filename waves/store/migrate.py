@@ -34,7 +34,7 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SchemaState:
     """Names of migrations: `applied` and `pending` ones of this version, `changed` since they were applied, `unknown`
     to this version. `installation` is the id of the database's installation, None before the first migration."""
 
@@ -54,7 +54,7 @@ def shipped() -> tuple[Migration, ...]:
     return tuple(Migration(name, body.decode(), hashlib.sha256(body).hexdigest()) for name, body in bodies)
 
 
-def state(connection: psycopg.Connection, migrations: Sequence[Migration] | None = None) -> State:
+def state(connection: psycopg.Connection, migrations: Sequence[Migration] | None = None) -> SchemaState:
     """Where the database stands: one query, cheap enough for every connection."""
     wanted = migrations or shipped()
     try:
@@ -64,10 +64,10 @@ def state(connection: psycopg.Connection, migrations: Sequence[Migration] | None
     return _compared(rows, wanted)
 
 
-def _compared(rows: Sequence[TupleRow], migrations: Sequence[Migration]) -> State:
+def _compared(rows: Sequence[TupleRow], migrations: Sequence[Migration]) -> SchemaState:
     known = {migration.name: migration.sha256 for migration in migrations}
     found = {name: digest for name, digest, _ in rows}
-    return State(
+    return SchemaState(
         applied=tuple(name for name in known if name in found),
         pending=tuple(name for name in known if name not in found),
         changed=tuple(name for name, digest in known.items() if found.get(name, digest) != digest),
@@ -76,7 +76,7 @@ def _compared(rows: Sequence[TupleRow], migrations: Sequence[Migration]) -> Stat
     )
 
 
-def refuse_foreign(found: State) -> None:
+def refuse_foreign(found: SchemaState) -> None:
     """ConfigurationError when the database is newer than this version, or has other migrations under our names."""
     if found.unknown:
         raise ConfigurationError(
@@ -90,7 +90,7 @@ def refuse_foreign(found: State) -> None:
         )
 
 
-def migrate(connection: psycopg.Connection, migrations: Sequence[Migration] | None = None) -> State:
+def migrate(connection: psycopg.Connection, migrations: Sequence[Migration] | None = None) -> SchemaState:
     """Applies what is pending, all or nothing, and returns the state afterwards. Safe to call from many processes."""
     wanted = tuple(migrations or shipped())
     named = queries.load("migrate.sql")

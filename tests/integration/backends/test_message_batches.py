@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from waves.backends.message_batches.service import MessageBatches
-from waves.backends.message_batches.wire import Batch, Listing, Problem, Result
+from waves.backends.message_batches.wire import Batch, BatchResult, Listing, Problem
 from waves.config.project import BackendConfig
 from waves.ids import now
 from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
@@ -70,8 +70,10 @@ def test_what_is_handed_over_comes_back_by_its_custom_ids(connect: Connect) -> N
     batch = made(provider)
     assert (batch.ended, batch.requests) == (True, 3)
     found = list(provider.results(batch.batch_id))
-    assert all(isinstance(one, Result) for one in found)
-    assert sorted(one.custom_id for one in found if isinstance(one, Result) and one.raw) == [n for n, _ in REQUESTS]
+    assert all(isinstance(one, BatchResult) for one in found)
+    assert sorted(one.custom_id for one in found if isinstance(one, BatchResult) and one.raw) == [
+        n for n, _ in REQUESTS
+    ]
 
 
 def test_a_listing_reaches_back_to_its_moment_over_all_pages(connect: Connect) -> None:
@@ -155,8 +157,8 @@ def test_results_that_break_off_end_with_a_problem_and_what_came_before_stands(c
     batch = made(provider)
     *before, last = provider.results(batch.batch_id)
     assert isinstance(last, Problem)
-    assert all(isinstance(one, Result) for one in before)
-    assert len([one for one in provider.results(batch.batch_id) if isinstance(one, Result) and one.custom_id]) == 3
+    assert all(isinstance(one, BatchResult) for one in before)
+    assert len([one for one in provider.results(batch.batch_id) if isinstance(one, BatchResult) and one.custom_id]) == 3
 
 
 def test_an_unknown_batch_is_known_to_be_unknown(connect: Connect) -> None:

@@ -331,7 +331,7 @@ def test_what_is_handed_down_is_held_while_a_child_lives(
 
 
 def test_a_keeper_that_was_killed_is_replaced_and_knows_all_groups(tmp_path: Path) -> None:
-    keeper = child_processes.Keeper(tmp_path)
+    keeper = child_processes.GroupReaper(tmp_path)
     sleepers = [subprocess.Popen(["sleep", "600"], process_group=0) for _ in range(3)]
     keeper.keep(sleepers[0].pid)
     keeper._shell.kill()

@@ -12,9 +12,9 @@ import pytest
 from tests.faults.provider import Provider
 from waves.config import project as projects
 from waves.config.project import BackendConfig, Project
-from waves.fire import Order, fire
+from waves.fire import FireOptions, fire
 from waves.models import FireReport
-from waves.steps.session.session import Opening
+from waves.steps.session.session import Invocation
 from waves.store.connect import Database
 
 Fire = Callable[..., FireReport]
@@ -69,9 +69,9 @@ def project(tmp_path: Path, db: Database, database_url: str, monkeypatch: pytest
 
 
 @pytest.fixture
-def opening(project: Project) -> Callable[..., Opening]:
+def opening(project: Project) -> Callable[..., Invocation]:
     """An opening of the theme `notes`, with limits as keywords."""
-    return lambda **flags: Opening(project, "notes", flags)
+    return lambda **flags: Invocation(project, "notes", flags)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def fire_at(project: Project, provider: Provider, db: Database) -> Callable[...,
 
         def one_fire(**changes: Any) -> FireReport:
             here = replace(project, backends={"rehearsal": replace(backend, **changes)})
-            return fire(here, "notes", Order())
+            return fire(here, "notes", FireOptions())
 
         return one_fire
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.steps.recipes import Doomed, Killable
 from waves.config.project import REHEARSAL, Project
-from waves.fire import Order, fire
+from waves.fire import FireOptions, fire
 from waves.steps import run
 from waves.store.connect import Database
 
@@ -44,7 +44,7 @@ def test_the_item_that_kills_is_quarantined_and_no_other_is_charged(
     monkeypatch.setattr(run, "Classifier", Killable)
     db.execute("UPDATE notes SET content = 'It KILLS, why?' WHERE id = ANY (%(ids)s)", {"ids": list(killers)})
 
-    report = fire(slow, "notes", Order())
+    report = fire(slow, "notes", FireOptions())
 
     assert (report.counts.matched, report.counts.quarantined) == (20 - len(killers), len(killers))
     assert doomed(db) == [(str(n), "quarantined", 3) for n in sorted(killers, key=str)]
@@ -57,7 +57,7 @@ def test_an_item_that_kills_and_is_the_last_one_is_quarantined_too(
     monkeypatch.setattr(run, "Classifier", Killable)
     db.execute("DELETE FROM notes WHERE id > 1")
     db.execute("UPDATE notes SET content = 'It KILLS, why?'")
-    report = fire(slow, "notes", Order())
+    report = fire(slow, "notes", FireOptions())
     assert report.counts.quarantined == 1
     assert doomed(db) == [("1", "quarantined", 3)]
     assert lost(db) <= 9
@@ -67,7 +67,7 @@ def test_where_every_worker_dies_nobody_is_charged(
     slow: Project, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "Classifier", Doomed)
-    report = fire(slow, "notes", Order())
+    report = fire(slow, "notes", FireOptions())
     assert report.exit_code == 75
     assert report.fault is not None
     assert "survives in a worker" in report.fault.message

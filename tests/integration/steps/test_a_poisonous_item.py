@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from waves.config.project import REHEARSAL, Project
-from waves.fire import Order, fire
+from waves.fire import FireOptions, fire
 from waves.store.connect import Database
 
 SCENARIO = "poison: [{marker: SPOILS, fault: truncated}]\n"
@@ -21,7 +21,7 @@ def test_the_companions_of_a_poisonous_item_are_accepted_in_a_wave_of_one_batch(
     scenario.write_text(SCENARIO)
     spoiled = replace(project, backends={"rehearsal": replace(REHEARSAL, scenario=str(scenario))})
 
-    report = fire(spoiled, "notes", Order())
+    report = fire(spoiled, "notes", FireOptions())
 
     assert (report.counts.matched, report.counts.quarantined) == (3, 1)
     assert db.execute("SELECT id FROM notes WHERE version IS NULL").fetchall() == [(3,)]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.steps.conftest import RUBRIC
 from waves.config.project import REHEARSAL, Project
-from waves.fire import Order, fire
+from waves.fire import FireOptions, fire
 from waves.store.connect import Database
 
 
@@ -30,7 +30,7 @@ def probes(db: Database) -> list[tuple[object, ...]]:
 
 
 def test_an_outage_charges_nobody(plain: Project, db: Database, tmp_path: Path) -> None:
-    report = fire(asked_as(plain, tmp_path, "down: [{fault: 529}]"), "notes", Order())
+    report = fire(asked_as(plain, tmp_path, "down: [{fault: 529}]"), "notes", FireOptions())
     assert report.ending.state == "snoozed"
     assert probes(db) == [("unpaid",)]
     assert db.execute("SELECT 1 FROM waves.verdict").fetchall() == []
@@ -38,6 +38,6 @@ def test_an_outage_charges_nobody(plain: Project, db: Database, tmp_path: Path) 
 
 def test_the_last_item_that_never_gets_an_answer_is_quarantined(plain: Project, db: Database, tmp_path: Path) -> None:
     db.execute("DELETE FROM notes WHERE id > 1")
-    report = fire(asked_as(plain, tmp_path, "poison: [{marker: number, fault: 500}]"), "notes", Order())
+    report = fire(asked_as(plain, tmp_path, "poison: [{marker: number, fault: 500}]"), "notes", FireOptions())
     assert (report.ending.state, report.counts.quarantined) == ("complete", 1)
     assert probes(db) == [("paid",)] * 3

@@ -13,7 +13,7 @@ from tests.integration.steps.conftest import Fire
 from waves.errors import DatabaseError, DiskError
 from waves.quota import budget
 from waves.spool.journal import Journal
-from waves.steps.requests.outage import Doubt
+from waves.steps.requests.outage import OutageDetector
 from waves.store.connect import Database
 
 pytestmark = pytest.mark.postgres
@@ -38,7 +38,7 @@ def full(*_arguments: Any) -> None:
 def test_answers_that_are_under_way_when_the_database_fails_are_kept(
     fire_at: FireAt, provider: Provider, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Doubt, "judge", gone)
+    monkeypatch.setattr(OutageDetector, "judge", gone)
     report = fire_at(latency={"kind": "uniform", "a": 0.1, "b": 0.8})(kind="anthropic")
     assert isinstance(report.fault, DatabaseError)
     assert fates(db) == {"paid": len(provider.lines("arrived"))}
@@ -49,11 +49,11 @@ def test_nothing_more_is_sent_once_the_database_cannot_tell_what_may_be_spent(
 ) -> None:
     reserved: list[object] = []
 
-    def reserve(_purse: budget.Purse, *request: object) -> str | None:
+    def reserve(_purse: budget.Budget, *request: object) -> str | None:
         reserved.append(request)
         return None if len(reserved) <= 2 else gone()
 
-    monkeypatch.setattr(budget.Purse, "reserve", reserve)
+    monkeypatch.setattr(budget.Budget, "reserve", reserve)
     report = fire_at(latency={"a": 0.3})(kind="anthropic")
     assert isinstance(report.fault, DatabaseError)
     assert len(provider.lines("arrived")) == 2

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.steps.conftest import RUBRIC
 from waves.config.project import Project
 from waves.errors import NeedsPersonError
-from waves.fire import Order, fire
+from waves.fire import FireOptions, fire
 from waves.steps.rubrics import activation
 from waves.steps.rubrics.activation_cost import price
 from waves.store.connect import Database
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.mark.parametrize("gate", ["min_f1: 0.5", "max_flips: 0.5"])
 def test_a_version_of_which_nothing_was_measured_is_not_activated(project: Project, db: Database, gate: str) -> None:
-    old = fire(project, "notes", Order()).rubric_version
+    old = fire(project, "notes", FireOptions()).rubric_version
     folder = project.prompts / "notes"
     (folder / "theme.yaml").write_text((folder / "theme.yaml").read_text() + f"gate: {{{gate}}}\n")
     (folder / "v2.md").write_text(f"{RUBRIC}\nBe brief.\n")

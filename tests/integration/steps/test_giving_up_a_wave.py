@@ -8,11 +8,11 @@ import pytest
 
 from waves.config.project import Project
 from waves.errors import ConfigurationError, LockedError
-from waves.fire import Order, fire
+from waves.fire import FireOptions, fire
 from waves.spool import wave_dir
 from waves.steps.operator import by_hand
 from waves.steps.operator.takeover import takeover
-from waves.steps.session.session import Opening
+from waves.steps.session.session import Invocation
 from waves.store.connect import Database
 
 
@@ -22,7 +22,7 @@ def calls(db: Database) -> int:
     return int(row[0])
 
 
-def half_done(opening: Callable[..., Opening]) -> str:
+def half_done(opening: Callable[..., Invocation]) -> str:
     """A converged wave of 20 that is not collected."""
     by_hand.prepare_wave(opening())
     report = by_hand.run_wave(opening())
@@ -32,13 +32,13 @@ def half_done(opening: Callable[..., Opening]) -> str:
 
 
 def test_what_an_abandoned_wave_paid_for_is_restored_without_asking_again(
-    project: Project, opening: Callable[..., Opening], db: Database
+    project: Project, opening: Callable[..., Invocation], db: Database
 ) -> None:
     wave_id = half_done(opening)
     before = calls(db)
 
     assert by_hand.abandon_wave(opening(), "ana", "wrong") == wave_id
-    report = fire(project, "notes", Order(keys=1))
+    report = fire(project, "notes", FireOptions(keys=1))
 
     assert report.counts.emitted == 1
     assert calls(db) == before + 1
@@ -47,35 +47,35 @@ def test_what_an_abandoned_wave_paid_for_is_restored_without_asking_again(
 
 
 def test_a_wave_whose_manifest_is_broken_can_be_given_up_and_is_set_aside(
-    project: Project, opening: Callable[..., Opening]
+    project: Project, opening: Callable[..., Invocation]
 ) -> None:
     wave_id = half_done(opening)
     (project.data / "notes" / "waves" / wave_id / "manifest.json").write_bytes(b"{")
-    assert fire(project, "notes", Order()).exit_code == 65
+    assert fire(project, "notes", FireOptions()).exit_code == 65
 
     by_hand.abandon_wave(opening(), "ana", "disk fault")
-    report = fire(project, "notes", Order(until_complete=True))
+    report = fire(project, "notes", FireOptions(until_complete=True))
 
     assert (report.ending.state, report.counts.matched) == ("complete", 30)
     assert (project.data / "notes" / "unreadable" / wave_id).is_dir()
 
 
 def test_a_wave_of_another_host_is_left_alone_until_somebody_takes_it_over(
-    project: Project, opening: Callable[..., Opening], db: Database
+    project: Project, opening: Callable[..., Invocation], db: Database
 ) -> None:
     by_hand.prepare_wave(opening())
     db.execute("UPDATE waves.wave SET host = 'elsewhere'")
 
-    report = fire(project, "notes", Order())
+    report = fire(project, "notes", FireOptions())
     assert report.exit_code == 75
     assert "elsewhere" in (report.ending.reason or "")
     assert "wave takeover notes" in (report.ending.reason or "")
 
     assert takeover(project, "notes", by="ana", reason="").host == "elsewhere"
-    assert fire(project, "notes", Order()).ending.state == "collected"
+    assert fire(project, "notes", FireOptions()).ending.state == "collected"
 
 
-def test_there_must_be_a_wave_to_give_up(project: Project, opening: Callable[..., Opening]) -> None:
+def test_there_must_be_a_wave_to_give_up(project: Project, opening: Callable[..., Invocation]) -> None:
     with pytest.raises(ConfigurationError, match="no open wave"):
         by_hand.abandon_wave(opening(), "ana", "")
     with pytest.raises(ConfigurationError, match="no open wave"):
@@ -83,7 +83,7 @@ def test_there_must_be_a_wave_to_give_up(project: Project, opening: Callable[...
 
 
 def test_a_wave_that_is_being_fired_cannot_be_taken_over(
-    project: Project, opening: Callable[..., Opening], database_url: str
+    project: Project, opening: Callable[..., Invocation], database_url: str
 ) -> None:
     from waves.store.host_lock import HostLock
 

@@ -14,7 +14,7 @@ from waves.outcomes import Ask
 from waves.steps import judge as asking
 from waves.steps.budget.caps import reserve_price
 from waves.steps.judge import judge
-from waves.steps.session.session import Opening, open_session
+from waves.steps.session.session import Invocation, open_session
 from waves.store.connect import Database
 
 NOTE = {"content": "How many of them were there?"}
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def priced(opening: Callable[..., Opening]) -> Opening:
+def priced(opening: Callable[..., Invocation]) -> Invocation:
     asked = opening()
     backends = {"rehearsal": replace(REHEARSAL, prices={"rehearsal": Price(1.0, 1.0)})}
     return replace(asked, project=replace(asked.project, backends=backends))
 
 
-def most(priced: Opening, *items: tuple[str, dict[str, str]]) -> float:
+def most(priced: Invocation, *items: tuple[str, dict[str, str]]) -> float:
     """What such a request may cost."""
     backend = priced.project.backends["rehearsal"]
     with open_session(priced, new_run_id()) as session:
@@ -39,7 +39,7 @@ def most(priced: Opening, *items: tuple[str, dict[str, str]]) -> float:
     return found
 
 
-def test_judgements_end_where_the_cap_of_the_day_does(priced: Opening, db: Database) -> None:
+def test_judgements_end_where_the_cap_of_the_day_does(priced: Invocation, db: Database) -> None:
     capped = replace(priced, flags={"cap_usd_day": most(priced, ("1", NOTE)) * 1.02})
 
     judge(capped, NOTE)
@@ -52,7 +52,7 @@ def test_judgements_end_where_the_cap_of_the_day_does(priced: Opening, db: Datab
     assert 0 < cost < reserved
 
 
-def test_an_input_that_may_cost_more_than_is_left_is_not_sent(priced: Opening, db: Database) -> None:
+def test_an_input_that_may_cost_more_than_is_left_is_not_sent(priced: Invocation, db: Database) -> None:
     capped = replace(priced, flags={"cap_usd_day": most(priced, ("1", NOTE)) * 1.02})
     with pytest.raises(OverBudgetError):
         judge(capped, {"content": "Why? " * 1000})
@@ -60,7 +60,7 @@ def test_an_input_that_may_cost_more_than_is_left_is_not_sent(priced: Opening, d
 
 
 def test_a_judgement_counts_before_its_answer_and_where_none_ever_comes(
-    priced: Opening, db: Database, monkeypatch: pytest.MonkeyPatch
+    priced: Invocation, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_arguments: object) -> None:
         raise KeyboardInterrupt

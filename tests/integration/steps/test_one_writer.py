@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.integration.steps.recipes import Unconnected
-from waves.fire import Order, fire
+from waves.fire import FireOptions, fire
 from waves.steps import run
 
 if TYPE_CHECKING:
@@ -40,6 +40,6 @@ def test_a_fire_has_one_connection_and_one_for_its_lock_and_its_workers_have_non
 ) -> None:
     monkeypatch.setattr(run, "Classifier", Unconnected)
     census = Census(db)
-    report = fire(project, "notes", Order(parallel=8), census)
+    report = fire(project, "notes", FireOptions(parallel=8), census)
     assert (report.counts.matched, report.counts.quarantined) == (20, 0)
     assert census.seen == {2}

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from waves.config.project import REHEARSAL, Project
-from waves.fire import Order, fire
+from waves.fire import FireOptions, fire
 from waves.store import gap
 from waves.store.connect import Database
 
@@ -27,14 +27,14 @@ def shown(db: Database) -> int:
 @pytest.fixture
 def hidden(project: Project, db: Database) -> Project:
     """All notes are judged, and the target shows none of it. There is room for 5 rows to be restored at a time."""
-    assert fire(project, "notes", Order(until_complete=True)).ending.state == "complete"
+    assert fire(project, "notes", FireOptions(until_complete=True)).ending.state == "complete"
     db.execute("UPDATE notes SET version = 'another'")
     return replace(project, limits={"drift_rows": "5"})
 
 
 def test_a_window_that_is_used_up_holds_back_nothing_that_is_free(hidden: Project, db: Database) -> None:
     used_up = replace(REHEARSAL, window=timedelta(hours=5), capacity=N_NOTES, use_at_most=1.0)
-    report = fire(replace(hidden, backends={"rehearsal": used_up}), "notes", Order(until_complete=True))
+    report = fire(replace(hidden, backends={"rehearsal": used_up}), "notes", FireOptions(until_complete=True))
     assert report.ending.state == "complete"
     assert shown(db) == N_NOTES
 
@@ -45,11 +45,11 @@ def test_a_gate_that_is_used_up_holds_back_nothing_that_went_through_it(
 ) -> None:
     limits = {"drift_rows": drift_rows, "max_rows_without_approval": str(N_NOTES)}
     shut = replace(hidden, limits=limits)
-    assert fire(shut, "notes", Order(until_complete=True)).ending.state == "complete"
+    assert fire(shut, "notes", FireOptions(until_complete=True)).ending.state == "complete"
     assert shown(db) == N_NOTES
     db.execute("UPDATE notes SET version = 'another'")
     db.execute("INSERT INTO notes (id, content) SELECT 1000 + n, 'new' FROM generate_series(1, 20) AS n")
-    held = fire(shut, "notes", Order(until_complete=True))
+    held = fire(shut, "notes", FireOptions(until_complete=True))
     assert (held.ending.state, held.llm_calls) == ("awaiting_approval", 0), "what is new waits"
     assert shown(db) == min(N_NOTES, int(drift_rows))
 
@@ -58,5 +58,5 @@ def test_rows_that_cannot_be_restored_do_not_keep_a_fire_for_ever(
     hidden: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gap, "restore", lambda *_arguments: 0)
-    report = fire(hidden, "notes", Order(until_complete=True))
+    report = fire(hidden, "notes", FireOptions(until_complete=True))
     assert (report.ending.state, report.exit_code) == ("not_converged", 75)

@@ -12,12 +12,12 @@ import pytest
 from tests.faults.provider import Provider
 from tests.integration.steps.conftest import RUBRIC, Fire
 from waves.config.project import Project
-from waves.fire import Order, fire
+from waves.fire import FireOptions, fire
 from waves.models import Counts
 from waves.steps.operator.by_hand import prepare_wave, run_wave
 from waves.steps.rubrics import activation
 from waves.steps.rubrics.activation_cost import price
-from waves.steps.session.session import Opening
+from waves.steps.session.session import Invocation
 from waves.store.connect import Database
 
 pytestmark = pytest.mark.postgres
@@ -76,7 +76,7 @@ def calls(db: Database) -> int:
 
 def test_a_wave_that_is_open_at_an_activation_is_merged_as_it_stands(project: Project, db: Database) -> None:
     stop = Meddler(at_parts=lambda: os.kill(os.getpid(), signal.SIGTERM))
-    first = fire(project, "notes", Order(parallel=1), stop)
+    first = fire(project, "notes", FireOptions(parallel=1), stop)
     assert first.ending.state == "interrupted"
     paid = first.counts.parts
     assert 0 < paid < 20
@@ -84,14 +84,14 @@ def test_a_wave_that_is_open_at_an_activation_is_merged_as_it_stands(project: Pr
     asked = calls(db)
 
     new = activate(project)
-    report = fire(project, "notes", Order())
+    report = fire(project, "notes", FireOptions())
     assert (report.exit_code, report.rubric_version) == (0, new)
     assert calls(db) == asked + 5, "5 requests of the new version, and none of the old one"
     assert held(db) == {(old, False): paid, (new, True): 20}
     assert shown(db) == {new: 20, None: 10}
 
     assert back(project) == old
-    report = fire(project, "notes", Order(until_complete=True))
+    report = fire(project, "notes", FireOptions(until_complete=True))
     assert report.ending.state == "complete"
     assert report.counts.emitted == 30 - paid, "what was paid comes back free"
     assert shown(db) == {old: 30}
@@ -101,14 +101,14 @@ def test_a_wave_of_before_is_not_held_for_rows_that_changed(project: Project, db
     """The usual case: a new version comes with another input column. Nothing is written to the target anyway."""
     theme = project.prompts / "notes" / "theme.yaml"
     theme.write_text(theme.read_text().replace("keys: 20", "keys: 28"))
-    opening = Opening(project, "notes", {})
+    opening = Invocation(project, "notes", {})
     opened, _ = prepare_wave(opening)
     assert run_wave(opening).ending.state == "converged"
     db.execute("ALTER TABLE notes ADD extra text")
     theme.write_text(theme.read_text().replace("input: [content]", "input: [content, extra]"))
     new = activate(project)
     asked = calls(db)
-    report = fire(project, "notes", Order())
+    report = fire(project, "notes", FireOptions())
     assert (report.ending.state, report.rubric_version) == ("collected", new)
     assert {state for (state,) in db.execute("SELECT state FROM waves.wave").fetchall()} == {"closed"}
     assert sum(count for (_, applied), count in held(db).items() if not applied) == 28
@@ -117,12 +117,12 @@ def test_a_wave_of_before_is_not_held_for_rows_that_changed(project: Project, db
 
 
 def test_a_rollback_in_the_middle_of_a_fire_lets_it_end_well_and_costs_nothing(project: Project, db: Database) -> None:
-    old = fire(project, "notes", Order(until_complete=True)).rubric_version or ""
+    old = fire(project, "notes", FireOptions(until_complete=True)).rubric_version or ""
     new = activate(project)
-    assert fire(project, "notes", Order()).counts.matched == 20
+    assert fire(project, "notes", FireOptions()).counts.matched == 20
     asked = calls(db)
 
-    report = fire(project, "notes", Order(until_complete=True), Meddler(at_opening=lambda: back(project)))
+    report = fire(project, "notes", FireOptions(until_complete=True), Meddler(at_opening=lambda: back(project)))
     assert (report.exit_code, report.ending.state) == (0, "collected")
     assert report.counts.matched == 10
     assert held(db) == {(old, True): 30, (new, True): 20, (new, False): 10}
@@ -130,16 +130,16 @@ def test_a_rollback_in_the_middle_of_a_fire_lets_it_end_well_and_costs_nothing(p
 
     after = calls(db)
     assert after - asked == 3, "the 10 rows of one wave"
-    report = fire(project, "notes", Order())
+    report = fire(project, "notes", FireOptions())
     assert (report.ending.state, report.llm_calls, report.rubric_version) == ("complete", 0, old)
     assert shown(db) == {old: 30}
     assert calls(db) == after
 
 
 def test_a_fire_opens_no_further_wave_for_a_version_that_is_out_of_force(project: Project, db: Database) -> None:
-    old = fire(project, "notes", Order(until_complete=True)).rubric_version or ""
+    old = fire(project, "notes", FireOptions(until_complete=True)).rubric_version or ""
     new = activate(project)
-    report = fire(project, "notes", Order(until_complete=True), Meddler(at_opening=lambda: back(project)))
+    report = fire(project, "notes", FireOptions(until_complete=True), Meddler(at_opening=lambda: back(project)))
     assert (report.exit_code, report.ending.state, report.counts.emitted) == (0, "collected", 20)
     assert f"rubric {old} has come into force" in (report.ending.reason or "")
     assert held(db) == {(old, True): 30, (new, False): 20}

@@ -11,7 +11,7 @@ from waves.calls import Call, Ended, Paid, Sent
 from waves.models import Usage
 from waves.store.connect import Database
 from waves.store.tables import ledger
-from waves.store.tables.ledger import Entry
+from waves.store.tables.ledger import LedgerEntry
 
 pytestmark = pytest.mark.postgres
 
@@ -32,8 +32,8 @@ def _row(db: Database) -> tuple[object, ...]:
 
 def _settle(db: Database, *calls: Call) -> set[str]:
     """What was sent through `rehearsal` is free; the price of everything else is unknown."""
-    entries = [Entry(call, 0.0 if call.paid and call.sent.backend == "rehearsal" else None) for call in calls]
-    return ledger.settle(db, "letters", "w1", entries)
+    entries = [LedgerEntry(call, 0.0 if call.paid and call.sent.backend == "rehearsal" else None) for call in calls]
+    return ledger.record_calls(db, "letters", "w1", entries)
 
 
 def test_a_paid_call_is_entered_with_its_tokens_once(db: Database) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from annotated_types import Ge, Gt, Le
 
-from waves.config.theme import settle
+from waves.config.theme import merge_limits
 from waves.config.theme_file import LimitNumbers
 from waves.errors import ConfigurationError
 from waves.models import Limits
@@ -53,11 +53,11 @@ def test_what_the_database_takes_a_fire_takes(db: Database, key: str) -> None:
             )
         except psycopg.errors.CheckViolation:
             continue
-        settle(Limits(), {key: value})
+        merge_limits(Limits(), {key: value})
         taken.append(value)
         db.execute("DELETE FROM waves.theme_config")
     assert (edges[0] in taken, edges[1] in taken) == (included, True)
     assert not {edges[2], edges[3]} & set(taken)
     assert ("0.5" in taken) == (not whole)
     with pytest.raises(ConfigurationError):
-        settle(Limits(), {key: edges[2]})
+        merge_limits(Limits(), {key: edges[2]})

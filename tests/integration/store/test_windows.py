@@ -10,11 +10,11 @@ from threading import Barrier
 import pytest
 
 from waves.calls import Call, Ended, Paid, Sent
-from waves.models import Evidence, Usage, Use
+from waves.models import Evidence, KeysSent, Usage
 from waves.store.connect import Database, open_database
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import ledger, run_metrics, windows
-from waves.store.tables.ledger import Entry
+from waves.store.tables.ledger import LedgerEntry
 
 pytestmark = pytest.mark.postgres
 
@@ -31,7 +31,7 @@ def enter(db: Database, run_id: str, keys: int, fate: str = "paid", sent: dateti
         call = Call(call.sent, run_id, paid=Paid(call_id, 200, Usage(), "{}", sent))
     elif fate == "unpaid":
         call = Call(call.sent, run_id, ended=Ended(call_id, "unpaid", "429", sent))
-    ledger.settle(db, "letters", "w1", [Entry(call)])
+    ledger.record_calls(db, "letters", "w1", [LedgerEntry(call)])
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +49,8 @@ def test_what_was_paid_or_may_have_been_counts_from_the_window_s_start(db: Datab
     enter(db, "r1", 100, sent=NOW + 3 * HOUR)
     enter(db, "r1", 100, backend="other")
     enter(db, "r1", 0)  # a probe
-    assert windows.use(db, "api", NOW - 2 * HOUR, NOW + HOUR) == Use(12, 5, 1, NOW)
-    assert windows.use(db, "api", NOW - 9 * HOUR, NOW - 8 * HOUR) == Use()
+    assert windows.use(db, "api", NOW - 2 * HOUR, NOW + HOUR) == KeysSent(12, 5, 1, NOW)
+    assert windows.use(db, "api", NOW - 9 * HOUR, NOW - 8 * HOUR) == KeysSent()
 
 
 def test_running_runs_hold_what_they_have_reserved_and_not_sent(db: Database) -> None:

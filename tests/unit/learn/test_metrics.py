@@ -18,7 +18,7 @@ from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
 from waves.errors import ConfigurationError
 from waves.learn.evaluation.calibration import calibrate
-from waves.learn.evaluation.metrics import Judged, Marks, measure, require_sklearn
+from waves.learn.evaluation.metrics import Marks, ScoredItem, measure, require_sklearn
 from waves.learn.evaluation.side_by_side import conclude
 from waves.learn.evaluation.significance import RESAMPLES, SEED, compare, score
 
@@ -37,8 +37,8 @@ def rubric(*, multi: bool) -> Rubric:
 MULTI, SINGLE = rubric(multi=True), rubric(multi=False)
 
 
-def judged(pairs: list[tuple[list[str], list[str] | None]]) -> list[Judged]:
-    return [Judged({"labels": due}, None if said is None else {"labels": said}) for due, said in pairs]
+def judged(pairs: list[tuple[list[str], list[str] | None]]) -> list[ScoredItem]:
+    return [ScoredItem({"labels": due}, None if said is None else {"labels": said}) for due, said in pairs]
 
 
 def occurring(pairs: list[tuple[list[str], list[str] | None]]) -> list[str]:

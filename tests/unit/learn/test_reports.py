@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from waves.config import rubric as rubrics
 from waves.learn.evaluation.calibration import calibrate
-from waves.learn.evaluation.metrics import Judged, measure
+from waves.learn.evaluation.metrics import ScoredItem, measure
 from waves.learn.evaluation.report.html import page
 from waves.learn.evaluation.report.words import notes
 from waves.learn.evaluation.side_by_side import conclude
@@ -21,7 +21,7 @@ HOSTILE = "[red]<b>&\x1b[31m"
 EXPENSE = {"cost_usd_per_item": None, "tokens_per_item": 7.0, "seconds_per_item": 0.5}
 
 
-def report_of(*settings: list[Judged]) -> dict[str, Any]:
+def report_of(*settings: list[ScoredItem]) -> dict[str, Any]:
     names = {"version": "v1-abc", "model": HOSTILE}
     text = '---\nkind: classify\nlabels: {"[red]<b>&\\e[31m": x, plain: y}\n---\nJudge.'
     rubric = rubrics.parse(text, "v1", Path("v1.md"))
@@ -45,8 +45,12 @@ def report_of(*settings: list[Judged]) -> dict[str, Any]:
     return {**about, **conclude(found, marks)}
 
 
-RIGHT = [Judged({"labels": [HOSTILE]}, {"labels": [HOSTILE]}, 0.9)] * 3
-WRONG = [*RIGHT[:1], Judged({"labels": [HOSTILE]}, {"labels": ["plain"]}, 0.9), Judged({"labels": ["plain"]}, None)]
+RIGHT = [ScoredItem({"labels": [HOSTILE]}, {"labels": [HOSTILE]}, 0.9)] * 3
+WRONG = [
+    *RIGHT[:1],
+    ScoredItem({"labels": [HOSTILE]}, {"labels": ["plain"]}, 0.9),
+    ScoredItem({"labels": ["plain"]}, None),
+]
 
 
 class Tags(HTMLParser):

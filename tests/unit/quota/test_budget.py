@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.quota.budget import Grant, Purse, unbounded
+from waves.quota.budget import Budget, Grant, unbounded
 
 CAP = 1.0
 DOLLARS = st.floats(min_value=0, max_value=0.4, allow_nan=False)
@@ -19,8 +19,8 @@ STEPS = st.one_of(
 )
 
 
-def capped(usd: float) -> Purse:
-    return Purse(lambda _held, _wanted: Grant(usd, "the cap is reached"))
+def capped(usd: float) -> Budget:
+    return Budget(lambda _held, _wanted: Grant(usd, "the cap is reached"))
 
 
 def test_a_purse_gives_until_the_cap_and_says_which_it_is() -> None:
@@ -55,7 +55,7 @@ def test_a_request_that_the_purse_never_saw_counts_as_well() -> None:
 
 
 def test_without_a_cap_the_price_may_be_unknown() -> None:
-    purse = Purse(unbounded)
+    purse = Budget(unbounded)
     assert purse.reserve("a", None) is None
     assert purse.reserve("b", 1e9) is None
 
@@ -73,7 +73,7 @@ def test_the_ledger_is_asked_only_when_the_grant_does_not_cover_a_request() -> N
         asked.append((held, wanted))
         return Grant(wanted + 0.2, "")
 
-    purse = Purse(draw)
+    purse = Budget(draw)
     for number in range(6):
         assert purse.reserve(str(number), 0.1) is None
     assert asked == [(0.0, 0.1), (pytest.approx(0.3), pytest.approx(0.4))]
@@ -116,12 +116,12 @@ def test_saying_something_again_changes_nothing(usd: float, cost: float, times: 
 def test_two_purses_on_one_cap_never_take_the_same_dollar(wishes: list[tuple[int, float]]) -> None:
     drawn = [0.0, 0.0]
 
-    def drawing(own: int) -> Purse:
+    def drawing(own: int) -> Budget:
         def draw(held: float, wanted: float) -> Grant:
             drawn[own] = max(held, min(wanted + 0.1, CAP - drawn[1 - own]))
             return Grant(drawn[own], "reached")
 
-        return Purse(draw)
+        return Budget(draw)
 
     purses = [drawing(0), drawing(1)]
     for number, (whose, usd) in enumerate(wishes):

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.models import Evidence, Use
+from waves.models import Evidence, KeysSent
 from waves.quota.window import (
     KEPT,
     RECENT,
-    Holding,
+    WindowUse,
     current,
     free_at,
-    judge,
     learned,
     memory,
     remember,
     slack,
+    weigh_evidence,
 )
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -111,33 +111,33 @@ def test_what_was_sent_before_the_last_window_ended_does_not_count_in_a_rolling_
 
 def test_a_rolling_window_is_free_when_its_last_request_drops_out() -> None:
     window = current(FIVE, None, None, NOW)
-    assert free_at(window, FIVE, Use(5, 5, 1, NOW - HOUR), NOW) == NOW + 4 * HOUR
-    assert free_at(window, FIVE, Use(5, 5, 1, NOW + HOUR), NOW) == NOW + FIVE, "a clock that was ahead"
-    assert free_at(window, FIVE, Use(), NOW) == NOW + FIVE
-    assert free_at(current(FIVE, time(9), None, NOW), FIVE, Use(), NOW) == NOW + 2 * HOUR
+    assert free_at(window, FIVE, KeysSent(5, 5, 1, NOW - HOUR), NOW) == NOW + 4 * HOUR
+    assert free_at(window, FIVE, KeysSent(5, 5, 1, NOW + HOUR), NOW) == NOW + FIVE, "a clock that was ahead"
+    assert free_at(window, FIVE, KeysSent(), NOW) == NOW + FIVE
+    assert free_at(current(FIVE, time(9), None, NOW), FIVE, KeysSent(), NOW) == NOW + 2 * HOUR
 
 
 @pytest.mark.parametrize(
     ("holding", "left"),
     [
-        (Holding(None, 0.75), None),
-        (Holding(None, 0.75, used=10**6), None),
-        (Holding(950, 0.75), 712),
-        (Holding(100, 0.29), 29),  # 100 * 0.29 is 28.999…
-        (Holding(950, 0.75, used=700, reserved=12), 0),
-        (Holding(950, 0.75, used=700), 12),
-        (Holding(950, 0.75, used=2000), 0),
-        (Holding(1, 0.75), 1),
-        (Holding(950, 1.0, reserved=50), 900),
-        (Holding(None, 0.75, seen=0.8), 0),
-        (Holding(None, 0.75, seen=0.5), None),
-        (Holding(1000, 0.75, used=100, seen=0.75), 0),
-        (Holding(1000, 0.75, used=100, seen=0.5), 250),  # somebody else used 400
-        (Holding(1000, 0.75, used=300, seen=0.5, since=200), 50),
-        (Holding(1000, 0.75, used=700, seen=0.1), 50),
+        (WindowUse(None, 0.75), None),
+        (WindowUse(None, 0.75, used=10**6), None),
+        (WindowUse(950, 0.75), 712),
+        (WindowUse(100, 0.29), 29),  # 100 * 0.29 is 28.999…
+        (WindowUse(950, 0.75, used=700, reserved=12), 0),
+        (WindowUse(950, 0.75, used=700), 12),
+        (WindowUse(950, 0.75, used=2000), 0),
+        (WindowUse(1, 0.75), 1),
+        (WindowUse(950, 1.0, reserved=50), 900),
+        (WindowUse(None, 0.75, seen=0.8), 0),
+        (WindowUse(None, 0.75, seen=0.5), None),
+        (WindowUse(1000, 0.75, used=100, seen=0.75), 0),
+        (WindowUse(1000, 0.75, used=100, seen=0.5), 250),  # somebody else used 400
+        (WindowUse(1000, 0.75, used=300, seen=0.5, since=200), 50),
+        (WindowUse(1000, 0.75, used=700, seen=0.1), 50),
     ],
 )
-def test_what_a_window_still_holds_for_us(holding: Holding, left: int | None) -> None:
+def test_what_a_window_still_holds_for_us(holding: WindowUse, left: int | None) -> None:
     assert holding.left == left
 
 
@@ -151,7 +151,7 @@ def test_what_a_window_still_holds_for_us(holding: Holding, left: int | None) ->
 def test_never_more_than_our_share(
     capacity: int | None, share: float, used: int, reserved: int, seen: float | None
 ) -> None:
-    left = Holding(capacity, share, used, reserved, seen).left
+    left = WindowUse(capacity, share, used, reserved, seen).left
     if capacity is None:
         assert left in {None, 0}
     else:
@@ -159,14 +159,14 @@ def test_never_more_than_our_share(
         assert left == 0 or left + used + reserved <= max(1, capacity * share + 1e-6)
 
 
-def exhausted(hours_ago: float, keys: int, requests: int = 10) -> tuple[Evidence, Use]:
+def exhausted(hours_ago: float, keys: int, requests: int = 10) -> tuple[Evidence, KeysSent]:
     moment = NOW - hours_ago * HOUR
-    return Evidence(moment - HOUR, moment, "exhausted"), Use(keys, keys, requests, moment)
+    return Evidence(moment - HOUR, moment, "exhausted"), KeysSent(keys, keys, requests, moment)
 
 
-def utilised(hours_ago: float, keys: int, used: float) -> tuple[Evidence, Use]:
+def utilised(hours_ago: float, keys: int, used: float) -> tuple[Evidence, KeysSent]:
     moment = NOW - hours_ago * HOUR
-    return Evidence(moment - HOUR, moment, "utilisation", used), Use(keys, keys, 10, moment)
+    return Evidence(moment - HOUR, moment, "utilisation", used), KeysSent(keys, keys, 10, moment)
 
 
 @pytest.mark.parametrize(
@@ -196,12 +196,14 @@ def utilised(hours_ago: float, keys: int, used: float) -> tuple[Evidence, Use]:
         ([exhausted(-24, 500), exhausted(10, 948)], 948),
     ],
 )
-def test_capacity_is_learned_from_how_windows_ended(found: list[tuple[Evidence, Use]], capacity: int | None) -> None:
-    assert learned(judge(found, FIVE, NOW)) == capacity
+def test_capacity_is_learned_from_how_windows_ended(
+    found: list[tuple[Evidence, KeysSent]], capacity: int | None
+) -> None:
+    assert learned(weigh_evidence(found, FIVE, NOW)) == capacity
 
 
 def test_evidence_that_is_not_believed_says_why() -> None:
-    judged = judge([exhausted(20, 950), exhausted(10, 24, requests=4), exhausted(5, 0, requests=0)], FIVE, NOW)
+    judged = weigh_evidence([exhausted(20, 950), exhausted(10, 24, requests=4), exhausted(5, 0, requests=0)], FIVE, NOW)
     doubts = [one.doubt for one in judged]
     assert doubts == [None, "a false alarm: another window held 950 keys", "a false alarm: the window was fresh"]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.rehearsal.limits import Limits
+from waves.rehearsal.limits import RateLimits
 from waves.rehearsal.protocol import ProtocolError, Segment
 from waves.rehearsal.scenarios import Scenario
 from waves.rehearsal.usage import Billed, PromptCache, count_tokens
@@ -62,8 +62,8 @@ def test_the_classes_add_up_to_the_whole_prompt(pieces: list[tuple[str, int | No
     assert billed.written == 0 or not any(ttl for _, ttl in pieces)
 
 
-def limits(**quota: Any) -> Limits:
-    return Limits(Scenario.model_validate({"quota": quota} if quota else {}))
+def limits(**quota: Any) -> RateLimits:
+    return RateLimits(Scenario.model_validate({"quota": quota} if quota else {}))
 
 
 def test_a_window_refuses_beyond_its_capacity_and_opens_anew() -> None:

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves.errors import ConfigurationError
-from waves.rehearsal.faults import STATUS_FAULTS, Decision, Dice, decide
+from waves.rehearsal.faults import STATUS_FAULTS, Dice, FaultPlan, plan_faults
 from waves.rehearsal.protocol import ERROR_TYPES
 from waves.rehearsal.scenarios import Scenario, load, ready_made
 
 ITEMS = tuple((str(n), {"text": f"text {n}"}) for n in range(1, 13))
 
 
-def decision(scenario: dict[str, Any], dice: Dice | None = None, number: int = 1, elapsed: float = 0) -> Decision:
-    return decide(
+def decision(scenario: dict[str, Any], dice: Dice | None = None, number: int = 1, elapsed: float = 0) -> FaultPlan:
+    return plan_faults(
         Scenario.model_validate(scenario),
         dice or Dice(0, b"body", 1),
         model="m",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves.rehearsal.protocol import ERROR_TYPES, ProtocolError, read_request
-from waves.rehearsal.provider import Desk
+from waves.rehearsal.provider import Provider
 from waves.rehearsal.scenarios import Scenario
 
 ITEMS = json.dumps({"items": [{"id": 1, "input": {"a": "x"}}]})
@@ -132,11 +132,11 @@ FIELDS = [
 )
 def test_any_json_is_answered_with_a_documented_status(changes: dict[str, Any], path: str) -> None:
     body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": ITEMS}]} | changes
-    desk = Desk(Scenario(), 0)
+    desk = Provider(Scenario(), 0)
     visit = desk.arrive("POST", path, {"authorization": "Bearer k"}, json.dumps(body).encode(), 1)
     assert desk.plan(visit).status in {200, *ERROR_TYPES}
 
 
 def test_a_request_without_a_key_is_not_authenticated() -> None:
-    desk = Desk(Scenario(), 0)
+    desk = Provider(Scenario(), 0)
     assert desk.plan(desk.arrive("GET", "/v1/models", {}, b"", 1)).status == 401

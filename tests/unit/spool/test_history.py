@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from waves.calls import Ended, Intent, Paid, Sent, Ticket
 from waves.models import Usage
 from waves.spool.history import History, merge
-from waves.spool.journal import Entry, Reading, encode, parse
+from waves.spool.journal import JournalEntry, Reading, encode, parse
 
 AT = datetime(2026, 11, 20, 23, 0, 3, tzinfo=UTC)
 INTENT = Intent("00112233aabbccdd", "batches", ("c0", "c1", "c2"), AT)
@@ -25,7 +25,7 @@ ENDS = st.one_of(
 )
 
 
-def reading(*entries: Entry) -> Reading:
+def reading(*entries: JournalEntry) -> Reading:
     told, bad, torn = parse(b"".join(encode(entry) for entry in entries), "run")
     return Reading(told, len(bad), torn)
 
@@ -63,7 +63,7 @@ def test_whatever_comes_twice_or_late_the_first_answer_stands_and_nothing_foreig
 @given(st.integers(0, 4), st.booleans())
 def test_a_submission_may_have_gone_out_only_once_all_of_it_was_on_the_disk(n_lines: int, ticketed: bool) -> None:
     later = reading(TICKET) if ticketed else reading()
-    lines: list[Entry] = [INTENT, *SENT]
+    lines: list[JournalEntry] = [INTENT, *SENT]
     found = history(reading(*lines[:n_lines]), later)
     if n_lines == 0:
         assert found.submissions == ()

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.cli.site import TABLE, Site
 from tests.project_folder import url_of
 from waves.config import project
-from waves.steps.session.session import Opening, Session, open_session
+from waves.steps.session.session import Invocation, Session, open_session
 
 
 @pytest.fixture
@@ -22,5 +22,5 @@ def site(tmp_path: Path, database_url: str) -> Site:
 
 @pytest.fixture
 def session(site: Site) -> Iterator[Session]:
-    with open_session(Opening(project.load(site.root), site.theme, {}), "run-1") as opened:
+    with open_session(Invocation(project.load(site.root), site.theme, {}), "run-1") as opened:
         yield opened

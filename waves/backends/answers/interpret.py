@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from waves.backends.answers.json_ladder import NotJsonError, climb
+from waves.backends.answers.json_ladder import NotJsonError, parse_answer
 from waves.backends.answers.quote_repair import Form
 from waves.backends.answers.verdict_check import Checker, InvalidVerdictError
 from waves.config.rubric import Rubric
@@ -31,7 +31,7 @@ _checker = lru_cache(maxsize=8)(Checker)
 
 def interpret(raw: str, rubric: Rubric, short_ids: Sequence[str], strict: bool) -> Outcome:
     """What `raw`, the body of an answer with status 200, says about the items that were asked for."""
-    return judge(read_envelope(raw), rubric, short_ids, strict)
+    return interpret_envelope(read_envelope(raw), rubric, short_ids, strict)
 
 
 def read_envelope(raw: str) -> Envelope:
@@ -63,14 +63,14 @@ def _count(usage: Mapping[str, Any], name: str) -> int | None:
     return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _PLAUSIBLE else None
 
 
-def judge(envelope: Envelope, rubric: Rubric, short_ids: Sequence[str], strict: bool) -> Outcome:
+def interpret_envelope(envelope: Envelope, rubric: Rubric, short_ids: Sequence[str], strict: bool) -> Outcome:
     """As `interpret`, of an answer whose envelope was read before."""
     if envelope is None:
         return _reject_all(short_ids, "the answer is not a message of the Messages API")
     if (stopped := _stopped_early(envelope.get("stop_reason"), short_ids)) is not None:
         return stopped
     try:
-        document, rung = climb(_text(envelope), form(rubric, short_ids))
+        document, rung = parse_answer(_text(envelope), form(rubric, short_ids))
     except NotJsonError as error:
         return _reject_all(short_ids, str(error))
     return _sort_out(_verdicts(document), _checker(rubric), short_ids, "retried" if strict else rung)

@@ -29,7 +29,7 @@ class NotJsonError(ValueError):
     """No rung of the ladder reads this text."""
 
 
-def climb(text: str, form: Form) -> tuple[object, Rung]:
+def parse_answer(text: str, form: Form) -> tuple[object, Rung]:
     """The value and the rung that read it; `form` is what stray quotes are told by. Raises NotJsonError, and nothing
     else."""
     core = _without_surroundings(text)

@@ -55,7 +55,7 @@ class AnthropicBackend:
         usage, meters = interpret.usage_of(envelope), meters_of(response.headers)
         received(Answer(ask.call_id, response.status_code, raw, usage, meters))
         await asyncio.sleep(0)  # lets it leave the process before anybody looks into it
-        return interpret.judge(envelope, self._rubric, [short_id for short_id, _ in ask.items], ask.strict)
+        return interpret.interpret_envelope(envelope, self._rubric, [short_id for short_id, _ in ask.items], ask.strict)
 
     async def close(self) -> None:
         await self._client.close()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from waves.child_processes import ONCE_IT_IS_KEPT, Keeper, handed_down, kill_group
+from waves.child_processes import ONCE_IT_IS_KEPT, GroupReaper, handed_down, kill_group
 
 MOST_OUTPUT = 32 * 1024 * 1024
 """Bytes on stdout; an answer of 64,000 tokens with every delta of it stays below."""
@@ -38,7 +38,7 @@ class Workspace:
 
     def __init__(self, system: str) -> None:
         self.path = Path(tempfile.gettempdir()) / f"waves-claude-{secrets.token_hex(8)}"
-        self.keeper = Keeper(self.path)
+        self.keeper = GroupReaper(self.path)
         self.path.mkdir(0o700)
         self.home, self.work, self.temporary = (self.path / name for name in ("home", "work", "tmp"))
         for folder in (self.home, self.work, self.temporary):

@@ -25,7 +25,7 @@ _CLASSES = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cac
 
 
 @dataclass(slots=True)
-class Request:
+class CliRequest:
     """One request that the CLI sent to a model. `stop_reason` is None until its end came through."""
 
     usage: Usage
@@ -41,7 +41,7 @@ class Transcript:
         self.results: list[Mapping[str, Any]] = []
         self.error: str | None = None
         self.noise = ""
-        self._requests: dict[str, Request] = {}
+        self._requests: dict[str, CliRequest] = {}
         self._meters: dict[str, Meter] = {}
         self._open: str | None = None
 
@@ -132,7 +132,7 @@ class Transcript:
         match event:
             case {"type": "message_start", "message": {"id": str(name), "usage": dict() as usage}}:
                 self._open = name
-                self._requests[name] = Request(usage_of({**usage, "output_tokens": None}))
+                self._requests[name] = CliRequest(usage_of({**usage, "output_tokens": None}))
             case {"type": "message_delta", "delta": {"stop_reason": str(reason)}} if self._open in self._requests:
                 request = self._requests[self._open]
                 request.stop_reason = reason
@@ -145,7 +145,7 @@ class Transcript:
             case {"api_error": str(code)}:
                 self.error = code
             case {"message": {"id": str(name), "model": str(model), "usage": dict() as usage}} if model != _SYNTHETIC:
-                known = self._requests.setdefault(name, Request(usage_of({**usage, "output_tokens": None})))
+                known = self._requests.setdefault(name, CliRequest(usage_of({**usage, "output_tokens": None})))
                 known.whole = True
 
 

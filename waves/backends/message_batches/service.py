@@ -19,9 +19,9 @@ from waves.backends.anthropic.client import DEFAULT_URL, TLS, is_loopback
 from waves.backends.anthropic.errors import outcome_of
 from waves.backends.message_batches.wire import (
     Batch,
+    BatchResult,
     Listing,
     Problem,
-    Result,
     batch_of,
     clock_of,
     lines_of,
@@ -105,7 +105,7 @@ class MessageBatches:
                 return Listing(recent, clock_of(response))
             after = f"&after_id={quote(seen[-1].batch_id, safe='')}"
 
-    def results(self, batch_id: str) -> Generator[Result | Problem]:
+    def results(self, batch_id: str) -> Generator[BatchResult | Problem]:
         """What has come of the requests, in no order, as it comes over the wire; a Problem at the end where it broke
         off."""
         try:

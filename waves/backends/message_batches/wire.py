@@ -49,7 +49,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class BatchResult:
     """How one request of a batch ended: with an answer (`raw`, as the Messages API gives it, and its `usage`), with an
     error (`outcome`), or with neither: canceled, expired, or in a way that we do not know. A line that cannot be read
     has no custom id."""
@@ -125,17 +125,17 @@ def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"".join(rest)
 
 
-def result_of(line: bytes, config: BackendConfig) -> Result:
+def result_of(line: bytes, config: BackendConfig) -> BatchResult:
     fields = _parsed(line) or {}
     custom_id, result = fields.get("custom_id"), fields.get("result")
     if not isinstance(custom_id, str) or not isinstance(result, dict):
-        return Result("", "unreadable" if line.strip() else "blank")
+        return BatchResult("", "unreadable" if line.strip() else "blank")
     kind, message = str(result.get("type")), result.get("message")
     if kind == "succeeded" and isinstance(message, dict):
-        return Result(custom_id, kind, json.dumps(message, separators=(",", ":")), usage_of(message))
+        return BatchResult(custom_id, kind, json.dumps(message, separators=(",", ":")), usage_of(message))
     if kind == "errored":
-        return Result(custom_id, kind, outcome=outcome_of(error_of(_error_type(result)), config))
-    return Result(custom_id, kind)
+        return BatchResult(custom_id, kind, outcome=outcome_of(error_of(_error_type(result)), config))
+    return BatchResult(custom_id, kind)
 
 
 def _error_type(result: Mapping[str, Any]) -> str:

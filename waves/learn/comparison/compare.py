@@ -17,17 +17,18 @@ from waves.config.rubric import Rubric
 from waves.config.theme import Theme
 from waves.errors import ConfigurationError
 from waves.learn.comparison.agreement import Agreement, Group, require_metrics
+from waves.models import Identity
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps.session.versions import named
-from waves.steps.session.wave import dress
+from waves.steps.session.wave import load_wave
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database, open_database
 from waves.store.rows import known_rows
 from waves.store.rubrics import comparisons, rubric_facts, rubric_registry
-from waves.store.rubrics.comparisons import Identity, Pair
+from waves.store.rubrics.comparisons import Pair
 from waves.store.tables import waves
-from waves.store.tables.waves import OpenWave
+from waves.store.tables.waves import WaveRow
 
 _SHOWN = 40
 """Groups of flips that are reported; the others are counted."""
@@ -87,7 +88,7 @@ def _active(db: Database, theme_id: str) -> str:
     return found.version
 
 
-def _latest(theme: Theme, pilot: OpenWave | None) -> str:
+def _latest(theme: Theme, pilot: WaveRow | None) -> str:
     return pilot.rubric_version if pilot else rubrics.newest(theme.folder).version
 
 
@@ -98,7 +99,7 @@ def _blank(old: Rubric, new: Rubric) -> Agreement:
     return Agreement(tuple(dict.fromkeys([*old.labels, *new.labels])), single=not (old.multi or new.multi))
 
 
-def _pilot(project: Project, db: Database, theme: Theme) -> OpenWave | None:
+def _pilot(project: Project, db: Database, theme: Theme) -> WaveRow | None:
     """The open pilot, where its files are on this host."""
     row = waves.current(db, theme.theme_id)
     if row is None or row.kind != "pilot" or row.wave_id not in wave_dir.wave_ids(project.data, theme.theme_id):
@@ -107,12 +108,12 @@ def _pilot(project: Project, db: Database, theme: Theme) -> OpenWave | None:
 
 
 def _of_pilot(
-    project: Project, db: Database, theme: Theme, pilot: OpenWave | None, versions: tuple[str, str]
+    project: Project, db: Database, theme: Theme, pilot: WaveRow | None, versions: tuple[str, str]
 ) -> list[Pair]:
     """Its rows that the other version has judged, too. The pilot may be of either."""
     if pilot is None:
         return []
-    wave = dress(WaveDir.open(project.data, theme.theme_id, pilot.wave_id, db.installation))
+    wave = load_wave(WaveDir.open(project.data, theme.theme_id, pilot.wave_id, db.installation))
     valid, _ = wave.parts.read()
     of_new = pilot.rubric_version == versions[1]
     others = comparisons.outputs(db, theme.theme_id, versions[0] if of_new else versions[1], valid.keys())
@@ -121,7 +122,7 @@ def _of_pilot(
 
 
 def _nothing_in_common(
-    db: Database, theme_id: str, versions: tuple[str, str], pilot: OpenWave | None
+    db: Database, theme_id: str, versions: tuple[str, str], pilot: WaveRow | None
 ) -> ConfigurationError:
     before, after = versions
     held = rubric_facts.held(db, theme_id, versions).verdicts

@@ -20,18 +20,18 @@ from waves.learn.evaluation import settings as choices
 from waves.learn.evaluation.calibration import calibrate
 from waves.learn.evaluation.cost import expense
 from waves.learn.evaluation.gold import Gold
-from waves.learn.evaluation.metrics import Judged, Marks, measure, require_sklearn
-from waves.learn.evaluation.settings import Order, Setting
+from waves.learn.evaluation.metrics import Marks, ScoredItem, measure, require_sklearn
+from waves.learn.evaluation.settings import EvaluationOptions, Setting
 from waves.learn.evaluation.side_by_side import conclude
-from waves.models import Ending, FireReport, Part
+from waves.models import Ending, FireReport, Identity, Part
 from waves.steps.budget.forecast import forecast
-from waves.steps.recording import Tally, begun
-from waves.steps.requests.settlement import take_stock
+from waves.steps.recording import ReportBuilder, recorded_session
+from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
 from waves.steps.session import versions
 from waves.steps.session.locking import Guard
-from waves.steps.session.session import Opening, Session, Watcher, open_session
-from waves.steps.session.wave import Identity, Opened, batches_of
+from waves.steps.session.session import Invocation, Session, Watcher, open_session
+from waves.steps.session.wave import Wave, batches_of
 from waves.store.rubrics import evaluations
 from waves.words import counted
 
@@ -46,37 +46,37 @@ class Evaluation:
     report: dict[str, Any] = field(hash=False)
 
 
-def evaluate(project: Project, theme_id: str, order: Order, watcher: Watcher | None = None) -> Evaluation:
+def evaluate(project: Project, theme_id: str, order: EvaluationOptions, watcher: Watcher | None = None) -> Evaluation:
     """Ask what is missing, measure, compare, store. Settings that were finished before an ending are in the report."""
-    opening = _opening(project, theme_id, order, watcher)
+    invocation = _opening(project, theme_id, order, watcher)
     require_sklearn()
-    tally = Tally(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
+    builder = ReportBuilder(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
     done: list[tuple[Setting, dict[str, Any], Marks]] = []
     known: dict[str, Any] = {}
     try:
-        with begun(opening, tally) as (session, guard):
+        with recorded_session(invocation, builder) as (session, guard):
             wanted, gold = _wanted(session, order)
             lost = choices.forgotten(session, wanted, gold.items)
             known = _about(gold, lost)
-            tally.end(_measure_all(session, guard, tally, wanted, gold, lost, done))
+            builder.end(_measure_all(session, guard, builder, wanted, gold, lost, done))
     except LockedError as fault:
-        tally.end(Ending("locked", fault.line))
-    ending = tally.report.ending
+        builder.end(Ending("locked", fault.line))
+    ending = builder.report.ending
     settings = [report for _, report, _ in done]
-    report = {"theme": theme_id, "run_id": tally.report.run_id, "state": ending.state, "reason": ending.reason}
+    report = {"theme": theme_id, "run_id": builder.report.run_id, "state": ending.state, "reason": ending.reason}
     complete = ending.state == "converged"
     found = conclude(settings, [marks for _, _, marks in done]) if complete else dict.fromkeys(("best", "cheapest"))
     return Evaluation(ending, {**report, "gold": known or None, "settings": settings, **found})
 
 
-def _opening(project: Project, theme_id: str, order: Order, watcher: Watcher | None = None) -> Opening:
+def _opening(project: Project, theme_id: str, order: EvaluationOptions, watcher: Watcher | None = None) -> Invocation:
     """Always on the same backend, whether it sleeps or not: on another one it would be another evaluation."""
     backend = order.backend or themes.load(project.prompts, theme_id).backends[0]
     version = order.rubrics[0] if order.rubrics else None
-    return Opening(project, theme_id, {}, backend, "eval", watcher, version, gold=True)
+    return Invocation(project, theme_id, {}, backend, "eval", watcher, version, gold=True)
 
 
-def _wanted(session: Session, order: Order) -> tuple[list[Setting], Gold]:
+def _wanted(session: Session, order: EvaluationOptions) -> tuple[list[Setting], Gold]:
     """The settings and the gold; whatever is wrong with either shows before anything is paid."""
     wanted = choices.settings(session, order)
     gold = golds.gather(session).first(order.limit)
@@ -94,7 +94,7 @@ def _about(gold: Gold, lost: frozenset[Identity]) -> dict[str, Any]:
 def _measure_all(
     session: Session,
     guard: Guard,
-    tally: Tally,
+    builder: ReportBuilder,
     wanted: Sequence[Setting],
     gold: Gold,
     lost: frozenset[Identity],
@@ -104,8 +104,8 @@ def _measure_all(
         versions.register(session.db, session.theme, setting.rubric, by=None)
         here = setting.within(session)
         wave = choices.wave_of(here, setting, gold.items)
-        tally.note(wave_id=wave.wave_id)
-        answered = _ask(here, guard, tally, wave)
+        builder.note(wave_id=wave.wave_id)
+        answered = _ask(here, guard, builder, wave)
         if isinstance(answered, Ending):
             return answered
         report, marks = _measured(setting, gold, lost, wave, answered)
@@ -114,13 +114,13 @@ def _measure_all(
     return Ending("converged", f"{counted(len(done), 'setting')} on {counted(len(gold.items), 'item')} of gold")
 
 
-def _ask(session: Session, guard: Guard, tally: Tally, wave: Opened) -> Ending | Answers:
+def _ask(session: Session, guard: Guard, builder: ReportBuilder, wave: Wave) -> Ending | Answers:
     """Have every item answered that can be; why not, or the answers. What got none in so many passes has none: the
     evaluation is closed all the same, and asks no more."""
     ending = None if wave.folder.closed else run(session, wave, guard)
-    stock = take_stock(session, wave)
-    counts = stock.standing.counts()
-    tally.add(counts)
+    stock = read_wave(session, wave)
+    counts = stock.progress.counts()
+    builder.add(counts)
     session.watcher.converged(wave.wave_id, counts)
     if ending is None and not wave.folder.closed:
         wave.folder.close({"wave_id": wave.wave_id, "state": "closed"})
@@ -128,7 +128,7 @@ def _ask(session: Session, guard: Guard, tally: Tally, wave: Opened) -> Ending |
 
 
 def _measured(
-    setting: Setting, gold: Gold, lost: frozenset[Identity], wave: Opened, parts: Answers
+    setting: Setting, gold: Gold, lost: frozenset[Identity], wave: Wave, parts: Answers
 ) -> tuple[dict[str, Any], Marks]:
     """What was forgotten since it was asked, in any of the settings, is in no figure: they are of the same items."""
     judged, silent = [], []
@@ -136,7 +136,7 @@ def _measured(
         if item.identity in lost:
             continue
         part = parts.get(item.identity)
-        judged.append(Judged(expected, part.output, part.confidence) if part else Judged(expected, None))
+        judged.append(ScoredItem(expected, part.output, part.confidence) if part else ScoredItem(expected, None))
         silent += [] if part else [item.entity_key]
     figures, marks = measure(judged, setting.rubric)
     report = {
@@ -161,25 +161,25 @@ def _measured(
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class EvaluationForecast:
     """What an evaluation would ask; `report` as `wave eval --dry-run --json` prints it, `cost_usd` None: unknown."""
 
     cost_usd: float | None
     report: dict[str, Any] = field(hash=False)
 
 
-def foresee(project: Project, theme_id: str, order: Order) -> Foreseen:
+def foresee(project: Project, theme_id: str, order: EvaluationOptions) -> EvaluationForecast:
     """Settings, items and requests, and what they would cost. Asks no model and writes nothing."""
-    opening = _opening(project, theme_id, order)
+    invocation = _opening(project, theme_id, order)
     require_sklearn()
-    with open_session(opening, new_run_id(), read_only=True) as session:
+    with open_session(invocation, new_run_id(), read_only=True) as session:
         wanted, gold = _wanted(session, order)
         settings = [_foreseen(setting.within(session), setting, gold) for setting in wanted]
         lost = choices.forgotten(session, wanted, gold.items)
     costs = [each["cost_usd"] for each in settings]
     cost = None if None in costs else sum(costs)
     about = {"theme": theme_id, "state": "dry_run", "gold": _about(gold, lost)}
-    return Foreseen(cost, {**about, "settings": settings, "cost_usd": cost})
+    return EvaluationForecast(cost, {**about, "settings": settings, "cost_usd": cost})
 
 
 def _foreseen(session: Session, setting: Setting, gold: Gold) -> dict[str, Any]:

@@ -32,7 +32,7 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class GoldEntry:
     """One verdict by a person. `where` names it in messages; `input` is None where the row is to be read."""
 
     where: str
@@ -47,7 +47,7 @@ class Gold:
     `whole`: not cut to a limit."""
 
     items: tuple[Item, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[GoldEntry, ...]
     missing: tuple[str, ...] = ()
     whole: bool = True
 
@@ -89,7 +89,7 @@ def gather(session: Session) -> Gold:
     return Gold(tuple(item for item, _ in pairs), tuple(entry for _, entry in pairs), tuple(missing))
 
 
-def _from_file(path: Path) -> Iterator[Entry]:
+def _from_file(path: Path) -> Iterator[GoldEntry]:
     from pydantic import ValidationError
 
     from waves.learn.evaluation.gold_file import GoldLine
@@ -108,7 +108,7 @@ def _from_file(path: Path) -> Iterator[Entry]:
             raise BadDataError(f"{where}: {_first_defect(error)}", "docs/evaluation.md shows a line.") from None
         except (ValueError, RecursionError):
             raise BadDataError(f"{where}: this is not JSON in UTF-8", "Each line is one object; mend it.") from None
-        yield Entry(where, found.key, found.verdict, found.input)
+        yield GoldEntry(where, found.key, found.verdict, found.input)
 
 
 def _json(line: bytes) -> object:
@@ -128,11 +128,11 @@ def _first_defect(error: ValidationError) -> str:
     return f"{name}: {said[0].lower()}{said[1:]}" if name else said.replace(" or instance of GoldLine", "")
 
 
-def _from_relation(session: Session) -> list[Entry]:
+def _from_relation(session: Session) -> list[GoldEntry]:
     gold = session.theme.gold
     assert gold is not None  # noqa: S101 - the caller looked
     return [
-        Entry(f"{gold.relation}, key {', '.join(key)}", key, _column_value(text))
+        GoldEntry(f"{gold.relation}, key {', '.join(key)}", key, _column_value(text))
         for key, text in evaluations.gold_column(session.db, session.shape, gold)
     ]
 
@@ -146,18 +146,18 @@ def _column_value(text: str) -> object:
     return value if isinstance(value, list | dict | str) else text
 
 
-def _refuse_twins(entries: Iterable[Entry]) -> None:
-    seen: dict[Key, Entry] = {}
+def _refuse_twins(entries: Iterable[GoldEntry]) -> None:
+    seen: dict[Key, GoldEntry] = {}
     for entry in entries:
         if (other := seen.setdefault(entry.key, entry)) is not entry:
             raise _twins(other, entry)
 
 
-def _twins(one: Entry, other: Entry) -> BadDataError:
+def _twins(one: GoldEntry, other: GoldEntry) -> BadDataError:
     return BadDataError(f"{other.where}: this id stands already at {one.where}", "Keep one of the two.")
 
 
-def _with_items(session: Session, entries: Sequence[Entry]) -> tuple[list[tuple[Item, Entry]], list[str]]:
+def _with_items(session: Session, entries: Sequence[GoldEntry]) -> tuple[list[tuple[Item, GoldEntry]], list[str]]:
     """The entries with their items, and the ids whose row is not in the source."""
     pairs = [(_own_item(session, entry), entry) for entry in entries if entry.input is not None]
     of_rows = [entry for entry in entries if entry.input is None]
@@ -171,7 +171,7 @@ def _with_items(session: Session, entries: Sequence[Entry]) -> tuple[list[tuple[
                 f"Give a value for each of {', '.join(session.theme.source.key)}, as a list where they are several.",
             )
     rows = evaluations.rows(session.db, session.shape, [entry.key for entry in of_rows])
-    seen: dict[str, Entry] = {}
+    seen: dict[str, GoldEntry] = {}
     for number, item in sorted(rows.items()):
         if (other := seen.setdefault(item.entity_key, of_rows[number])) is not of_rows[number]:
             raise _twins(other, of_rows[number])  # `1` and `01` are one number to PostgreSQL
@@ -179,7 +179,7 @@ def _with_items(session: Session, entries: Sequence[Entry]) -> tuple[list[tuple[
     return [*pairs, *((rows[number], of_rows[number]) for number in sorted(rows))], missing
 
 
-def _own_item(session: Session, entry: Entry) -> Item:
+def _own_item(session: Session, entry: GoldEntry) -> Item:
     columns, given = session.theme.source.input, entry.input or {}
     foreign = sorted(set(given) - set(columns))
     if foreign:
@@ -191,7 +191,7 @@ def _own_item(session: Session, entry: Entry) -> Item:
     return Item(key, sha256(canonical(list(texts.values()))).hexdigest(), texts)
 
 
-def _expected(entry: Entry, rubric: Rubric) -> dict[str, Any]:
+def _expected(entry: GoldEntry, rubric: Rubric) -> dict[str, Any]:
     verdict = entry.verdict
     if rubric.kind == "extract":
         return _fields(entry, rubric)
@@ -214,7 +214,7 @@ def _expected(entry: Entry, rubric: Rubric) -> dict[str, Any]:
     return {"labels": [label for label in rubric.labels if label in labels]}
 
 
-def _fields(entry: Entry, rubric: Rubric) -> dict[str, Any]:
+def _fields(entry: GoldEntry, rubric: Rubric) -> dict[str, Any]:
     known = [name for name in rubric.schema["properties"] if name != "confidence"]
     if not isinstance(entry.verdict, dict) or not entry.verdict:
         raise BadDataError(f"{entry.where}: this is no object of fields", f"Give `output` with some of {known}.")

@@ -24,7 +24,7 @@ AVERAGES = ("macro", "micro", "weighted")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoredItem:
     """One item of gold: what is expected, and what the model said; None where it gave no answer."""
 
     expected: Mapping[str, Any] = field(hash=False)
@@ -51,12 +51,12 @@ def require_sklearn() -> None:
         raise ConfigurationError("scikit-learn is not installed", "pip install headless-waves[eval]")
 
 
-def measure(judged: Sequence[Judged], rubric: Rubric) -> tuple[dict[str, Any], Marks]:
+def measure(judged: Sequence[ScoredItem], rubric: Rubric) -> tuple[dict[str, Any], Marks]:
     """The figures of one setting as the report has them, and its marks."""
     return _of_fields(judged) if rubric.kind == "extract" else _of_labels(judged, rubric)
 
 
-def _of_labels(judged: Sequence[Judged], rubric: Rubric) -> tuple[dict[str, Any], Marks]:
+def _of_labels(judged: Sequence[ScoredItem], rubric: Rubric) -> tuple[dict[str, Any], Marks]:
     from sklearn.metrics import accuracy_score
 
     given = [one.output["labels"] if one.output is not None else [] for one in judged]
@@ -132,7 +132,7 @@ def _matrix(truth: Matrix, said: Matrix, labels: Sequence[str]) -> dict[str, Any
     return {"labels": [*labels, None], "matrix": found[:-1].tolist()}
 
 
-def _of_fields(judged: Sequence[Judged]) -> tuple[dict[str, Any], Marks]:
+def _of_fields(judged: Sequence[ScoredItem]) -> tuple[dict[str, Any], Marks]:
     """Each field that gold names: the share of items whose answer has exactly this value."""
     import numpy as np
 
@@ -151,7 +151,7 @@ def _of_fields(judged: Sequence[Judged]) -> tuple[dict[str, Any], Marks]:
     return figures, Marks(exact, gained, possible)
 
 
-def _is_right(one: Judged, name: str) -> bool:
+def _is_right(one: ScoredItem, name: str) -> bool:
     if name not in one.expected or one.output is None or name not in one.output:
         return False
     return bool(one.output[name] == one.expected[name])

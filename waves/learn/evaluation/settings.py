@@ -10,18 +10,18 @@ from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
 from waves.errors import ConfigurationError
 from waves.ids import now
-from waves.models import Item, Manifest
+from waves.models import Identity, Item, Manifest
 from waves.spool import wave_dir
 from waves.spool.sealed import canonical
 from waves.spool.wave_dir import WaveDir
 from waves.steps.session import versions
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Identity, Opened, batches_of, dress, open_on_disk
+from waves.steps.session.wave import Wave, batches_of, load_wave, open_from_disk
 from waves.steps.submissions.carry import KIND
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EvaluationOptions:
     """What an evaluation was asked for; empty and None mean: as the theme's fires do it."""
 
     rubrics: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Setting:
         return f"{self.rubric.version}-{sha256(asked).hexdigest()[:12]}"
 
 
-def settings(session: Session, order: Order) -> list[Setting]:
+def settings(session: Session, order: EvaluationOptions) -> list[Setting]:
     """All of them, in the order of what was asked for."""
     if session.backend.kind == KIND:
         raise ConfigurationError(
@@ -73,7 +73,7 @@ def settings(session: Session, order: Order) -> list[Setting]:
     ]
 
 
-def wave_of(session: Session, setting: Setting, items: tuple[Item, ...]) -> Opened:
+def wave_of(session: Session, setting: Setting, items: tuple[Item, ...]) -> Wave:
     """The gold as a wave on disk, to be asked in this setting; the one from before, where it was begun."""
     if (begun := _begun(session, setting, items)) is not None:
         return begun
@@ -91,7 +91,7 @@ def wave_of(session: Session, setting: Setting, items: tuple[Item, ...]) -> Open
     )
     folder = WaveDir.create(session.data, manifest, setting.rubric.text)
     folder.write_batches(list(batches_of(items, setting.batch_size)))
-    return dress(folder)
+    return load_wave(folder)
 
 
 def forgotten(session: Session, settings: Sequence[Setting], items: Sequence[Item]) -> frozenset[Identity]:
@@ -112,8 +112,8 @@ def missing(session: Session, setting: Setting, items: tuple[Item, ...]) -> Sequ
     return () if wave.folder.closed else [item for item in items if item.identity not in valid]
 
 
-def _begun(session: Session, setting: Setting, items: Sequence[Item]) -> Opened | None:
+def _begun(session: Session, setting: Setting, items: Sequence[Item]) -> Wave | None:
     """The wave of an evaluation in this setting, where it was begun."""
     wave_id = setting.wave_id(items)
     known = wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations")
-    return open_on_disk(session, wave_id, "evaluations") if wave_id in known else None
+    return open_from_disk(session, wave_id, "evaluations") if wave_id in known else None

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from waves.learn.evaluation.metrics import Marks
-from waves.learn.evaluation.significance import Comparison, compare, score
+from waves.learn.evaluation.significance import PairedComparison, compare, score
 
 Axis = Literal["cost_usd_per_item", "tokens_per_item"]
 
@@ -49,5 +49,5 @@ def _pareto(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
     return line
 
 
-def _object(reached: float, one: Comparison) -> dict[str, Any]:
+def _object(reached: float, one: PairedComparison) -> dict[str, Any]:
     return {"score": reached, **asdict(one), "worse": one.worse}

@@ -27,7 +27,7 @@ _AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedComparison:
     """A setting against the best: items that it alone got right or wrong, the exact p, its score less that of the best
     with the interval of 95 %. `worse`: significantly so, by either."""
 
@@ -50,7 +50,7 @@ def score(marks: Marks) -> float:
     return float(_scores(marks, np.ones((1, len(marks.exact))))[0])
 
 
-def compare(settings: Sequence[Marks], best: int) -> list[Comparison]:
+def compare(settings: Sequence[Marks], best: int) -> list[PairedComparison]:
     """Each of the settings against number `best`; the same resamples for all, and the same in every run."""
     import numpy as np
 
@@ -61,7 +61,7 @@ def compare(settings: Sequence[Marks], best: int) -> list[Comparison]:
         losses = int((settings[best].exact & ~marks.exact).sum())
         low, high = np.quantile(mine - resampled[best], [LEVEL / 2, 1 - LEVEL / 2])
         difference = score(marks) - score(settings[best])
-        found.append(Comparison(wins, losses, _mcnemar(wins, losses), difference, float(low), float(high)))
+        found.append(PairedComparison(wins, losses, _mcnemar(wins, losses), difference, float(low), float(high)))
     return found
 
 

@@ -22,14 +22,14 @@ from waves.spool import files
 from waves.steps.budget.forecast import forecast
 from waves.steps.budget.snooze import snoozed
 from waves.steps.budget.window_keys import reserve, would_reserve
-from waves.steps.prepare import open_with, plan
-from waves.steps.recording import Tally, begun
-from waves.steps.requests.settlement import take_stock
+from waves.steps.prepare import allowance, open_with
+from waves.steps.recording import ReportBuilder, recorded_session
+from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
 from waves.steps.session import versions
 from waves.steps.session.locking import Guard
-from waves.steps.session.session import Opening, Session, Watcher, open_session
-from waves.steps.session.wave import Opened, batches_of, find_open
+from waves.steps.session.session import Invocation, Session, Watcher, open_session
+from waves.steps.session.wave import Wave, batches_of, find_open_wave
 from waves.store.connect import open_database
 from waves.store.rows import known_rows, pilot_sample
 from waves.store.rubrics import rubric_registry
@@ -42,7 +42,7 @@ PAGE = "review.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PilotOptions:
     """What a pilot was asked for; `version` None means that of the newest rubric file."""
 
     version: str | None = None
@@ -65,45 +65,45 @@ class Pilot:
     comparable: bool = False
 
 
-def pilot(project: Project, theme_id: str, order: Order, watcher: Watcher | None = None) -> Pilot:
+def pilot(project: Project, theme_id: str, order: PilotOptions, watcher: Watcher | None = None) -> Pilot:
     """A fault comes back in the report."""
     started = time.monotonic()
-    tally = Tally(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
-    found = Pilot(tally.report)
+    builder = ReportBuilder(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
+    found = Pilot(builder.report)
     try:
         theme = themes.load(project.prompts, theme_id)
         version = rubrics.newest(theme.folder).version if order.version is None else order.version
         found = replace(found, version=version)
-        opening = Opening(project, theme_id, {}, order.backend, "pilot", watcher, version)
+        invocation = Invocation(project, theme_id, {}, order.backend, "pilot", watcher, version)
         if order.dry_run:
-            _foresee(opening, order.keys, tally)
+            _foresee(invocation, order.keys, builder)
         else:
             with open_database(project.database, project.data) as db:
                 rubric = versions.named(db, theme, version)
                 versions.register(db, theme, rubric, by=order.by)
             found = replace(found, version=rubric.version)
-            with begun(opening, tally, asks=True) as (session, guard):
-                found = _judged(session, guard, order.keys, tally, found)
+            with recorded_session(invocation, builder, asks=True) as (session, guard):
+                found = _judged(session, guard, order.keys, builder, found)
     except LockedError as fault:
-        tally.end(Ending("locked", fault.line))
+        builder.end(Ending("locked", fault.line))
     except WaveError as fault:
-        tally.note(fault=fault)
-        tally.end(Ending("failed", fault.message))
-    tally.note(rubric_version=found.version, duration_ms=round((time.monotonic() - started) * 1000))
-    return replace(found, report=tally.report)
+        builder.note(fault=fault)
+        builder.end(Ending("failed", fault.message))
+    builder.note(rubric_version=found.version, duration_ms=round((time.monotonic() - started) * 1000))
+    return replace(found, report=builder.report)
 
 
-def _judged(session: Session, guard: Guard, keys: int, tally: Tally, found: Pilot) -> Pilot:
+def _judged(session: Session, guard: Guard, keys: int, builder: ReportBuilder, found: Pilot) -> Pilot:
     """The open pilot of the session's version, or a new one, taken as far as it goes now."""
     wave = _open_pilot(session) or _prepared(session, keys)
     if isinstance(wave, Ending):
-        tally.end(wave)
+        builder.end(wave)
         return found
-    tally.note(wave_id=wave.wave_id)
+    builder.note(wave_id=wave.wave_id)
     ending = run(session, wave, guard)
-    stock = take_stock(session, wave)
-    tally.add(stock.standing.counts())
-    tally.end(ending or Ending("converged", f"pilot {wave.wave_id}: {stock.standing.counts().line()}"))
+    stock = read_wave(session, wave)
+    builder.add(stock.progress.counts())
+    builder.end(ending or Ending("converged", f"pilot {wave.wave_id}: {stock.progress.counts().line()}"))
     seen = review(session, wave, stock)
     path = wave.folder.path / PAGE
     files.write_atomic(path, page(seen).encode())
@@ -113,10 +113,14 @@ def _judged(session: Session, guard: Guard, keys: int, tally: Tally, found: Pilo
     return replace(found, review=seen, cost_usd=cost, page=path, comparable=comparable)
 
 
-def _open_pilot(session: Session) -> Opened | None:
+def _open_pilot(session: Session) -> Wave | None:
     """Raises where another wave is in the way: one that the next fire finishes by itself, or one that only a person
     can end."""
-    wave, row, theme = find_open(session), waves.current(session.db, session.theme.theme_id), session.theme.theme_id
+    wave, row, theme = (
+        find_open_wave(session),
+        waves.current(session.db, session.theme.theme_id),
+        session.theme.theme_id,
+    )
     if wave is None or row is None:
         return None
     if wave.manifest.kind == "pilot" and wave.manifest.rubric_version == session.rubric.version:
@@ -132,10 +136,10 @@ def _open_pilot(session: Session) -> Opened | None:
     raise TryLaterError(f"wave {wave.wave_id} is open", f"`wave fire {theme}` finishes it; then run the pilot.")
 
 
-def _prepared(session: Session, keys: int) -> Opened | Ending:
+def _prepared(session: Session, keys: int) -> Wave | Ending:
     if (asleep := snoozed(session)) is not None:
         return asleep
-    planned = plan(session, keys, reserve)
+    planned = allowance(session, keys, reserve)
     if planned.ending is not None:
         return planned.ending
     items = _sample(session, planned.keys)
@@ -154,22 +158,22 @@ def _sample(session: Session, keys: int) -> tuple[Item, ...]:
     return pilot_sample.items(db, shape, version, [pool[n].key for n in chosen])
 
 
-def _foresee(opening: Opening, keys: int, tally: Tally) -> None:
+def _foresee(invocation: Invocation, keys: int, builder: ReportBuilder) -> None:
     """What a pilot would do now. Asks no model and writes nothing."""
-    with open_session(opening, tally.report.run_id, read_only=True) as session:
+    with open_session(invocation, builder.report.run_id, read_only=True) as session:
         if (wave := _open_pilot(session)) is not None:
-            tally.note(wave_id=wave.wave_id)
-            tally.end(Ending("dry_run", f"would go on with pilot {wave.wave_id}"))
+            builder.note(wave_id=wave.wave_id)
+            builder.end(Ending("dry_run", f"would go on with pilot {wave.wave_id}"))
             return
-        planned = plan(session, keys, would_reserve)
+        planned = allowance(session, keys, would_reserve)
         if (ending := snoozed(session) or planned.ending) is not None:
-            tally.end(Ending("dry_run", f"would do nothing: {ending.reason}"))
+            builder.end(Ending("dry_run", f"would do nothing: {ending.reason}"))
             return
         items = _sample(session, planned.keys)
         costs = forecast(session, list(batches_of(items, session.limits.batch_size)))
-        tally.note(cost_usd=costs.usd)
-        tally.add(Counts(emitted=len(items), missing=len(items)))
-        tally.end(Ending("dry_run", f"would ask {_whom(session)} for {counted(len(items), 'row')}; {costs.text}"))
+        builder.note(cost_usd=costs.usd)
+        builder.add(Counts(emitted=len(items), missing=len(items)))
+        builder.end(Ending("dry_run", f"would ask {_whom(session)} for {counted(len(items), 'row')}; {costs.text}"))
 
 
 def _whom(session: Session) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from waves.learn import markdown
 from waves.models import Output
-from waves.steps.requests.settlement import Stock
+from waves.steps.requests.settlement import WaveContents
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Wave
 from waves.store.rows import known_rows
 from waves.store.rows.known_rows import Old
 from waves.words import counted
@@ -59,7 +59,7 @@ class Review:
         return f"{counted(len(self.rows), 'row')}: {counts}, {self.missing} without an answer"
 
 
-def review(session: Session, wave: Opened, stock: Stock) -> Review:
+def review(session: Session, wave: Wave, stock: WaveContents) -> Review:
     """The rows of the wave in its own order."""
     manifest = wave.manifest
     held = known_rows.old_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])

@@ -20,9 +20,9 @@ from waves.errors import ConfigurationError
 from waves.models import Ending, Item
 from waves.outcomes import Ask
 from waves.quota import prices
-from waves.quota.budget import Draw, Grant, Purse, unbounded
+from waves.quota.budget import Budget, Draw, Grant, unbounded
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Wave
 from waves.store.tables import ledger
 from waves.store.tables.ledger import Scope
 
@@ -46,7 +46,7 @@ def reserve_price(backend: BackendConfig, ask: Ask, rubric: Rubric) -> float | N
     return prices.most(backend, ask.model, prompt, answer)
 
 
-def purse_of(session: Session, wave: Opened) -> Purse:
+def open_budget(session: Session, wave: Wave) -> Budget:
     """What the fire may spend on this wave. Raises ConfigurationError for a cap that no request fits under, or over a
     model whose price nobody knows. Without a cap that is logged."""
     caps = list(_caps(session, wave.wave_id))
@@ -54,11 +54,11 @@ def purse_of(session: Session, wave: Opened) -> Purse:
         unknown = [model for model in session.backend.models if not prices.known(session.backend, model)]
         if unknown:
             session.log.write("price_unknown", models=", ".join(unknown))
-        return Purse(unbounded)
+        return Budget(unbounded)
     items, size = wave.manifest.items, session.limits.batch_size
     batches = (items[start : start + size] for start in range(0, len(items), size))
     dearest = _dearest(session, caps, batches, wave.rubric)
-    return Purse(_drawing(session, caps, dearest * session.limits.parallel * _AT_ONCE))
+    return Budget(_drawing(session, caps, dearest * session.limits.parallel * _AT_ONCE))
 
 
 def afford(session: Session, ask: Ask | None = None) -> Ending | None:

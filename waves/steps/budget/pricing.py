@@ -14,16 +14,16 @@ from waves.quota import prices
 from waves.quota.prices import cost
 from waves.steps.session.session import Session
 from waves.store.tables import ledger
-from waves.store.tables.ledger import Entry
+from waves.store.tables.ledger import LedgerEntry
 
 
-def priced(session: Session, calls: Iterable[Call]) -> list[Entry]:
+def priced(session: Session, calls: Iterable[Call]) -> list[LedgerEntry]:
     """The calls as the ledger takes them."""
     entries = []
     for call in calls:
         backend = _backend(session, call.sent.backend, call.sent.model)
         found = cost(call, backend)
-        entries.append(Entry(call, found.usd, found.table, prices.is_batch(backend)))
+        entries.append(LedgerEntry(call, found.usd, found.table, prices.is_batch(backend)))
     return entries
 
 

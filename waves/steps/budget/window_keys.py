@@ -13,7 +13,17 @@ from typing import Literal
 from waves.config.project import BackendConfig
 from waves.ids import now
 from waves.models import Ending
-from waves.quota.window import Holding, Judged, Window, current, free_at, judge, learned, margin, slack
+from waves.quota.window import (
+    WeighedEvidence,
+    Window,
+    WindowUse,
+    current,
+    free_at,
+    learned,
+    margin,
+    slack,
+    weigh_evidence,
+)
 from waves.steps.session.session import Session
 from waves.store.connect import Database
 from waves.store.tables import windows
@@ -27,9 +37,9 @@ class Quota:
     backend: str
     length: timedelta
     window: Window
-    holding: Holding
+    holding: WindowUse
     source: Literal["configured", "learned"] | None
-    evidence: tuple[Judged, ...]
+    evidence: tuple[WeighedEvidence, ...]
     free_at: datetime
 
     def why(self) -> str:
@@ -45,7 +55,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved:
+class KeyGrant:
     """`keys` may be sent; `ending` says why not all that were wanted, and until when."""
 
     keys: int
@@ -61,10 +71,10 @@ def look(db: Database, config: BackendConfig, besides: str | None = None) -> Quo
     window = current(length, config.resets_at, reported, at)
     latest = at + length  # what was sent by a clock that was ahead counts, unless it was ahead by more than a window
     used = windows.use(db, name, window.start, latest)
-    judged = judge([(one, windows.use(db, name, one.start, one.at)) for one in found], length, at)
+    judged = weigh_evidence([(one, windows.use(db, name, one.start, one.at)) for one in found], length, at)
     capacity = config.capacity or learned(judged)
     seen = [one for one in found if one.how == "utilisation" and abs(one.start - window.start) <= slack(length)]
-    holding = Holding(
+    holding = WindowUse(
         capacity,
         config.use_at_most,
         used=used.keys,
@@ -84,10 +94,10 @@ def look(db: Database, config: BackendConfig, besides: str | None = None) -> Quo
     )
 
 
-def reserve(session: Session, wanted: int) -> Reserved:
+def reserve(session: Session, wanted: int) -> KeyGrant:
     """Take up to `wanted` keys of the window for this run, until it ends. What it had reserved before is given back."""
     if session.backend.window is None:
-        return Reserved(wanted, None)
+        return KeyGrant(wanted, None)
     with windows.locked(session.db, session.backend.name):
         granted = would_reserve(session, wanted)
         windows.reserve(session.db, session.backend.name, session.run_id, granted.keys)
@@ -95,15 +105,15 @@ def reserve(session: Session, wanted: int) -> Reserved:
     return granted
 
 
-def would_reserve(session: Session, wanted: int) -> Reserved:
+def would_reserve(session: Session, wanted: int) -> KeyGrant:
     """What `reserve` would give now; nothing is written. Less than a batch is nothing: the next window takes it in full
     ones."""
     quota = look(session.db, session.backend, besides=session.run_id)
     if quota is None or quota.holding.left is None:
-        return Reserved(wanted, None)
+        return KeyGrant(wanted, None)
     least = min(wanted, session.limits.batch_size, quota.holding.share or 1)
     keys = min(wanted, quota.holding.left) if quota.holding.left >= least else 0
-    return Reserved(keys, None if keys == wanted else _ending(quota))
+    return KeyGrant(keys, None if keys == wanted else _ending(quota))
 
 
 def _ending(quota: Quota) -> Ending:

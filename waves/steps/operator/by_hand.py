@@ -12,73 +12,73 @@ from waves.ids import new_run_id
 from waves.models import Counts, Ending, FireReport
 from waves.steps import approval_gate
 from waves.steps.collect import collect
-from waves.steps.prepare import go_on, prepare
-from waves.steps.recording import Tally, begun
-from waves.steps.requests.settlement import standing
+from waves.steps.prepare import prepare, resume_open_wave
+from waves.steps.recording import ReportBuilder, recorded_session
+from waves.steps.requests.settlement import read_progress
 from waves.steps.run import run
 from waves.steps.session.locking import Guard, locked
-from waves.steps.session.session import Opening, Session, open_session
-from waves.steps.session.wave import Opened, batches_of, find_open
+from waves.steps.session.session import Invocation, Session, open_session
+from waves.steps.session.wave import Wave, batches_of, find_open_wave
 from waves.steps.submissions.carry import cancel
 from waves.store.tables import waves
 
 
-def prepare_wave(opening: Opening) -> tuple[FireReport, int]:
+def prepare_wave(invocation: Invocation) -> tuple[FireReport, int]:
     """Open a wave, or make the batches of the open one anew from what is missing; and how many batches there are."""
-    tally = _tally(opening)
+    builder = _tally(invocation)
     batches = 0
-    with _timed(tally), begun(opening, tally) as (session, _guard):
-        wave = go_on(session)
+    with _timed(builder), recorded_session(invocation, builder) as (session, _guard):
+        wave = resume_open_wave(session)
         if isinstance(wave, Ending):
-            tally.end(wave)
-            return tally.report, 0
+            builder.end(wave)
+            return builder.report, 0
         if wave is not None:
-            missing = standing(session, wave).missing
+            missing = read_progress(session, wave).missing
             batches = len(wave.folder.write_batches(list(batches_of(missing, session.limits.batch_size))))
         else:
             prepared = prepare(session, session.limits.keys)
             if isinstance(prepared, Ending):
-                tally.end(prepared)
-                return tally.report, 0
+                builder.end(prepared)
+                return builder.report, 0
             wave = prepared
             batches = len(list(batches_of(wave.manifest.items, session.limits.batch_size)))
-        tally.note(wave_id=wave.wave_id)
-        tally.add(standing(session, wave).counts())
-        tally.end(Ending("prepared"))
-    return tally.report, batches
+        builder.note(wave_id=wave.wave_id)
+        builder.add(read_progress(session, wave).counts())
+        builder.end(Ending("prepared"))
+    return builder.report, batches
 
 
-def run_wave(opening: Opening) -> FireReport:
+def run_wave(invocation: Invocation) -> FireReport:
     """Classify what is missing of the open wave."""
-    tally = _tally(opening)
-    with _timed(tally), begun(opening, tally, asks=True) as (session, guard):
+    builder = _tally(invocation)
+    with _timed(builder), recorded_session(invocation, builder, asks=True) as (session, guard):
         wave = _open_wave(session)
-        tally.note(wave_id=wave.wave_id)
-        tally.end(_run(session, wave, guard, tally))
-    return tally.report
+        builder.note(wave_id=wave.wave_id)
+        builder.end(_run(session, wave, guard, builder))
+    return builder.report
 
 
-def collect_wave(opening: Opening, *, partial: bool, accept_orphans_by: str | None) -> FireReport:
+def collect_wave(invocation: Invocation, *, partial: bool, accept_orphans_by: str | None) -> FireReport:
     """Merge the open wave, if it converged."""
-    tally = _tally(opening)
-    with _timed(tally), begun(opening, tally) as (session, _guard):
+    builder = _tally(invocation)
+    with _timed(builder), recorded_session(invocation, builder) as (session, _guard):
         wave = _open_wave(session)
-        tally.note(wave_id=wave.wave_id)
+        builder.note(wave_id=wave.wave_id)
         waits = approval_gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version)
         merged = waits or collect(session, wave, partial=partial, accept_orphans_by=accept_orphans_by)
         if isinstance(merged, Counts):
-            tally.add(merged)
-            tally.end(Ending("collected"))
+            builder.add(merged)
+            builder.end(Ending("collected"))
         else:
-            tally.add(standing(session, wave).counts())
-            tally.end(merged)
-    return tally.report
+            builder.add(read_progress(session, wave).counts())
+            builder.end(merged)
+    return builder.report
 
 
-def abandon_wave(opening: Opening, by: str, reason: str) -> str:
+def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:
     """Give up the open wave of this host; its id. What was paid for enters history with the next fire, which finds its
     rows in the gap. Nothing is repaired first: this is the way out where a wave cannot be read any more."""
-    with open_session(opening, new_run_id(), read_only=True) as session, locked(session):
+    with open_session(invocation, new_run_id(), read_only=True) as session, locked(session):
         row = waves.current(session.db, session.theme.theme_id)
         if row is None:
             raise _nothing_open(session, "There is nothing to give up.")
@@ -87,15 +87,15 @@ def abandon_wave(opening: Opening, by: str, reason: str) -> str:
         return row.wave_id
 
 
-def _run(session: Session, wave: Opened, guard: Guard, tally: Tally) -> Ending:
+def _run(session: Session, wave: Wave, guard: Guard, builder: ReportBuilder) -> Ending:
     ending = run(session, wave, guard)
-    stands = standing(session, wave)
-    tally.add(stands.counts())
-    return ending or Ending("converged", f"wave {wave.wave_id}: {stands.counts().line()}")
+    progress = read_progress(session, wave)
+    builder.add(progress.counts())
+    return ending or Ending("converged", f"wave {wave.wave_id}: {progress.counts().line()}")
 
 
-def _open_wave(session: Session) -> Opened:
-    wave = find_open(session)
+def _open_wave(session: Session) -> Wave:
+    wave = find_open_wave(session)
     if wave is None:
         raise _nothing_open(session)
     return wave
@@ -106,17 +106,17 @@ def _nothing_open(session: Session, hint: str | None = None) -> WaveError:
     return ConfigurationError(f"theme {theme} has no open wave", hint or f"Open one with `wave prepare {theme}`.")
 
 
-def _tally(opening: Opening) -> Tally:
-    return Tally(FireReport(opening.theme_id, new_run_id(), Ending("failed"), 0))
+def _tally(invocation: Invocation) -> ReportBuilder:
+    return ReportBuilder(FireReport(invocation.theme_id, new_run_id(), Ending("failed"), 0))
 
 
 @contextmanager
-def _timed(tally: Tally) -> Iterator[None]:
+def _timed(builder: ReportBuilder) -> Iterator[None]:
     """Measure the step; a lock that somebody else holds is an ending, not a fault."""
     started = time.monotonic()
     try:
         yield
     except LockedError as fault:
-        tally.end(Ending("locked", fault.line))
+        builder.end(Ending("locked", fault.line))
     finally:
-        tally.report = replace(tally.report, duration_ms=round((time.monotonic() - started) * 1000))
+        builder.report = replace(builder.report, duration_ms=round((time.monotonic() - started) * 1000))

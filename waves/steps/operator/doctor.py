@@ -23,7 +23,7 @@ LOW_BYTES = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One line of the doctor. `fault` is set where something is broken, for the exit code."""
 
     level: Literal["ok", "warning", "broken"]
@@ -32,7 +32,7 @@ class Finding:
     fault: WaveError | None = None
 
 
-def examine(project: Project) -> Iterator[Finding]:
+def examine(project: Project) -> Iterator[Diagnosis]:
     """Findings in the order in which they should be mended."""
     yield from _disk(project)
     yield from _backends(project)
@@ -45,7 +45,7 @@ def examine(project: Project) -> Iterator[Finding]:
         yield from _database(db)
         names = themes.known(project.prompts)
         if not names:
-            yield Finding(
+            yield Diagnosis(
                 "warning", f"no theme under {project.prompts}", "Make a folder there with theme.yaml and v1.md."
             )
         for theme_id in names:
@@ -55,7 +55,7 @@ def examine(project: Project) -> Iterator[Finding]:
                 yield _broken(f"theme {theme_id}", fault)
 
 
-def _disk(project: Project) -> Iterator[Finding]:
+def _disk(project: Project) -> Iterator[Diagnosis]:
     try:
         files.make_folder(project.data, 0o711)
         files.probe(project.data)
@@ -64,42 +64,42 @@ def _disk(project: Project) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(project.data).free
     level: Literal["ok", "warning"] = "ok" if free > LOW_BYTES else "warning"
-    yield Finding(
+    yield Diagnosis(
         level, f"data {project.data}: writable, {free / 1e9:.1f} GB free", "" if level == "ok" else "Free space."
     )
 
 
-def _backends(project: Project) -> Iterator[Finding]:
+def _backends(project: Project) -> Iterator[Diagnosis]:
     for backend in project.backends.values():
         yield _backend(backend)
 
 
-def _backend(backend: BackendConfig) -> Finding:
+def _backend(backend: BackendConfig) -> Diagnosis:
     about = f"backend {backend.name} ({backend.kind}): {', '.join(backend.models)}"
     if backend.kind == "rehearsal":
-        return Finding("ok", about)
+        return Diagnosis("ok", about)
     if backend.api_key is None:
-        return Finding(
+        return Diagnosis(
             "warning", f"{about}; {backend.api_key_env} is not set", f"Set {backend.api_key_env}, for cron too."
         )
     if backend.kind == "claude_cli" and shutil.which(backend.command, path=backend.environment.get("PATH", "")) is None:
-        return Finding(
+        return Diagnosis(
             "warning",
             f"{about}; there is no executable {backend.command!r}",
             "Install it (npm package @anthropic-ai/claude-code), or give `command` its full path.",
         )
-    return Finding("ok", about)
+    return Diagnosis("ok", about)
 
 
-def _database(db: Database) -> Iterator[Finding]:
+def _database(db: Database) -> Iterator[Diagnosis]:
     found = migrate.state(db.connection)
     version = db.connection.info.server_version
-    yield Finding(
+    yield Diagnosis(
         "ok", f"database: PostgreSQL {version // 10000}.{version % 10000}, {len(found.applied)} migrations applied"
     )
 
 
-def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Finding]:
+def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Diagnosis]:
     theme = themes.load(project.prompts, theme_id)
     backend_chain(project, theme, None)
     rubric = active(db, theme, read_only=True)
@@ -108,14 +108,14 @@ def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Finding]:
         require_fit(db, theme, rubrics.newest(theme.folder))
     shape = catalog.describe(db, theme)
     running = ", a fire runs now" if locks.locked(project.data / theme_id) else ""
-    yield Finding("ok", f"theme {theme_id}: {shape.source} with rubric {rubric.version}{running}")
+    yield Diagnosis("ok", f"theme {theme_id}: {shape.source} with rubric {rubric.version}{running}")
     if theme.on_complete:
         yield from _on_complete(project, theme)
     for advice in shape.warnings:
-        yield Finding("warning", f"theme {theme_id}: {advice.message}", advice.statement or "")
+        yield Diagnosis("warning", f"theme {theme_id}: {advice.message}", advice.statement or "")
 
 
-def _on_complete(project: Project, theme: Theme) -> Iterator[Finding]:
+def _on_complete(project: Project, theme: Theme) -> Iterator[Diagnosis]:
     program = theme.on_complete[0]
     where = str(project.root / program) if "/" in program else program
     if shutil.which(where, path=project.shell.get("PATH")) is None:
@@ -126,5 +126,5 @@ def _on_complete(project: Project, theme: Theme) -> Iterator[Finding]:
         yield _broken(f"theme {theme.theme_id}", fault)
 
 
-def _broken(what: str, fault: WaveError) -> Finding:
-    return Finding("broken", f"{what}: {fault.message}", fault.hint, fault)
+def _broken(what: str, fault: WaveError) -> Diagnosis:
+    return Diagnosis("broken", f"{what}: {fault.message}", fault.hint, fault)

@@ -36,7 +36,7 @@ def limits(project: Project, theme_id: str, key: str | None) -> list[Limit]:
             "environment": project.limits,
         }
     settled, default, own = (
-        asdict(one) for one in (themes.settle(theme.limits, *layers.values()), Limits(), theme.limits)
+        asdict(one) for one in (themes.merge_limits(theme.limits, *layers.values()), Limits(), theme.limits)
     )
     origins: dict[str, Origin] = {name: "theme.yaml" for name in own if own[name] != default[name]}
     for origin, layer in layers.items():
@@ -51,7 +51,7 @@ def change(
     themes.load(project.prompts, theme_id)
     _known(key)
     if value is not None:
-        value = str(asdict(themes.settle(Limits(), {key: value}))[key])
+        value = str(asdict(themes.merge_limits(Limits(), {key: value}))[key])
     with open_database(project.database, project.data) as db:
         rubric_registry.ensure_theme(db, theme_id)
         return theme_config.put(db, theme_id, key, value, by=by, reason=reason), value

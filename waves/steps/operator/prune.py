@@ -5,13 +5,13 @@ from __future__ import annotations
 from waves.ids import new_run_id
 from waves.spool import files, wave_dir
 from waves.steps.session.locking import locked
-from waves.steps.session.session import Opening, open_session
+from waves.steps.session.session import Invocation, open_session
 from waves.store.tables import waves
 
 
-def prune(opening: Opening, *, dry_run: bool) -> list[str]:
+def prune(invocation: Invocation, *, dry_run: bool) -> list[str]:
     """The ids of waves that were removed, or would be."""
-    with open_session(opening, new_run_id(), read_only=True) as session:
+    with open_session(invocation, new_run_id(), read_only=True) as session:
         on_disk = set(wave_dir.wave_ids(session.data, session.theme.theme_id))
         closed = waves.closed_before(session.db, session.theme.theme_id, session.limits.keep_days)
         gone = [wave_id for wave_id in closed if wave_id in on_disk]

@@ -8,10 +8,10 @@ from waves.errors import ConfigurationError, LockedError
 from waves.store.connect import open_database
 from waves.store.host_lock import HostLock
 from waves.store.tables import waves
-from waves.store.tables.waves import OpenWave
+from waves.store.tables.waves import WaveRow
 
 
-def takeover(project: Project, theme_id: str, *, by: str, reason: str) -> OpenWave:
+def takeover(project: Project, theme_id: str, *, by: str, reason: str) -> WaveRow:
     """The wave that was given up. A host that works on it right now holds the lock, and keeps it."""
     themes.load(project.prompts, theme_id)
     with open_database(project.database, project.data) as db:

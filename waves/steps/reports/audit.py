@@ -8,7 +8,7 @@ from waves.config import theme as themes
 from waves.config.project import Project
 from waves.store.connect import open_database
 from waves.store.tables import audit
-from waves.store.tables.audit import Entry
+from waves.store.tables.audit import AuditEntry
 
 
 def story(
@@ -20,7 +20,7 @@ def story(
     run_id: str | None,
     actor: str | None,
     since: datetime | None,
-) -> list[Entry]:
+) -> list[AuditEntry]:
     """The newest `limit` entries that fit, from first to last."""
     themes.load(project.prompts, theme_id)
     with open_database(project.database, project.data, migrate=False) as db:

@@ -15,8 +15,8 @@ from waves.steps import approval_gate
 from waves.steps.reports.quota import BackendQuota, quota_of
 from waves.steps.session.backend_chain import backend_chain, first_awake
 from waves.steps.session.versions import on_disk
-from waves.steps.session.wave import dress, stand
-from waves.steps.submissions.progress import progress
+from waves.steps.session.wave import classify_items, load_wave
+from waves.steps.submissions.progress import submission_progress
 from waves.store import gap
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database
@@ -31,7 +31,7 @@ RUNS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class OpenWave:
+class WaveStatus:
     """The open wave; `counts` is None where its folder is not on this host. `reason` says of a submitted one how
     much is away, and for how long."""
 
@@ -58,7 +58,7 @@ class ThemeStatus:
     rows_left: int | None
     backend: str
     census: Census
-    wave: OpenWave | None
+    wave: WaveStatus | None
     quota: BackendQuota
     last_run: Run | None
     runs: list[Run]
@@ -83,7 +83,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
     active = rubric_registry.active(db, theme_id)
     version = active.version if active else rubrics.newest(theme.folder).version
     backend = first_awake(db, backend_chain(project, theme, None))
-    limits = themes.settle(theme.limits, theme_config.overrides(db, theme_id), project.limits)
+    limits = themes.merge_limits(theme.limits, theme_config.overrides(db, theme_id), project.limits)
     return ThemeStatus(
         theme_id=theme_id,
         rubric_version=version,
@@ -102,16 +102,16 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
     )
 
 
-def _open_wave(project: Project, db: Database, theme: Theme) -> OpenWave | None:
+def _open_wave(project: Project, db: Database, theme: Theme) -> WaveStatus | None:
     row = waves.current(db, theme.theme_id)
     if row is None:
         return None
     counts, corrupt, reason = None, 0, row.reason
     if row.wave_id in wave_dir.wave_ids(project.data, theme.theme_id):
-        wave = dress(WaveDir.open(project.data, theme.theme_id, row.wave_id, db.installation))
+        wave = load_wave(WaveDir.open(project.data, theme.theme_id, row.wave_id, db.installation))
         valid, bad = wave.parts.read()
-        counts = stand(wave.manifest, valid, verdicts.settled(db, row.wave_id)).counts()
+        counts = classify_items(wave.manifest, valid, verdicts.settled(db, row.wave_id)).counts()
         corrupt = len(bad)
         if row.state == "submitted":
-            reason = progress(wave.folder.history().unfinished) or reason
-    return OpenWave(row.wave_id, row.state, row.kind, row.host, reason, counts, corrupt)
+            reason = submission_progress(wave.folder.history().unfinished) or reason
+    return WaveStatus(row.wave_id, row.state, row.kind, row.host, reason, counts, corrupt)

@@ -14,16 +14,16 @@ from waves.config.project import BackendConfig
 from waves.ids import new_call_id, now
 from waves.models import Item, Meter
 from waves.outcomes import Answer, Ask
-from waves.quota.budget import Purse
+from waves.quota.budget import Budget
 from waves.quota.prices import cost
 from waves.spool.journal import Journal
 from waves.steps.budget.caps import reserve_price
 from waves.steps.requests.policy import Try
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Wave
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PendingRequest:
     """A request to come: what policy says of it, and its items by their short ids. `not_before` is on the monotonic
     clock, in seconds; `since`, once it went unanswered, how many others had been answered then. A probe asks for no
     item of the wave, but for the rubric's own first example, or an empty input where it has none."""
@@ -36,11 +36,11 @@ class Question:
 
 
 @dataclass(slots=True)
-class Flying:
+class InFlight:
     """A request in flight; `budget` is the `max_tokens` that went out, `answers` how many others had been answered when
     it left, `meters` what came with its answer."""
 
-    question: Question
+    question: PendingRequest
     call: Call
     budget: int
     answers: int
@@ -54,20 +54,20 @@ class Denied:
     reason: str
 
 
-def question_of(batch: Sequence[Item], model: str) -> Question:
+def first_request(batch: Sequence[Item], model: str) -> PendingRequest:
     """The first request for a batch, its items numbered from 1."""
     items = {str(number): item for number, item in enumerate(batch, 1)}
-    return Question(Try(tuple(items), model), items)
+    return PendingRequest(Try(tuple(items), model), items)
 
 
-class Flights:
-    def __init__(self, wave: Opened, backend: BackendConfig, run_id: str, journal: Journal, purse: Purse) -> None:
+class InFlightRequests:
+    def __init__(self, wave: Wave, backend: BackendConfig, run_id: str, journal: Journal, budget: Budget) -> None:
         self._wave = wave
         self._backend = backend
         self._run_id = run_id
         self._journal = journal
-        self._purse = purse
-        self._flying: dict[str, Flying] = {}
+        self._budget = budget
+        self._flying: dict[str, InFlight] = {}
         self._answered = 0
         self._written = False
 
@@ -85,14 +85,14 @@ class Flights:
         """What the journal holds of those that are not over."""
         return [flying.call for flying in self._flying.values()]
 
-    def find(self, call_id: str) -> Flying | None:
+    def find(self, call_id: str) -> InFlight | None:
         return self._flying.get(call_id)
 
-    def depart(self, question: Question, answers: int) -> Ask | Denied:
+    def depart(self, question: PendingRequest, answers: int) -> Ask | Denied:
         """Reserve its money and journal the request as sent; what a worker gets of it."""
         ask, this = self._ask(question), question.this
         reserved = reserve_price(self._backend, ask, self._wave.rubric)
-        if (reason := self._purse.reserve(ask.call_id, reserved)) is not None:
+        if (reason := self._budget.reserve(ask.call_id, reserved)) is not None:
             return Denied(reason)
         sent = Sent(
             call_id=ask.call_id,
@@ -107,10 +107,10 @@ class Flights:
         self._journal.sent(sent)
         self._written = True
         budget = max_tokens(self._wave.rubric, ask)
-        self._flying[ask.call_id] = Flying(question, Call(sent, self._run_id), budget, answers)
+        self._flying[ask.call_id] = InFlight(question, Call(sent, self._run_id), budget, answers)
         return ask
 
-    def _ask(self, question: Question) -> Ask:
+    def _ask(self, question: PendingRequest) -> Ask:
         this = question.this
         inputs = tuple((short_id, item.input) for short_id, item in question.items.items())
         if question.probe:
@@ -121,16 +121,16 @@ class Flights:
         examples = self._wave.rubric.examples
         return examples[0].input if examples else dict.fromkeys(self._wave.manifest.items[0].input)
 
-    def paid(self, flying: Flying, answer: Answer) -> None:
+    def paid(self, flying: InFlight, answer: Answer) -> None:
         """Journal the answer; the request goes on until its interpretation has come."""
         paid = Paid(answer.call_id, answer.status, answer.usage, answer.raw, now())
         self._journal.paid(paid)
         self._written = True
         self._answered += 1
         flying.call, flying.meters = replace(flying.call, paid=paid), answer.meters
-        self._purse.settle(answer.call_id, cost(flying.call, self._backend).usd)
+        self._budget.settle(answer.call_id, cost(flying.call, self._backend).usd)
 
-    def land(self, flying: Flying, fate: Literal["unpaid", "maybe_paid", "worker_lost"], reason: str) -> None:
+    def land(self, flying: InFlight, fate: Literal["unpaid", "maybe_paid", "worker_lost"], reason: str) -> None:
         """The request is over; one without an answer is journalled as ended."""
         call_id = flying.call.sent.call_id
         if flying.call.paid is None:
@@ -139,9 +139,9 @@ class Flights:
             self._written = True
             flying.call = replace(flying.call, ended=ended)
             if fate == "unpaid":
-                self._purse.release(call_id)
+                self._budget.release(call_id)
             else:
-                self._purse.settle(call_id, None)
+                self._budget.settle(call_id, None)
         else:
             self._answered -= 1
         del self._flying[call_id]

@@ -17,59 +17,59 @@ from waves.config.project import BackendConfig
 from waves.executors.events import Emitted, Event, Finished, Lost
 from waves.executors.processes import Processes
 from waves.ids import now
-from waves.models import Ending, Item, Meter, Part
+from waves.models import Ending, Identity, Item, Meter, Part
 from waves.outcomes import Answer, Ask, Outcome, Retryable, Snoozed
-from waves.quota.budget import Purse
+from waves.quota.budget import Budget
 from waves.quota.pacing import Pace
 from waves.spool.journal import Journal
 from waves.steps.budget.window_evidence import is_exhaustion, share_is_used
-from waves.steps.requests.in_flight import Denied, Flights, Flying, Question, question_of
-from waves.steps.requests.outage import Doubt, reason_of
+from waves.steps.requests.in_flight import Denied, InFlight, InFlightRequests, PendingRequest, first_request
+from waves.steps.requests.outage import OutageDetector, reason_of
 from waves.steps.requests.policy import Decision, decide, speaks_for_outage, worth_waiting
-from waves.steps.requests.queue import Pile
-from waves.steps.requests.settlement import Settled, parts_of, read
-from waves.steps.requests.stopping import Halt
+from waves.steps.requests.queue import RequestQueue
+from waves.steps.requests.settlement import SettledCall, outcome_of_call, parts_of
+from waves.steps.requests.stopping import StopControl
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Identity, Opened
+from waves.steps.session.wave import Wave
 
 GLANCE = 0.25
 """Seconds between looks at signals and locks while nothing arrives."""
 
 
-class Asking:
+class RequestLoop:
     """Asks for items of one wave, pass by pass. `have` are the ids with a part; `settled` what ended since the caller
     last took it; `meters` those of the newest answer."""
 
     def __init__(
         self,
         session: Session,
-        wave: Opened,
+        wave: Wave,
         guard: Guard,
         backend: BackendConfig,
         workers: Processes,
         journal: Journal,
-        purse: Purse,
+        budget: Budget,
     ) -> None:
         self._session = session
         self._wave = wave
         self._backend = backend
         self._workers = workers
-        self._flights = Flights(wave, session.backend, session.run_id, journal, purse)
-        self._pile = Pile(workers.size)
+        self._flights = InFlightRequests(wave, session.backend, session.run_id, journal, budget)
+        self._pile = RequestQueue(workers.size)
         self._pace = Pace(session.limits.parallel)
-        self._halt = Halt(session, guard)
-        self.doubt = Doubt(session, backend, self._pile, self._halt)
+        self._halt = StopControl(session, guard)
+        self.doubt = OutageDetector(session, backend, self._pile, self._halt)
         self._due: list[Part] = []
         self._jitter = random.Random()  # noqa: S311 - spreads requests, keeps no secret
         self.have: set[Identity] = set()
-        self.settled: list[Settled] = []
+        self.settled: list[SettledCall] = []
         self.meters: Sequence[Meter] = ()
 
     def ask(self, batches: Iterable[Sequence[Item]]) -> Ending | None:
         """One pass over the batches: ask each, and once more what yielded nothing to store. An ending where the fire
         has to stop; raises the fault of a backend that cannot work until a person mends it."""
-        self._pile.add(question_of(batch, self._backend.models[0]) for batch in batches)
+        self._pile.add(first_request(batch, self._backend.models[0]) for batch in batches)
         self.doubt.begin()
         arrived: list[Event] = []
         while self._pile or len(self._flights) or arrived:
@@ -85,10 +85,10 @@ class Asking:
         self._give_up_rest()
         return self._halt.ending_or_fault()
 
-    def abandoned(self) -> list[Settled]:
+    def abandoned(self) -> list[SettledCall]:
         """What was in flight when a fault ended the loop. Entered as it stands, it counts against the caps of others
         until this wave's journals are read again."""
-        return [Settled(_slim(call, None)) for call in self._flights.calls]
+        return [SettledCall(_slim(call, None)) for call in self._flights.calls]
 
     # --- sending ----------------------------------------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ class Asking:
         for ask in asks:
             self._workers.submit(ask.call_id, ask)
 
-    def _depart(self, question: Question) -> Ask | None:
+    def _depart(self, question: PendingRequest) -> Ask | None:
         """None where there is no money for it. What is in flight has reserved more than it will cost: only after its
         answers is the money really used up."""
         with self._halt.heeding(self._backend.timeout):
@@ -124,13 +124,13 @@ class Asking:
             return 0
         return self._pace.places(at) or (1 if self._pace.places(at + self._backend.timeout) == 0 else 0)
 
-    def _next(self, at: float) -> Question | None:
+    def _next(self, at: float) -> PendingRequest | None:
         if self.doubt.open:
             probe, self._pile.probe = self._pile.probe, None
             return probe
         return self._pile.take(at, len(self._flights))
 
-    def _put_back(self, question: Question) -> None:
+    def _put_back(self, question: PendingRequest) -> None:
         if question.probe:
             self._pile.probe = question
         else:
@@ -144,7 +144,7 @@ class Asking:
                 with self._halt.heeding(self._backend.timeout):
                     self._take(flying, event)
 
-    def _take(self, flying: Flying, event: Event) -> None:
+    def _take(self, flying: InFlight, event: Event) -> None:
         match event:
             case Emitted(value=Answer() as answer):
                 self._flights.paid(flying, answer)
@@ -156,17 +156,19 @@ class Asking:
             case Lost(reason=reason):
                 self._lost(flying, reason)
 
-    def _ended(self, flying: Flying, outcome: Outcome) -> None:
+    def _ended(self, flying: InFlight, outcome: Outcome) -> None:
         maybe = isinstance(outcome, Retryable | Snoozed) and outcome.maybe_paid
         self._flights.land(flying, "maybe_paid" if maybe else "unpaid", reason_of(outcome))
         self._conclude(flying, outcome)
 
-    def _lost(self, flying: Flying, reason: str) -> None:
+    def _lost(self, flying: InFlight, reason: str) -> None:
         """A worker died. Its answer may have come before it: then it is read here, as a rescue would."""
         self._flights.land(flying, "worker_lost", reason)
-        self._conclude(flying, read(flying.call, self._wave.rubric) or Retryable("lost", reason, maybe_paid=True))
+        self._conclude(
+            flying, outcome_of_call(flying.call, self._wave.rubric) or Retryable("lost", reason, maybe_paid=True)
+        )
 
-    def _conclude(self, flying: Flying, outcome: Outcome) -> None:
+    def _conclude(self, flying: InFlight, outcome: Outcome) -> None:
         """The request is over: what it yields is due, what follows from it goes on the pile."""
         decision = None
         try:
@@ -179,9 +181,9 @@ class Asking:
             else:
                 decision = self._follow(flying, outcome)
         finally:
-            self.settled.append(Settled(_slim(flying.call, decision), decision))
+            self.settled.append(SettledCall(_slim(flying.call, decision), decision))
 
-    def _follow(self, flying: Flying, outcome: Outcome) -> Decision:
+    def _follow(self, flying: InFlight, outcome: Outcome) -> Decision:
         self._due += parts_of(self._wave.manifest, flying.call.sent, outcome)
         decision = decide(
             flying.question.this,
@@ -204,7 +206,7 @@ class Asking:
 
     # --- what follows -----------------------------------------------------------------------------------------------
 
-    def _refused(self, question: Question, refused: Snoozed) -> None:
+    def _refused(self, question: PendingRequest, refused: Snoozed) -> None:
         """Too many requests: the pace waits, or the backend sleeps, as it does to the end of its window however soon
         that is. Neither is the items' fault."""
         worth = worth_waiting(question.this, refused, now=now(), timeout=self._backend.timeout)
@@ -214,13 +216,13 @@ class Asking:
         self._pace.heard(refused, refused.meters, time.monotonic(), now())
         self._put_back(replace(question, this=replace(question.this, waits=question.this.waits + 1)))
 
-    def _ask_again(self, flying: Flying, outcome: Outcome, decision: Decision) -> None:
+    def _ask_again(self, flying: InFlight, outcome: Outcome, decision: Decision) -> None:
         question, at, since = flying.question, time.monotonic(), flying.question.since
         if speaks_for_outage(outcome):
             since = self.doubt.since(question)
             self.doubt.leave(flying, decision.left, reason_of(outcome))
         more = [
-            Question(
+            PendingRequest(
                 again,
                 {short_id: question.items[short_id] for short_id in again.short_ids},
                 not_before=at + again.wait if again.wait else 0.0,
@@ -233,7 +235,7 @@ class Asking:
             self._pile.add_first(more)
 
     def _give_up_rest(self) -> None:
-        self.settled += [Settled(call) for call in self._flights.give_up("no answer before this fire had to end")]
+        self.settled += [SettledCall(call) for call in self._flights.give_up("no answer before this fire had to end")]
         self._flights.sync()
         self._pile.clear()
         self._write_parts()

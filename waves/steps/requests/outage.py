@@ -15,25 +15,25 @@ from datetime import datetime
 from waves.config.project import BackendConfig
 from waves.outcomes import Answered, Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.steps.budget.snooze import awake, needs_probe, snooze
-from waves.steps.requests.in_flight import Flying, Question
+from waves.steps.requests.in_flight import InFlight, PendingRequest
 from waves.steps.requests.policy import RECENT, Seen, Try, is_outage, speaks_for_outage
-from waves.steps.requests.queue import Pile
-from waves.steps.requests.stopping import Halt
+from waves.steps.requests.queue import RequestQueue
+from waves.steps.requests.stopping import StopControl
 from waves.steps.session.session import Session
 from waves.store.tables.verdicts import Failure
 
 
-class Doubt:
+class OutageDetector:
     """`answers` counts what was answered so far; `unanswered` are the items that are to blame for it that they were
     not. `open` while a probe is to tell."""
 
-    def __init__(self, session: Session, backend: BackendConfig, pile: Pile, halt: Halt) -> None:
+    def __init__(self, session: Session, backend: BackendConfig, pile: RequestQueue, halt: StopControl) -> None:
         self._session = session
         self._backend = backend
         self._pile = pile
         self._halt = halt
         self._seen: deque[Seen] = deque(maxlen=RECENT)
-        self._unproven: list[Question] = []
+        self._unproven: list[PendingRequest] = []
         self._reason: str | None = None
         self.answers = 0
         self.unanswered: list[Failure] = []
@@ -52,7 +52,7 @@ class Doubt:
         if self._unproven:
             self._probe("nobody was answered since some items were not")
 
-    def judge(self, question: Question, outcome: Outcome) -> None:
+    def judge(self, question: PendingRequest, outcome: Outcome) -> None:
         """Does this outcome say something about the provider rather than about the items?"""
         match outcome:
             case Answered():
@@ -66,11 +66,11 @@ class Doubt:
         if is_outage(tuple(self._seen), self._session.limits.snooze_error_rate):
             self._probe(reason_of(outcome))
 
-    def since(self, question: Question) -> int:
+    def since(self, question: PendingRequest) -> int:
         """How many requests had been answered when this one first was not."""
         return self.answers if question.since is None else question.since
 
-    def leave(self, flying: Flying, short_ids: Iterable[str], reason: str) -> None:
+    def leave(self, flying: InFlight, short_ids: Iterable[str], reason: str) -> None:
         """Every try of these items has ended without an answer."""
         question, call_id = flying.question, flying.call.sent.call_id
         items = {short_id: question.items[short_id] for short_id in short_ids}
@@ -78,7 +78,7 @@ class Doubt:
             self.unanswered += [Failure(*item.identity, reason, None, call_id) for item in items.values()]
         elif items:
             this = replace(question.this, short_ids=tuple(items), wait=0.0)
-            self._unproven.append(Question(this, items, since=self.since(question)))
+            self._unproven.append(PendingRequest(this, items, since=self.since(question)))
 
     def probed(self, outcome: Outcome) -> None:
         reason, self._reason = self._reason or "", None
@@ -114,7 +114,7 @@ class Doubt:
         self._seen.clear()
         self._reason = reason
         self._session.log.write("probe", reason=reason)
-        self._pile.probe = Question(Try((), self._backend.models[0]), {}, probe=True)
+        self._pile.probe = PendingRequest(Try((), self._backend.models[0]), {}, probe=True)
 
 
 def reason_of(outcome: Outcome) -> str:

@@ -10,30 +10,30 @@ from collections import deque
 from collections.abc import Iterable
 from heapq import heappop, heappush
 
-from waves.steps.requests.in_flight import Question
+from waves.steps.requests.in_flight import PendingRequest
 
 
-class Pile:
+class RequestQueue:
     """`side_by_side` is the number of workers. While there is a probe, nothing but the probe goes out."""
 
     def __init__(self, side_by_side: int) -> None:
         self._side_by_side = side_by_side
-        self._ready: deque[Question] = deque()
-        self._later: list[tuple[float, int, Question]] = []
-        self._alone: deque[Question] = deque()
+        self._ready: deque[PendingRequest] = deque()
+        self._later: list[tuple[float, int, PendingRequest]] = []
+        self._alone: deque[PendingRequest] = deque()
         self._added = 0
         self._one_each = False
-        self.probe: Question | None = None
+        self.probe: PendingRequest | None = None
 
     def __len__(self) -> int:
         return len(self._ready) + len(self._later) + len(self._alone) + (self.probe is not None)
 
-    def add(self, questions: Iterable[Question]) -> None:
+    def add(self, questions: Iterable[PendingRequest]) -> None:
         """At the end."""
         for question in questions:
             self._lane(question).append(question)
 
-    def add_first(self, questions: Iterable[Question]) -> None:
+    def add_first(self, questions: Iterable[PendingRequest]) -> None:
         """Before all others, once their time has come."""
         for question in reversed(list(questions)):
             if question.not_before > 0:
@@ -42,7 +42,7 @@ class Pile:
             else:
                 self._lane(question).appendleft(question)
 
-    def take(self, at: float, in_flight: int) -> Question | None:
+    def take(self, at: float, in_flight: int) -> PendingRequest | None:
         """The next one that may go out at monotonic second `at`, beside so many that are in flight."""
         while self._later and self._later[0][0] <= at:
             question = heappop(self._later)[2]
@@ -61,5 +61,5 @@ class Pile:
         self._alone.clear()
         self.probe = None
 
-    def _lane(self, question: Question) -> deque[Question]:
+    def _lane(self, question: PendingRequest) -> deque[PendingRequest]:
         return self._alone if question.this.alone else self._ready

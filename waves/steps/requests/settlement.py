@@ -13,26 +13,26 @@ from waves.backends.answers.interpret import interpret
 from waves.calls import Call, Sent
 from waves.config.rubric import Rubric
 from waves.ids import now
-from waves.models import Manifest, Part
+from waves.models import Identity, Manifest, Part
 from waves.outcomes import Answered, Outcome, Rejected
 from waves.spool import files
 from waves.steps.budget.pricing import priced
 from waves.steps.requests.policy import Decision, Try, decide
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Identity, Opened, Standing, stand
+from waves.steps.session.wave import Progress, Wave, classify_items
 from waves.store.tables import ledger, verdicts
 from waves.store.tables.verdicts import Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledCall:
     """One finished request: what the journal holds of it, and what follows from its answer (None: nothing follows)."""
 
     call: Call
     decision: Decision | None = field(default=None, hash=False)
 
 
-def read(call: Call, rubric: Rubric) -> Outcome | None:
+def outcome_of_call(call: Call, rubric: Rubric) -> Outcome | None:
     """How the paid answer of a request reads; None where none came, or it was a probe's."""
     if call.paid is None or not call.sent.items:
         return None
@@ -62,7 +62,9 @@ def parts_of(manifest: Manifest, sent: Sent, outcome: Outcome) -> Iterator[Part]
         )
 
 
-def book(session: Session, manifest: Manifest, settled: Iterable[Settled], unanswered: Iterable[Failure] = ()) -> None:
+def record_settled(
+    session: Session, manifest: Manifest, settled: Iterable[SettledCall], unanswered: Iterable[Failure] = ()
+) -> None:
     """Enter finished requests into the ledger, and what their items failed at into the verdicts; all or nothing.
 
     `unanswered` are failures that no single request shows: items that got no answer in any try of a pass. An evaluation
@@ -72,7 +74,7 @@ def book(session: Session, manifest: Manifest, settled: Iterable[Settled], unans
     names = (manifest.theme_id, manifest.wave_id)
     version, run_id = manifest.rubric_version, session.run_id
     with session.db.transaction():
-        known = ledger.settle(session.db, *names, priced(session, [entry.call for entry in found]))
+        known = ledger.record_calls(session.db, *names, priced(session, [entry.call for entry in found]))
         if manifest.kind == "evaluation":
             return
         new = [(entry.call, entry.decision) for entry in found if entry.call.sent.call_id in known]
@@ -97,41 +99,41 @@ def _decision(call: Call, outcome: Outcome) -> Decision:
     return decide(this, outcome, chain=(sent.model,), budget=0, jitter=0.0)
 
 
-def settle(session: Session, wave: Opened) -> int:
+def replay_journals(session: Session, wave: Wave) -> int:
     """Read the journals and see that parts, ledger and attempts hold what they say; how many parts were lacking."""
     present = wave.parts.present()
     settled, rebuilt = [], 0
     for call in wave.folder.calls().values():
-        outcome = read(call, wave.rubric)
-        settled.append(Settled(call, _decision(call, outcome) if outcome else None))
+        outcome = outcome_of_call(call, wave.rubric)
+        settled.append(SettledCall(call, _decision(call, outcome) if outcome else None))
         for part in parts_of(wave.manifest, call.sent, outcome) if outcome else ():
             if (part.entity_key, part.input_hash) not in present:
                 wave.parts.write(part)
                 rebuilt += 1
-    book(session, wave.manifest, settled)
+    record_settled(session, wave.manifest, settled)
     return rebuilt
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class WaveContents:
     """Where the wave's items are, and its valid parts by their ids."""
 
-    standing: Standing
+    progress: Progress
     parts: Mapping[Identity, Part]
 
 
-def take_stock(session: Session, wave: Opened) -> Stock:
+def read_wave(session: Session, wave: Wave) -> WaveContents:
     """Read every part. Corrupt ones are set aside first; what the journals hold of them is rebuilt."""
     valid, corrupt = wave.parts.read()
     if corrupt:
         for path in corrupt:
             files.set_aside(path, wave.folder.path / "corrupt")
         session.log.write("corrupt_parts", wave=wave.wave_id, count=len(corrupt))
-        settle(session, wave)
+        replay_journals(session, wave)
         valid, _ = wave.parts.read()
-    return Stock(stand(wave.manifest, valid, verdicts.settled(session.db, wave.wave_id)), valid)
+    return WaveContents(classify_items(wave.manifest, valid, verdicts.settled(session.db, wave.wave_id)), valid)
 
 
-def standing(session: Session, wave: Opened) -> Standing:
+def read_progress(session: Session, wave: Wave) -> Progress:
     """Where the wave's items are."""
-    return take_stock(session, wave).standing
+    return read_wave(session, wave).progress

@@ -16,7 +16,7 @@ PATIENCE = 10.0
 """Seconds that requests in flight may take after somebody asked us to stop; then they are booked as maybe paid."""
 
 
-class Halt:
+class StopControl:
     """`ending` is set once nothing more may be sent; the first one stands."""
 
     def __init__(self, session: Session, guard: Guard) -> None:

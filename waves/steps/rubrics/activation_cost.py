@@ -16,7 +16,7 @@ from waves.steps import approval_gate
 from waves.steps.budget.forecast import Forecast, forecast
 from waves.steps.budget.window_keys import look
 from waves.steps.rubrics import activation_gate
-from waves.steps.session.session import Opening, Session, open_session
+from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.versions import newest_on_disk
 from waves.steps.session.wave import batches_of
 from waves.store.connect import open_database
@@ -29,7 +29,7 @@ _BATCHES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class ActivationCost:
     """`before` is the version in force; `windows` is None where the backend has none of known capacity. Fires stop
     after `rows_left` rows and wait for an approval, None: never. `waits` is what they wait for now: an open pilot.
     `refusal`: the theme's gate is closed."""
@@ -49,19 +49,19 @@ class Price:
     refusal: NeedsPersonError | None
 
 
-def price(project: Project, theme_id: str, version: str | None, *, migrate: bool) -> Price:
+def price(project: Project, theme_id: str, version: str | None, *, migrate: bool) -> ActivationCost:
     """The price of the named version, or of that of the newest file. `migrate`: pending migrations may be applied."""
     wanted = _newest(project, theme_id) if version is None else version
     if migrate:
         open_database(project.database, project.data).close()
-    opening = Opening(project, theme_id, {}, version=wanted)
-    with open_session(opening, new_run_id(), read_only=True) as session:
+    invocation = Invocation(project, theme_id, {}, version=wanted)
+    with open_session(invocation, new_run_id(), read_only=True) as session:
         active = rubric_registry.active(session.db, theme_id)
         whole = session.rubric.version
         before = active.version if active else None
         found = outlook(session.db, session.shape, whole, before)
         limits, windows = session.limits, _windows(session, found.to_ask)
-        return Price(
+        return ActivationCost(
             theme_id=theme_id,
             version=whole,
             before=before,

@@ -8,7 +8,7 @@ from waves.errors import NeedsPersonError
 from waves.steps.rubrics.fire_setting import usual
 from waves.store.connect import Database
 from waves.store.rubrics import rubric_facts, rubric_registry
-from waves.store.rubrics.rubric_facts import Usual
+from waves.store.rubrics.rubric_facts import FireSetting
 
 
 def require(project: Project, db: Database, theme: Theme, version: str) -> None:
@@ -26,7 +26,7 @@ def refused(project: Project, db: Database, theme: Theme, version: str) -> Needs
     return poor or (_too_different(db, theme, version, active.version) if active else None)
 
 
-def _too_poor(db: Database, theme: Theme, version: str, wanted: Usual) -> NeedsPersonError | None:
+def _too_poor(db: Database, theme: Theme, version: str, wanted: FireSetting) -> NeedsPersonError | None:
     """Macro F1 on all of the gold, as the theme's fires ask: what another model reaches says nothing about them."""
     least = theme.gate.min_f1 or 0.0
     found = rubric_facts.evaluations(db, theme.theme_id, wanted).get(version)

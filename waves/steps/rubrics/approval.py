@@ -15,15 +15,15 @@ from waves.models import Counts, Ending, FireReport
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps.collect import collect
-from waves.steps.recording import Tally, begun
-from waves.steps.session.session import Opening
+from waves.steps.recording import ReportBuilder, recorded_session
+from waves.steps.session.session import Invocation
 from waves.steps.session.versions import named, register
-from waves.steps.session.wave import dress, find_open, stand
+from waves.steps.session.wave import classify_items, find_open_wave, load_wave
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database, open_database
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import verdicts, waves
-from waves.store.tables.waves import OpenWave
+from waves.store.tables.waves import WaveRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +65,18 @@ def approve(
             pilot = None
         register(db, theme, rubric, by=by)
         rubric_registry.approve(db, theme_id, wanted, by, max_rows, reason, columns)
-    merged = None if pilot is None else _merge(Opening(project, theme_id, {}, None, "approve", None, wanted), pilot)
+    merged = None if pilot is None else _merge(Invocation(project, theme_id, {}, None, "approve", None, wanted), pilot)
     return Approval(wanted, max_rows, columns, merged)
 
 
-def _usual(db: Database, theme: Theme, pilot: OpenWave | None) -> str:
+def _usual(db: Database, theme: Theme, pilot: WaveRow | None) -> str:
     if pilot is not None:
         return pilot.rubric_version
     active = rubric_registry.active(db, theme.theme_id)
     return active.version if active else rubrics.newest(theme.folder).version
 
 
-def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: OpenWave) -> None:
+def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: WaveRow) -> None:
     """Nobody has seen all of it, or not with these columns."""
     name, version = theme.theme_id, pilot.rubric_version
     if pilot.wave_id not in wave_dir.wave_ids(project.data, name):
@@ -84,14 +84,14 @@ def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: Open
             f"the pilot of rubric {version} lies on host {pilot.host}",
             f"Approve it there, or give it up: `wave takeover {name} --by NAME`.",
         )
-    wave = dress(WaveDir.open(project.data, name, pilot.wave_id, db.installation))
+    wave = load_wave(WaveDir.open(project.data, name, pilot.wave_id, db.installation))
     if any(item.input.keys() != set(theme.source.input) for item in wave.manifest.items):
         raise ApprovalError(
             f"the pilot of rubric {version} judged other columns than source.input has now",
             f"Give it up with `wave abandon {name} --by NAME`, and run another one.",
         )
     valid, _ = wave.parts.read()
-    missing = len(stand(wave.manifest, valid, verdicts.settled(db, pilot.wave_id)).missing)
+    missing = len(classify_items(wave.manifest, valid, verdicts.settled(db, pilot.wave_id)).missing)
     if missing:
         raise TryLaterError(
             f"the pilot of rubric {version} is not complete: {missing} of {len(wave.manifest.items)} rows are missing",
@@ -99,25 +99,25 @@ def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: Open
         )
 
 
-def _merge(opening: Opening, pilot: OpenWave) -> Merged:
+def _merge(invocation: Invocation, pilot: WaveRow) -> Merged:
     """Where somebody else is at work, it is left to the next fire: the version is approved now."""
-    tally = Tally(FireReport(opening.theme_id, new_run_id(), Ending("failed"), 0))
+    builder = ReportBuilder(FireReport(invocation.theme_id, new_run_id(), Ending("failed"), 0))
     try:
-        with begun(opening, tally) as (session, _guard):
-            wave = find_open(session)
+        with recorded_session(invocation, builder) as (session, _guard):
+            wave = find_open_wave(session)
             if wave is None or wave.wave_id != pilot.wave_id:
-                tally.end(Ending("complete", f"pilot {pilot.wave_id} was merged or given up meanwhile"))
-                return Merged(pilot.wave_id, tally.report.ending)
-            tally.note(wave_id=wave.wave_id)
+                builder.end(Ending("complete", f"pilot {pilot.wave_id} was merged or given up meanwhile"))
+                return Merged(pilot.wave_id, builder.report.ending)
+            builder.note(wave_id=wave.wave_id)
             counts = collect(session, wave)
             if isinstance(counts, Ending):
-                tally.end(counts)
+                builder.end(counts)
                 return Merged(pilot.wave_id, counts)
-            tally.add(counts)
-            tally.end(Ending("collected"))
-            active = rubric_registry.active(session.db, opening.theme_id)
+            builder.add(counts)
+            builder.end(Ending("collected"))
+            active = rubric_registry.active(session.db, invocation.theme_id)
             shows = active is not None and active.version == pilot.rubric_version and session.theme.target is not None
             into: Literal["target", "history"] = "target" if shows else "history"
-            return Merged(pilot.wave_id, tally.report.ending, counts, into)
+            return Merged(pilot.wave_id, builder.report.ending, counts, into)
     except LockedError as fault:
         return Merged(pilot.wave_id, Ending("locked", f"{fault.message}; the next fire merges it"))

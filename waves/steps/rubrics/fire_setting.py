@@ -8,14 +8,14 @@ from waves.config.theme import Theme
 from waves.steps.session.backend_chain import backend_chain
 from waves.steps.submissions.carry import KIND
 from waves.store.connect import Database
-from waves.store.rubrics.rubric_facts import Usual
+from waves.store.rubrics.rubric_facts import FireSetting
 from waves.store.tables import theme_config
 
 
-def usual(project: Project, db: Database, theme: Theme) -> Usual:
+def usual(project: Project, db: Database, theme: Theme) -> FireSetting:
     """That of the theme's first backend. Requests that are handed over for a day cannot be measured; the same model
     says the same to one by one, so any backend of this kind that has it will do."""
     first = backend_chain(project, theme, None)[0]
-    limits = themes.settle(theme.limits, theme_config.overrides(db, theme.theme_id), project.limits)
+    limits = themes.merge_limits(theme.limits, theme_config.overrides(db, theme.theme_id), project.limits)
     alike = {one.name for one in project.backends.values() if one.kind == "anthropic"} if first.kind == KIND else set()
-    return Usual([first.name, *sorted(alike)], first.models[0], limits.batch_size)
+    return FireSetting([first.name, *sorted(alike)], first.models[0], limits.batch_size)

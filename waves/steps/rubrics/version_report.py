@@ -15,9 +15,9 @@ from waves.steps.rubrics.fire_setting import usual
 from waves.steps.session.versions import newest_on_disk, on_disk, text_of, whole_name
 from waves.store.connect import Database, open_database
 from waves.store.rubrics import rubric_facts, rubric_registry
-from waves.store.rubrics.rubric_facts import Decision, Evaluation
+from waves.store.rubrics.rubric_facts import DecisionRecord, EvaluationRecord
 
-State = Literal["active", "registered", "file only"]
+VersionState = Literal["active", "registered", "file only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,23 @@ class Version:
     used. `verdicts` are those that it holds; `evaluation` is the newest usual one, else the newest of all."""
 
     version: str
-    state: State
+    state: VersionState
     created_at: datetime | None = None
     created_by: str | None = None
     approved_by: str | None = None
     approved_rows: int | None = None
     verdicts: int = 0
     verdicts_estimated: bool = False
-    evaluation: Evaluation | None = None
+    evaluation: EvaluationRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class VersionDetails:
     """One version with its text, and what was decided about it."""
 
     version: Version
     text: str
-    decisions: list[Decision]
+    decisions: list[DecisionRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ def versions(project: Project, theme_ids: list[str]) -> dict[str, list[Version]]
         return {theme.theme_id: _versions(project, db, theme) for theme in found}
 
 
-def show(project: Project, theme_id: str, version: str | None) -> Shown:
+def show(project: Project, theme_id: str, version: str | None) -> VersionDetails:
     """One version of a theme; default: the one in force, else that of the newest file."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project.database, project.data, migrate=False) as db:
         wanted = _in_force(db, theme) or _newest(theme) if version is None else whole_name(db, theme, version)
         text = text_of(db, theme, wanted)
         (found,) = (one for one in _versions(project, db, theme) if one.version == wanted)
-        return Shown(found, text, rubric_facts.decisions(db, theme_id, wanted))
+        return VersionDetails(found, text, rubric_facts.decisions(db, theme_id, wanted))
 
 
 def diff(project: Project, theme_id: str, old: str | None, new: str | None) -> Difference:

@@ -83,7 +83,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class Invocation:
     """What a command was called with. `flags` are limits from the command line, None where not given; `version` is the
     rubric version to judge by, None for the one in force. `gold`: for an evaluation, whose items may bring their own
     input; the theme's relations are looked at only where they are needed, and the gap is not counted."""
@@ -100,25 +100,25 @@ class Opening:
 
 @contextmanager
 def open_session(
-    opening: Opening, run_id: str, *, read_only: bool = False, stop: Stop | None = None
+    invocation: Invocation, run_id: str, *, read_only: bool = False, stop: Stop | None = None
 ) -> Iterator[Session]:
     """Everything checked before a request is paid: files, database, the shape of source and target, the rubric.
 
     `read_only` leaves the database as it is: nothing is migrated, nothing registered. `stop` is the wish that signals
     set, where somebody listens to them already.
     """
-    project, theme_id = opening.project, opening.theme_id
+    project, theme_id = invocation.project, invocation.theme_id
     theme = themes.load(project.prompts, theme_id)
-    chain = backend_chain(project, theme, opening.backend)
+    chain = backend_chain(project, theme, invocation.backend)
     with connect.open_database(project.database, project.data, migrate=not read_only) as db:
-        given = {name: value for name, value in opening.flags.items() if value is not None}
-        limits = themes.settle(theme.limits, theme_config.overrides(db, theme_id), project.limits, given)
+        given = {name: value for name, value in invocation.flags.items() if value is not None}
+        limits = themes.merge_limits(theme.limits, theme_config.overrides(db, theme_id), project.limits, given)
         describe = cache(partial(catalog.describe, db, theme))
-        if not opening.gold:
+        if not invocation.gold:
             describe()
         rubric = versions.active(db, theme, read_only=read_only)
-        if opening.version is not None:
-            rubric = versions.named(db, theme, opening.version)
+        if invocation.version is not None:
+            rubric = versions.named(db, theme, invocation.version)
         versions.require_fit(db, theme, rubric)
         log = FireLog(project.data, theme_id, run_id)
         try:
@@ -134,7 +134,7 @@ def open_session(
                 host=socket.gethostname(),
                 log=log,
                 stop=stop or Stop(),
-                watcher=opening.watcher or Unwatched(),
+                watcher=invocation.watcher or Unwatched(),
             )
         finally:
             log.close()

@@ -13,7 +13,7 @@ from waves.config.theme import Theme
 from waves.errors import ConfigurationError
 from waves.store.connect import Database
 from waves.store.rubrics import rubric_registry
-from waves.store.rubrics.rubric_registry import Decision
+from waves.store.rubrics.rubric_registry import Decider
 from waves.store.tables import views
 
 
@@ -62,7 +62,7 @@ def text_of(db: Database, theme: Theme, version: str) -> str:
 
 
 def register(
-    db: Database, theme: Theme, rubric: Rubric, *, by: str | None, first: Decision = rubric_registry.BY_ITSELF
+    db: Database, theme: Theme, rubric: Rubric, *, by: str | None, first: Decider = rubric_registry.BY_ITSELF
 ) -> None:
     """Enter the version where it is new. The theme's first one is in force by that, as `first` decided."""
     require_fit(db, theme, rubric)

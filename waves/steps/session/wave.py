@@ -15,19 +15,16 @@ from typing import Any
 from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
 from waves.errors import BadDataError
-from waves.models import Counts, Item, Manifest, VerdictState
+from waves.models import Counts, Identity, Item, Manifest, VerdictState
 from waves.spool import wave_dir
 from waves.spool.parts import Parts
-from waves.spool.wave_dir import Shelf, WaveDir
+from waves.spool.wave_dir import WaveDir, WaveRoot
 from waves.steps.session.session import Session
 from waves.store.tables import waves
 
-Identity = tuple[str, str]
-"""The entity key and the input hash of an item."""
-
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Wave:
     folder: WaveDir
     manifest: Manifest
     rubric: Rubric
@@ -38,15 +35,15 @@ class Opened:
         return self.manifest.wave_id
 
 
-def open_on_disk(session: Session, wave_id: str, shelf: Shelf = "waves") -> Opened:
+def open_from_disk(session: Session, wave_id: str, shelf: WaveRoot = "waves") -> Wave:
     """The wave from its own folder: what was prepared counts, not what the files of the theme say today."""
-    return dress(WaveDir.open(session.data, session.theme.theme_id, wave_id, session.db.installation, shelf))
+    return load_wave(WaveDir.open(session.data, session.theme.theme_id, wave_id, session.db.installation, shelf))
 
 
-def dress(folder: WaveDir) -> Opened:
+def load_wave(folder: WaveDir) -> Wave:
     version = folder.manifest.rubric_version
     rubric = rubrics.parse(folder.rubric_text, version.rsplit("-", 1)[0], folder.path / "rubric.md")
-    return Opened(folder, folder.manifest, rubric, folder.parts(schema_check(rubric)))
+    return Wave(folder, folder.manifest, rubric, folder.parts(schema_check(rubric)))
 
 
 def schema_check(rubric: Rubric) -> Callable[[Mapping[str, Any]], str | None]:
@@ -66,7 +63,7 @@ def batches_of(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
         yield items[start : start + size]
 
 
-def find_open(session: Session) -> Opened | None:
+def find_open_wave(session: Session) -> Wave | None:
     """The open wave of this theme, a pilot included."""
     row = waves.current(session.db, session.theme.theme_id)
     if row is None:
@@ -76,11 +73,11 @@ def find_open(session: Session) -> Opened | None:
             f"wave {row.wave_id} is open in the database, but {session.folder}/waves has no such folder",
             f"Bring the data folder back, or give the wave up with `wave abandon {session.theme.theme_id} --by NAME`.",
         )
-    return open_on_disk(session, row.wave_id)
+    return open_from_disk(session, row.wave_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Progress:
     """A wave's items, split into the four sets. `missing` keeps the manifest's order."""
 
     parts: AbstractSet[Identity]
@@ -102,7 +99,7 @@ class Standing:
         )
 
 
-def stand(manifest: Manifest, parts: Iterable[Identity], settled: Mapping[Identity, VerdictState]) -> Standing:
+def classify_items(manifest: Manifest, parts: Iterable[Identity], settled: Mapping[Identity, VerdictState]) -> Progress:
     """Split `manifest.items`, given the ids of valid parts and what the database settled in this wave."""
     have = set(parts)
     quarantined, released, missing, done = set(), set(), [], set()
@@ -116,4 +113,4 @@ def stand(manifest: Manifest, parts: Iterable[Identity], settled: Mapping[Identi
             released.add(identity)
         else:
             missing.append(item)
-    return Standing(done, quarantined, released, tuple(missing))
+    return Progress(done, quarantined, released, tuple(missing))

@@ -19,15 +19,15 @@ from waves.steps.budget.snooze import snoozed
 from waves.steps.session.backend_chain import backend_chain
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened, open_on_disk
+from waves.steps.session.wave import Wave, open_from_disk
 
 if TYPE_CHECKING:
-    from waves.steps.submissions.visit import Visit
+    from waves.steps.submissions.visit import SubmissionVisit
 
 KIND = "message_batches"
 
 
-def carrier(session: Session, wave: Opened, *, converged: bool = False) -> BackendConfig | None:
+def carrier(session: Session, wave: Wave, *, converged: bool = False) -> BackendConfig | None:
     """The backend that this wave has to be taken to: the one that has requests of it, whatever the fire was told, else
     the fire's own. None where the wave is asked request by request, or has converged and nothing of it is away."""
     unfinished = wave.folder.history().unfinished
@@ -43,14 +43,14 @@ def carrier(session: Session, wave: Opened, *, converged: bool = False) -> Backe
     return found
 
 
-def carry(session: Session, wave: Opened, guard: Guard) -> Ending | None:
+def carry(session: Session, wave: Wave, guard: Guard) -> Ending | None:
     """Fetch what is there, then hand over what is still missing. None once the wave has converged, else why the fire
     cannot go on now."""
     with _visit(session, wave, guard) as visit:
         return visit.pay()
 
 
-def fetch(session: Session, wave: Opened, guard: Guard) -> Ending | None:
+def fetch(session: Session, wave: Wave, guard: Guard) -> Ending | None:
     """Fetch what is on its way for a wave that asks for nothing more. None once nothing is, else why the fire cannot go
     on now."""
     backend = carrier(session, wave, converged=True)
@@ -64,13 +64,13 @@ def fetch(session: Session, wave: Opened, guard: Guard) -> Ending | None:
 
 
 @contextmanager
-def _visit(session: Session, wave: Opened, guard: Guard) -> Iterator[Visit]:
+def _visit(session: Session, wave: Wave, guard: Guard) -> Iterator[SubmissionVisit]:
     from waves.backends.message_batches.service import MessageBatches
-    from waves.steps.submissions.visit import Visit
+    from waves.steps.submissions.visit import SubmissionVisit
 
     _require_key(session.backend)
     with closing(MessageBatches(session.backend)) as provider:
-        yield Visit(session, wave, guard, provider)
+        yield SubmissionVisit(session, wave, guard, provider)
 
 
 def cancel(session: Session, wave_id: str) -> None:
@@ -80,7 +80,7 @@ def cancel(session: Session, wave_id: str) -> None:
     from waves.backends.message_batches.wire import Problem
 
     try:
-        wave = open_on_disk(session, wave_id)
+        wave = open_from_disk(session, wave_id)
         backend = carrier(session, wave, converged=True)
         unfinished = wave.folder.history().unfinished
         if backend is None or not unfinished:

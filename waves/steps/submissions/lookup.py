@@ -56,7 +56,7 @@ class Over:
 
 NOT_KEPT = Over("maybe_paid", "the provider does not keep its results any more")
 
-Finding = Running | Ready | Over | Problem
+SubmissionState = Running | Ready | Over | Problem
 
 
 def custom_id(intent: Intent, number: int) -> str:
@@ -77,7 +77,7 @@ def number_of(intent: Intent, name: str) -> int | None:
     return int(number) if int(number) < len(intent.calls) else None
 
 
-def find(provider: MessageBatches, submission: Submission, ticketed: Collection[str]) -> Finding:
+def look_up(provider: MessageBatches, submission: Submission, ticketed: Collection[str]) -> SubmissionState:
     """`ticketed` are the batches that are known to be of other submissions, or of this one."""
     if not submission.whole:
         return Over("unpaid", "never handed over")
@@ -106,7 +106,9 @@ def without_candidate(intent: Intent, seen_at: datetime) -> Running | Over:
     return Over("unpaid", "the provider never had it")
 
 
-def _looked_for(provider: MessageBatches, intent: Intent, listing: Listing, ticketed: Collection[str]) -> Finding:
+def _looked_for(
+    provider: MessageBatches, intent: Intent, listing: Listing, ticketed: Collection[str]
+) -> SubmissionState:
     running = gone = False
     for batch in candidates(intent, listing, ticketed):
         if batch.gone:
@@ -136,7 +138,7 @@ def _bears(provider: MessageBatches, batch: Batch, intent: Intent) -> bool | Pro
     return False
 
 
-def _ticketed(told: Batch | Problem, intent: Intent, batch_id: str) -> Finding:
+def _ticketed(told: Batch | Problem, intent: Intent, batch_id: str) -> SubmissionState:
     match told:
         case Problem(unknown=True):
             return Problem(_unknown(batch_id), arrived=False, unknown=True)

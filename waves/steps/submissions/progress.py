@@ -1,4 +1,4 @@
-"""."""
+"""What a person reads of a wave that was handed over."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ago(then: datetime, at: datetime) -> str:
     return f"{gone // timedelta(days=1)} d ago"
 
 
-def progress(submissions: tuple[Submission, ...]) -> str | None:
+def submission_progress(submissions: tuple[Submission, ...]) -> str | None:
     """What a person reads of a wave that was handed over: how much, and how long ago."""
     handed = [one for one in submissions if one.whole]
     if not handed:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Literal
 
 from waves.backends.message_batches.service import MessageBatches
-from waves.backends.message_batches.wire import Problem, Result
+from waves.backends.message_batches.wire import BatchResult, Problem
 from waves.calls import Call, Ended, Paid, Ticket
 from waves.errors import ConfigurationError, CredentialsError
 from waves.ids import now
@@ -22,9 +22,9 @@ from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
 from waves.steps.requests.policy import LEAST_ITEMS, Decision, Try, decide
-from waves.steps.requests.settlement import Settled, book, parts_of, read
+from waves.steps.requests.settlement import SettledCall, outcome_of_call, parts_of, record_settled
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened
+from waves.steps.session.wave import Wave
 from waves.steps.submissions.lookup import Ready, number_of
 
 GROUP = 200
@@ -38,14 +38,14 @@ Fate = Literal["unpaid", "maybe_paid"]
 class Results:
     """Takes what has come of one submission. `problem` is what kept it from being read to the end."""
 
-    def __init__(self, session: Session, wave: Opened, journal: Journal, submission: Submission) -> None:
+    def __init__(self, session: Session, wave: Wave, journal: Journal, submission: Submission) -> None:
         self._session = session
         self._wave = wave
         self._journal = journal
         self._submission = submission
         self._open = dict(submission.open)
         self._due: list[Part] = []
-        self._settled: list[Settled] = []
+        self._settled: list[SettledCall] = []
         self._refused: list[tuple[Call, Discarded | Fatal]] = []
         self._counts: Counter[str] = Counter()
         self.problem: Problem | None = None
@@ -72,7 +72,7 @@ class Results:
             self._counts["lacking"] += 1
         self._make_durable()
 
-    def _read(self, results: Iterator[Result | Problem]) -> None:
+    def _read(self, results: Iterator[BatchResult | Problem]) -> None:
         while group := list(islice(results, GROUP)):
             for one in group:
                 if isinstance(one, Problem):
@@ -83,7 +83,7 @@ class Results:
             if self._session.stop.requested:
                 return
 
-    def _enter(self, result: Result) -> None:
+    def _enter(self, result: BatchResult) -> None:
         number = number_of(self._submission.intent, result.custom_id)
         if number is None:
             self._counts["foreign"] += result.kind != "blank"
@@ -93,17 +93,17 @@ class Results:
             self._counts[_counted(result)] += 1
             self._conclude(call, result)
 
-    def _conclude(self, call: Call, result: Result) -> None:
+    def _conclude(self, call: Call, result: BatchResult) -> None:
         match result:
-            case Result(raw=str(raw)):
+            case BatchResult(raw=str(raw)):
                 self._paid(call, raw, result.usage or Usage())
-            case Result(outcome=None, kind="canceled" | "expired"):
+            case BatchResult(outcome=None, kind="canceled" | "expired"):
                 self._ended(call, "unpaid", f"the provider says {result.kind}")
-            case Result(outcome=None):
+            case BatchResult(outcome=None):
                 self._ended(call, "maybe_paid", "the provider's result cannot be read")
-            case Result(outcome=Retryable(reason=reason) | Snoozed(reason=reason)):
+            case BatchResult(outcome=Retryable(reason=reason) | Snoozed(reason=reason)):
                 self._ended(call, "unpaid", reason)
-            case Result(outcome=Discarded(reason=reason) | Fatal(message=reason) as refusal):
+            case BatchResult(outcome=Discarded(reason=reason) | Fatal(message=reason) as refusal):
                 ended = Ended(call.sent.call_id, "unpaid", reason, now())
                 self._journal.ended(ended)
                 self._refused.append((replace(call, ended=ended, run_id=self._session.run_id), refusal))
@@ -112,15 +112,15 @@ class Results:
         paid = Paid(call.sent.call_id, 200, usage, raw, now())
         self._journal.paid(paid)
         call = replace(call, paid=paid, run_id=self._session.run_id)
-        outcome = read(call, self._wave.rubric)
+        outcome = outcome_of_call(call, self._wave.rubric)
         assert outcome is not None  # noqa: S101 - it was paid just now, and asks for items
         self._due += parts_of(self._wave.manifest, call.sent, outcome)
-        self._settled.append(Settled(call, _decision(call, outcome)))
+        self._settled.append(SettledCall(call, _decision(call, outcome)))
 
     def _ended(self, call: Call, fate: Fate, reason: str) -> None:
         ended = Ended(call.sent.call_id, fate, reason, now())
         self._journal.ended(ended)
-        self._settled.append(Settled(replace(call, ended=ended, run_id=self._session.run_id)))
+        self._settled.append(SettledCall(replace(call, ended=ended, run_id=self._session.run_id)))
 
     def _make_durable(self) -> None:
         """Journal first, then what can be rebuilt from it."""
@@ -128,7 +128,7 @@ class Results:
         for part in self._due:
             self._wave.parts.write(part)
         self._due.clear()
-        book(self._session, self._wave.manifest, self._settled)
+        record_settled(self._session, self._wave.manifest, self._settled)
         self._settled.clear()
 
     def _settle_refused(self) -> None:
@@ -136,10 +136,10 @@ class Results:
         heard = self._counts["succeeded"] or self._wave.parts.present()
         fault = None if heard else self._fault()
         charged = [
-            Settled(call, _decision(call, outcome) if isinstance(outcome, Discarded) and fault is None else None)
+            SettledCall(call, _decision(call, outcome) if isinstance(outcome, Discarded) and fault is None else None)
             for call, outcome in self._refused
         ]
-        book(self._session, self._wave.manifest, charged)
+        record_settled(self._session, self._wave.manifest, charged)
         if fault is not None:
             raise fault
 
@@ -158,7 +158,7 @@ class Results:
         )
 
 
-def _counted(result: Result) -> str:
+def _counted(result: BatchResult) -> str:
     return result.kind if result.kind in {"succeeded", "errored", "canceled", "expired"} else "strange"
 
 

@@ -17,17 +17,17 @@ from waves.calls import Sent
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
 from waves.ids import new_call_id, now
-from waves.models import Item, Limits
+from waves.models import Identity, Item, Limits
 from waves.outcomes import Ask, Outcome, Retryable
 from waves.spool.history import History
 from waves.steps.budget.caps import reserve_price
 from waves.steps.requests.policy import LARGER, MOST_TOKENS
-from waves.steps.requests.settlement import read
-from waves.steps.session.wave import Identity, Opened, Standing, batches_of
+from waves.steps.requests.settlement import outcome_of_call
+from waves.steps.session.wave import Progress, Wave, batches_of
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BatchRequest:
     """One request of a submission: what goes out, and its line in the journal."""
 
     ask: Ask
@@ -35,7 +35,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RoundPlan:
     """Each missing item is in exactly one of the two."""
 
     batches: tuple[tuple[Item, ...], ...]
@@ -44,30 +44,30 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PriorRounds:
     """What became of the items so far: in how many submissions each was, and how its last answer read."""
 
     rounds: Counter[Identity]
     last: dict[Identity, Outcome]
 
 
-def past(history: History, rubric: Rubric, missing: Iterable[Item]) -> Past:
+def prior_rounds(history: History, rubric: Rubric, missing: Iterable[Item]) -> PriorRounds:
     """Only what a provider took counts as a round: a submission that never arrived says nothing about its items."""
     wanted = {item.identity for item in missing}
-    found = Past(Counter(), {})
+    found = PriorRounds(Counter(), {})
     for submission in history.submissions:
         for call in submission.calls.values() if submission.batch_id is not None else ():
             ids = {(key, digest) for _, key, digest in call.sent.items} & wanted
             found.rounds.update(ids)
-            if ids and (outcome := read(call, rubric)) is not None:
+            if ids and (outcome := outcome_of_call(call, rubric)) is not None:
                 found.last.update(dict.fromkeys(ids, outcome))
     return found
 
 
-def plan(stands: Standing, before: Past, limits: Limits) -> Plan:
+def plan_round(progress: Progress, before: PriorRounds, limits: Limits) -> RoundPlan:
     strict, alone, together, exhausted = [], [], [], []
-    some_use = bool(stands.parts) or len(stands.missing) <= limits.batch_size
-    for item in stands.missing:
+    some_use = bool(progress.parts) or len(progress.missing) <= limits.batch_size
+    for item in progress.missing:
         rounds = before.rounds[item.identity]
         if rounds > limits.passes:
             exhausted.append(item)
@@ -78,10 +78,10 @@ def plan(stands: Standing, before: Past, limits: Limits) -> Plan:
         else:
             together.append(item)
     batches = [*batches_of(together, limits.batch_size), *batches_of(alone, 1)]
-    return Plan(tuple(tuple(batch) for batch in batches), tuple(strict), tuple(exhausted))
+    return RoundPlan(tuple(tuple(batch) for batch in batches), tuple(strict), tuple(exhausted))
 
 
-def requests(planned: Plan, before: Past, wave: Opened, backend: BackendConfig) -> Iterator[Request]:
+def requests(planned: RoundPlan, before: PriorRounds, wave: Wave, backend: BackendConfig) -> Iterator[BatchRequest]:
     for batch in planned.batches:
         yield _request(batch, wave, backend, strict=False)
     for item in planned.strict:
@@ -90,8 +90,8 @@ def requests(planned: Plan, before: Past, wave: Opened, backend: BackendConfig) 
 
 
 def _request(
-    items: Sequence[Item], wave: Opened, backend: BackendConfig, *, strict: bool, roomy: bool = False
-) -> Request:
+    items: Sequence[Item], wave: Wave, backend: BackendConfig, *, strict: bool, roomy: bool = False
+) -> BatchRequest:
     model = backend.models[0]
     numbered = [(str(number), item) for number, item in enumerate(items, 1)]
     ask = Ask(new_call_id(), model, tuple((n, item.input) for n, item in numbered), strict=strict)
@@ -107,4 +107,4 @@ def _request(
         reserved_usd=reserve_price(backend, ask, wave.rubric),
         at=now(),
     )
-    return Request(ask, sent)
+    return BatchRequest(ask, sent)

@@ -17,27 +17,27 @@ from waves.errors import ConfigurationError, CredentialsError
 from waves.ids import now
 from waves.models import Ending
 from waves.outcomes import Discarded, Fatal, Retryable, Snoozed
-from waves.quota.budget import Purse
+from waves.quota.budget import Budget
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
-from waves.steps.budget.caps import purse_of
+from waves.steps.budget.caps import open_budget
 from waves.steps.budget.snooze import awake, needs_probe, snooze
-from waves.steps.requests.settlement import Settled, book, standing
+from waves.steps.requests.settlement import SettledCall, read_progress, record_settled
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened, Standing
+from waves.steps.session.wave import Progress, Wave
 from waves.steps.submissions import rounds as questions
-from waves.steps.submissions.lookup import Finding, Over, Ready, Running, custom_id, find
-from waves.steps.submissions.progress import progress
+from waves.steps.submissions.lookup import Over, Ready, Running, SubmissionState, custom_id, look_up
+from waves.steps.submissions.progress import submission_progress
 from waves.steps.submissions.results import Results
-from waves.steps.submissions.rounds import Request
+from waves.steps.submissions.rounds import BatchRequest
 from waves.store.tables import verdicts, waves
 
-Sized = tuple[Request, bytes]
+Sized = tuple[BatchRequest, bytes]
 
 
-class Visit:
-    def __init__(self, session: Session, wave: Opened, guard: Guard, provider: MessageBatches) -> None:
+class SubmissionVisit:
+    def __init__(self, session: Session, wave: Wave, guard: Guard, provider: MessageBatches) -> None:
         self._session = session
         self._wave = wave
         self._guard = guard
@@ -51,7 +51,7 @@ class Visit:
         """None once nothing of the wave is in flight; nothing more is handed over."""
         return self._step(lambda _stands, _journal: None)
 
-    def _step(self, go_on: Callable[[Standing, Journal], Ending | None]) -> Ending | None:
+    def _step(self, go_on: Callable[[Progress, Journal], Ending | None]) -> Ending | None:
         findings = self._look()
         if any(not isinstance(finding, Over | Problem) for _, finding in findings):
             self._well()
@@ -60,28 +60,28 @@ class Visit:
             return self._leave(self._submitted(waiting[0].reason))
         with closing(self._wave.folder.new_journal(self._session.run_id)) as journal:
             ending = self._fetch(findings, journal)
-            stands = standing(self._session, self._wave)
-            self._session.watcher.advanced(len(stands.parts))
+            progress = read_progress(self._session, self._wave)
+            self._session.watcher.advanced(len(progress.parts))
             if ending is None and not waiting:
-                ending = go_on(stands, journal)
+                ending = go_on(progress, journal)
         self._wave.parts.sync()
         return self._leave(self._submitted(waiting[0].reason) if ending is None and waiting else ending)
 
     # --- looking and fetching ---------------------------------------------------------------------------------------
 
-    def _look(self) -> list[tuple[Submission, Finding]]:
+    def _look(self) -> list[tuple[Submission, SubmissionState]]:
         history = self._wave.folder.history()
         ticketed = {one.batch_id for one in history.submissions if one.batch_id is not None}
         findings = []
         for submission in history.unfinished:
-            found = find(self._provider, submission, ticketed)
+            found = look_up(self._provider, submission, ticketed)
             if isinstance(found, Ready):
                 ticketed.add(found.batch_id)
             self._session.log.write("looked", wave=self._wave.wave_id, batch=submission.batch_id, found=_word(found))
             findings.append((submission, found))
         return findings
 
-    def _fetch(self, findings: Iterable[tuple[Submission, Finding]], journal: Journal) -> Ending | None:
+    def _fetch(self, findings: Iterable[tuple[Submission, SubmissionState]], journal: Journal) -> Ending | None:
         """All that is ready, also where something else is wrong: it is paid for."""
         problem: Problem | None = None
         for submission, finding in findings:
@@ -103,18 +103,20 @@ class Visit:
 
     # --- handing over -----------------------------------------------------------------------------------------------
 
-    def _ask_further(self, stands: Standing, journal: Journal) -> Ending | None:
+    def _ask_further(self, progress: Progress, journal: Journal) -> Ending | None:
         """Hand over what is missing; None where nothing is, or only what was asked for often enough."""
         session, wave = self._session, self._wave
-        before = questions.past(wave.folder.history(), wave.rubric, stands.missing)
-        planned = questions.plan(stands, before, session.limits)
+        before = questions.prior_rounds(wave.folder.history(), wave.rubric, progress.missing)
+        planned = questions.plan_round(progress, before, session.limits)
         verdicts.release(
             session.db,
             wave.wave_id,
             [item.identity for item in planned.exhausted],
             reason=f"nothing to store after {session.limits.passes + 1} submissions",
         )
-        asked = Affordable(purse_of(session, wave), questions.requests(planned, before, wave, session.backend))
+        asked = AffordableRequests(
+            open_budget(session, wave), questions.requests(planned, before, wave, session.backend)
+        )
         prompt = Prompt(wave.rubric)
         submitted: Ending | None = None
         for group in _groups((request, prompt.body(request.ask)) for request in asked):
@@ -138,9 +140,8 @@ class Visit:
         for request, _ in group:
             journal.sent(request.sent)
         journal.sync()
-        self._book(
-            group
-        )  # first, because a fault while it is handed over must not hide from other fires what it may cost
+        # first, because a fault while it is handed over must not hide from other fires what it may cost
+        self._book(group)
         told = self._provider.submit([(custom_id(intent, number), body) for number, (_, body) in enumerate(group)])
         match told:
             case Batch(batch_id=batch_id):
@@ -173,7 +174,7 @@ class Visit:
         """What is away may be paid, and counts against the caps until its end is known."""
         known = ended or {}
         calls = [Call(one.sent, self._session.run_id, ended=known.get(one.sent.call_id)) for one, _ in group]
-        book(self._session, self._wave.manifest, [Settled(call) for call in calls])
+        record_settled(self._session, self._wave.manifest, [SettledCall(call) for call in calls])
 
     def _well(self) -> None:
         """The provider works for us: after a snooze, the next pause is a short one again."""
@@ -183,16 +184,18 @@ class Visit:
     # --- how it ends ------------------------------------------------------------------------------------------------
 
     def _submitted(self, reason: str | None = None) -> Ending:
-        told = progress(self._wave.folder.history().unfinished)
+        told = submission_progress(self._wave.folder.history().unfinished)
         return Ending("submitted", f"{told}; {reason}" if reason else told)
 
     def _leave(self, ending: Ending | None) -> Ending | None:
         """The wave's row says whether anything of it is in flight."""
         session, wave = self._session, self._wave
         in_flight = bool(self._wave.folder.history().unfinished)
-        counts = standing(session, wave).counts()
+        counts = read_progress(session, wave).counts()
         if in_flight:
-            waves.set_state(session.db, wave.wave_id, "submitted", progress(wave.folder.history().unfinished), counts)
+            waves.set_state(
+                session.db, wave.wave_id, "submitted", submission_progress(wave.folder.history().unfinished), counts
+            )
         elif waves.state(session.db, wave.wave_id) == "submitted":
             waves.set_state(session.db, wave.wave_id, "open", None, counts)
         return ending
@@ -217,17 +220,17 @@ class Visit:
                 raise AssertionError(outcome)
 
 
-class Affordable:
+class AffordableRequests:
     """The requests that there is money for, in their order; `denied` says why there is none for the next one."""
 
-    def __init__(self, purse: Purse, asked: Iterator[Request]) -> None:
-        self._purse = purse
+    def __init__(self, budget: Budget, asked: Iterator[BatchRequest]) -> None:
+        self._budget = budget
         self._asked = asked
         self.denied: str | None = None
 
-    def __iter__(self) -> Iterator[Request]:
+    def __iter__(self) -> Iterator[BatchRequest]:
         for request in self._asked:
-            self.denied = self._purse.reserve(request.sent.call_id, request.sent.reserved_usd)
+            self.denied = self._budget.reserve(request.sent.call_id, request.sent.reserved_usd)
             if self.denied is not None:
                 return
             yield request
@@ -247,7 +250,7 @@ def _groups(sized: Iterable[Sized]) -> Iterator[list[Sized]]:
         yield group
 
 
-def _word(finding: Finding) -> str:
+def _word(finding: SubmissionState) -> str:
     match finding:
         case Running(reason=reason) | Over(reason=reason):
             return reason

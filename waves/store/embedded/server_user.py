@@ -27,7 +27,7 @@ _NAME = "_postgres" if sys.platform == "darwin" else "pgserver"
 _log = logging.getLogger(__name__)
 
 
-class Identity(TypedDict, total=False):
+class ServerUser(TypedDict, total=False):
     """What `subprocess.run` takes to run a program as somebody else."""
 
     user: int
@@ -35,7 +35,7 @@ class Identity(TypedDict, total=False):
     extra_groups: list[int]
 
 
-def identity() -> Identity:
+def identity() -> ServerUser:
     if os.geteuid() != 0:
         return {}
     user = _user()

@@ -27,23 +27,23 @@ Position = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Stretch:
     """A stretch of the source to read: after `after`, up to and including `until`; None is the beginning, the end."""
 
     after: Position | None
     until: Position | None = None
 
 
-def windows(shape: Shape, start: Position | None) -> list[Window]:
+def windows(shape: Shape, start: Position | None) -> list[Stretch]:
     """What a fire may read, in sequence: from `start` to the end, and then, by key, from the beginning to `start`."""
     if start is None:
-        return [Window(None)]
+        return [Stretch(None)]
     if shape.changed_type:
-        return [Window(start)]
-    return [Window(start), Window(None, until=start)]
+        return [Stretch(start)]
+    return [Stretch(start), Stretch(None, until=start)]
 
 
-def query(shape: Shape, window: Window) -> tuple[sql.Composed, dict[str, object]]:
+def query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object]]:
     """Keys (after `source.changed`, where given) of a window, in order, and the values to bind beside `limit`."""
     order = _order(shape)
     conditions: list[sql.Composable] = [sql.SQL("true")]

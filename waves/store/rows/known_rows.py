@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from waves.models import Identity
 from waves.store import faults, queries
 from waves.store.shape import fragments
 from waves.store.transactions import snapshot
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 _SQL = queries.load("pilot.sql")
 _NO_VERDICT = frozenset({"$confidence", "confidence", "$version", "$model", "$run"})
-
-Identity = tuple[str, str]
-"""(entity key, input hash)"""
 
 
 @dataclass(frozen=True, slots=True)

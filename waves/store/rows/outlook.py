@@ -13,7 +13,7 @@ from psycopg import sql
 
 from waves.store import faults, queries
 from waves.store.rows import candidates, census
-from waves.store.rows.row_needs import judge, judged, values_for
+from waves.store.rows.row_needs import assess_rows, judged, values_for
 from waves.store.shape import fragments
 from waves.store.transactions import snapshot
 
@@ -121,7 +121,7 @@ def _judge(connection: Connection, shape: Shape, version: str, keys: Sequence[Ke
     unreadable: set[Key] = set()
     to_restore = 0
     for start in range(0, len(keys), _CHUNK):
-        found = judge(connection, shape, version, keys[start : start + _CHUNK])
+        found = assess_rows(connection, shape, version, keys[start : start + _CHUNK])
         unreadable.update(found.unreadable)
         items += [finding.item for finding in found.work if finding.need == "ask"]
         to_restore += sum(finding.need == "restore" for finding in found.work)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import faults, queries
-from waves.store.rows.row_needs import judge, judged, values_for
+from waves.store.rows.row_needs import assess_rows, judged, values_for
 from waves.store.shape import fragments
 from waves.store.transactions import bisected, snapshot
 
@@ -54,7 +54,7 @@ def candidates(db: Database, shape: Shape, version: str) -> list[Candidate]:
 def items(db: Database, shape: Shape, version: str, keys: Sequence[Key]) -> tuple[Item, ...]:
     """The rows of these keys as items, in their order, without those that need no verdict any more."""
     with faults.mapped(), snapshot(db) as connection:
-        return tuple(one.item for one in judge(connection, shape, version, keys).work if one.need == "ask")
+        return tuple(one.item for one in assess_rows(connection, shape, version, keys).work if one.need == "ask")
 
 
 def _unjudged(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> list[Candidate]:

@@ -31,7 +31,7 @@ _NOTHING = sql.SQL("")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RowNeed:
     """Candidate number `n` as its row is now. `out`: refused or quarantined. The input is filled for `ask` alone.
     `tried`: it was asked before, in vain."""
 
@@ -42,18 +42,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Assessment:
     """`work`: what is to be asked or restored, in the candidates' order. `unreadable`: keys of rows whose value
     PostgreSQL cannot compute, e.g. a cast in a view."""
 
-    work: tuple[Finding, ...]
+    work: tuple[RowNeed, ...]
     unreadable: tuple[Key, ...]
 
 
-def judge(connection: Connection, shape: Shape, version: str, candidates: Sequence[Key]) -> Findings:
+def assess_rows(connection: Connection, shape: Shape, version: str, candidates: Sequence[Key]) -> Assessment:
     """The needs of `candidates` (key texts). ConfigurationError where a key stands for more than one row."""
     query = judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["findings"]).format(inputs=_inputs(shape))
-    rows: list[Finding] = []
+    rows: list[RowNeed] = []
 
     def read(first: int, last: int) -> None:
         values = values_for(shape, version, candidates[first : last + 1])
@@ -62,7 +62,7 @@ def judge(connection: Connection, shape: Shape, version: str, candidates: Sequen
     unreadable = bisected(connection, 0, len(candidates) - 1, read)
     _refuse_duplicates(shape, rows)
     work = tuple(row for row in rows if row.need in ("ask", "restore"))
-    return Findings(work, tuple(candidates[n] for n in unreadable))
+    return Assessment(work, tuple(candidates[n] for n in unreadable))
 
 
 def judged(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
@@ -135,14 +135,14 @@ def _inputs(shape: Shape) -> sql.Composed:
     )
 
 
-def _finding(shape: Shape, offset: int, row: tuple[object, ...]) -> Finding:
+def _finding(shape: Shape, offset: int, row: tuple[object, ...]) -> RowNeed:
     n, what, tried, entity_key, input_hash, *texts = row
     names = (column.name for column in shape.input)
     item = Item(str(entity_key), str(input_hash), dict(zip(names, texts, strict=True)))  # type: ignore[arg-type]
-    return Finding(offset + int(n) - 1, what, item, bool(tried))  # type: ignore[call-overload,arg-type]
+    return RowNeed(offset + int(n) - 1, what, item, bool(tried))  # type: ignore[call-overload,arg-type]
 
 
-def _refuse_duplicates(shape: Shape, rows: Sequence[Finding]) -> None:
+def _refuse_duplicates(shape: Shape, rows: Sequence[RowNeed]) -> None:
     """A table's key is unique by its index; of a view only the rows themselves can tell."""
     if any(one.n == other.n for one, other in pairwise(rows)):
         columns = ", ".join(column.name for column in shape.key)

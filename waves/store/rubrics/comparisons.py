@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from waves.models import Identity
 from waves.store import faults, queries
 from waves.store.transactions import snapshot
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 _SQL = queries.load("comparison.sql")
 _CHUNK = 2000
-
-Identity = tuple[str, str]
-"""(entity key, input hash)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from waves.store.transactions import bisected, snapshot
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from waves.config.theme import Gold
+    from waves.config.theme import GoldRelation
     from waves.store.connect import Database
     from waves.store.shape.shape import Shape
 
@@ -56,7 +56,7 @@ def rows(db: Database, shape: Shape, keys: Sequence[Key]) -> dict[int, Item]:
     return found
 
 
-def gold_column(db: Database, shape: Shape, gold: Gold) -> list[tuple[Key, str]]:
+def gold_column(db: Database, shape: Shape, gold: GoldRelation) -> list[tuple[Key, str]]:
     """(key, text) of every row whose gold column is not NULL, in the order of the keys."""
     where = catalog_names.relation(db, gold.relation, "gold.relation")
     known = catalog_names.attributes(db, where)

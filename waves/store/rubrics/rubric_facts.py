@@ -20,7 +20,7 @@ _COUNTED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class FireSetting:
     """The setting of a theme's own fires: one of these backends, this model and batch size."""
 
     backends: list[str]
@@ -29,7 +29,7 @@ class Usual:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class EvaluationRecord:
     """One of a version against gold. `usual`: in the setting of the theme's own fires, on all of the gold."""
 
     version: str
@@ -42,7 +42,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparisonRecord:
     """Rows that both versions judged, and how many of them got another verdict."""
 
     old_version: str
@@ -51,7 +51,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecisionRecord:
     """An activation or an approval, as the audit log has it."""
 
     created_at: datetime
@@ -62,39 +62,41 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class VerdictCounts:
     """How many verdicts each version has."""
 
     verdicts: Mapping[str, int]
     estimated: bool
 
 
-def evaluations(db: Database, theme_id: str, usual: Usual) -> dict[str, Evaluation]:
+def evaluations(db: Database, theme_id: str, usual: FireSetting) -> dict[str, EvaluationRecord]:
     """Of each version that has one, the newest usual evaluation; where there is none, the newest of all."""
     values = {"theme_id": theme_id, **asdict(usual)}
-    found = db.records(Evaluation, queries.load(_SQL)["evaluations"], values)
+    found = db.records(EvaluationRecord, queries.load(_SQL)["evaluations"], values)
     return {one.version: one for one in found}
 
 
-def comparison(db: Database, theme_id: str, old: str, version: str) -> Comparison | None:
+def comparison(db: Database, theme_id: str, old: str, version: str) -> ComparisonRecord | None:
     """The newest comparison of `version` with `old` on all rows that both have judged."""
     values = {"theme_id": theme_id, "version": version, "old": old}
-    found = db.records(Comparison, queries.load(_SQL)["comparison"], values)
+    found = db.records(ComparisonRecord, queries.load(_SQL)["comparison"], values)
     return found[0] if found else None
 
 
-def decisions(db: Database, theme_id: str, version: str) -> list[Decision]:
+def decisions(db: Database, theme_id: str, version: str) -> list[DecisionRecord]:
     """What was decided about `version`, the first decision first."""
-    return db.records(Decision, queries.load(_SQL)["decisions"], {"theme_id": theme_id, "version": version})
+    return db.records(DecisionRecord, queries.load(_SQL)["decisions"], {"theme_id": theme_id, "version": version})
 
 
-def held(db: Database, theme_id: str, versions: Iterable[str]) -> Held:
+def held(db: Database, theme_id: str, versions: Iterable[str]) -> VerdictCounts:
     """Counted, or estimated where all themes together have many: no table is read as a whole for it."""
     if _planned(db, "all_verdicts", {}) <= _COUNTED:
         rows = db.execute(queries.load(_SQL)["counted"], {"theme_id": theme_id}).fetchall()
         found = {str(version): int(count) for version, count in rows}
-        return Held({version: found.get(version, 0) for version in versions}, estimated=False)
-    return Held({version: _planned(db, "planned", {"version": version}) for version in versions}, estimated=True)
+        return VerdictCounts({version: found.get(version, 0) for version in versions}, estimated=False)
+    return VerdictCounts(
+        {version: _planned(db, "planned", {"version": version}) for version in versions}, estimated=True
+    )
 
 
 def _planned(db: Database, block: str, values: Mapping[str, Any]) -> int:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from waves.config.rubric import Rubric
     from waves.store.connect import Database
 
-Decision = tuple[str, str | None]
+Decider = tuple[str, str | None]
 """Who, and why."""
-BY_ITSELF: Decision = (audit.MACHINE, "the first version of the theme")
+BY_ITSELF: Decider = (audit.MACHINE, "the first version of the theme")
 UNLIMITED = 2**63 - 1
 """`approved_rows` of a version that may touch any number of rows."""
 
@@ -69,7 +69,7 @@ def register(
     input_columns: Sequence[str],
     *,
     by: str | None = None,
-    first: Decision = BY_ITSELF,
+    first: Decider = BY_ITSELF,
 ) -> Registered:
     """The version of `rubric`, entered where it is new; what was entered before stays as it is. The first version of
     a theme becomes active by that: `first` says who wanted it. A later one does only by `activate`. `by` is None where

@@ -25,7 +25,7 @@ _SQL = "audit.sql"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One change. `fitting`: how many entries fit what was asked for, whether they are shown or not."""
 
     at: datetime
@@ -77,13 +77,13 @@ def entries(
     run_id: str | None = None,
     actor: str | None = None,
     since: datetime | None = None,
-) -> list[Entry]:
+) -> list[AuditEntry]:
     """The newest `limit` entries that fit, the oldest of them first. What is left of a row that was forgotten is found
     by its key, too."""
     key = None if entity is None else key_text(storable(entity))
     entities = None if key is None else [key, forgotten_as(key)]
     values = {"theme_id": theme_id, "entities": entities, "run_id": run_id, "actor": actor, "since": since}
-    return db.records(Entry, queries.load(_SQL)["entries"], values | {"limit": limit})
+    return db.records(AuditEntry, queries.load(_SQL)["entries"], values | {"limit": limit})
 
 
 def key_text(given: str) -> str:

@@ -28,7 +28,7 @@ _SQL = "ledger.sql"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """A request with what its answer cost: None where none came, or nobody knows the price. `price_table` says whose
     prices these are; `batch`: it was sent in a message batch."""
 
@@ -66,7 +66,7 @@ def fate(call: Call) -> Fate:
     return "unpaid" if call.ended is not None and call.ended.fate == "unpaid" else "maybe_paid"
 
 
-def settle(db: Database, theme_id: str, wave_id: str, entries: Iterable[Entry]) -> set[str]:
+def record_calls(db: Database, theme_id: str, wave_id: str, entries: Iterable[LedgerEntry]) -> set[str]:
     """Enters requests; the ids of those that the ledger did not have, or whose end it did not know."""
     rows = [_row(entry) for entry in entries]
     if not rows:
@@ -159,7 +159,7 @@ def lock_budget(db: Database) -> None:
     db.execute(queries.load(_SQL)["lock"])
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: LedgerEntry) -> dict[str, Any]:
     call = entry.call
     sent, paid, ended = call.sent, call.paid, call.ended
     usage = paid.usage if paid else Usage()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from waves.models import Identity
 from waves.store import queries
 from waves.store.tables import audit
 from waves.store.text import storable
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from waves.store.connect import Database
 
 _SQL = "verdicts.sql"
-
-Identity = tuple[str, str]
-"""(entity key, input hash)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ _SQL = "waves.sql"
 
 
 @dataclass(frozen=True, slots=True)
-class OpenWave:
+class WaveRow:
     """`counts` has the names of `models.Counts`, as they were last written."""
 
     wave_id: str
@@ -40,9 +40,9 @@ class OpenWave:
     opened_at: datetime
 
 
-def current(db: Database, theme_id: str) -> OpenWave | None:
+def current(db: Database, theme_id: str) -> WaveRow | None:
     """The theme's wave that is open, submitted or held."""
-    found = db.records(OpenWave, queries.load(_SQL)["current"], {"theme_id": theme_id})
+    found = db.records(WaveRow, queries.load(_SQL)["current"], {"theme_id": theme_id})
     return found[0] if found else None
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from waves.models import Evidence, Use
+from waves.models import Evidence, KeysSent
 from waves.store import queries
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def learn(db: Database, backend: str, window_ends: datetime | None, evidence: It
     db.execute(queries.load(_SQL)["learn"], values)
 
 
-def use(db: Database, backend: str, start: datetime, end: datetime) -> Use:
+def use(db: Database, backend: str, start: datetime, end: datetime) -> KeysSent:
     """What was sent from `start` to `end`, both included, as far as its calls are settled."""
-    return db.records(Use, queries.load(_SQL)["use"], {"backend": backend, "start": start, "end": end})[0]
+    return db.records(KeysSent, queries.load(_SQL)["use"], {"backend": backend, "start": start, "end": end})[0]
 
 
 def reserved(db: Database, backend: str, length: timedelta, besides: str | None = None) -> int:

@@ -20,7 +20,7 @@ def command(theme: str, *, name: str, reason: str) -> None:
     """
     from waves.config import project
     from waves.steps.operator.by_hand import abandon_wave
-    from waves.steps.session.session import Opening
+    from waves.steps.session.session import Invocation
 
-    wave_id = abandon_wave(Opening(project.load(), theme, {}), name, reason)
+    wave_id = abandon_wave(Invocation(project.load(), theme, {}), name, reason)
     click.echo(f"wave {wave_id} of theme {theme} is abandoned")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from waves.store.tables.audit import Entry
+    from waves.store.tables.audit import AuditEntry
 
 _AGO = re.compile(r"(\d{1,5})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -73,14 +73,14 @@ def command(
         click.echo("nothing in the audit log fits")
 
 
-def _object(entry: Entry) -> dict[str, Any]:
+def _object(entry: AuditEntry) -> dict[str, Any]:
     from waves.surfaces.cli.output import exact_moment
 
     keys = ("run_id", "actor", "entity", "before", "after", "reason")
     return {"at": exact_moment(entry.at)} | {key: getattr(entry, key) for key in keys}
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: AuditEntry) -> str:
     """`2026-11-20 23:00:03Z  ana  17  state: "quarantined" → "failed"  mended`"""
     from waves.surfaces.cli.output import harmless
 

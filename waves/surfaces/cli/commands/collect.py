@@ -22,11 +22,11 @@ def command(ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bo
     """
     from waves.config import project
     from waves.steps.operator.by_hand import collect_wave
-    from waves.steps.session.session import Opening
+    from waves.steps.session.session import Invocation
 
     if accept_orphans != bool(name):
         raise click.UsageError("--accept-orphans and --by NAME go together.")
-    report = collect_wave(Opening(project.load(), theme, {}), partial=partial, accept_orphans_by=name)
+    report = collect_wave(Invocation(project.load(), theme, {}), partial=partial, accept_orphans_by=name)
     if report.ending.state == "collected":
         click.echo(report.counts.line())
     else:

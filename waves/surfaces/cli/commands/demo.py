@@ -86,7 +86,7 @@ def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, adde
     approval = approve(here, theme_id, by="demo", version=None, max_rows=None, reason="the demo's own rubric")
     click.echo(f"rubric: {approval.version} of theme {theme_id}, approved by demo")
     click.echo("provider: the rehearsal on this machine, which is no language model and costs nothing")
-    order = fire.Order(backend="rehearsal", until_complete=True, trigger="demo")
+    order = fire.FireOptions(backend="rehearsal", until_complete=True, trigger="demo")
     watching = progress.watching(wanted=True) if sys.stderr.isatty() else progress.lines()
     with watching as watcher:
         report = fire.fire(here, theme_id, order, watcher)

@@ -14,7 +14,7 @@ from waves.words import counted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from waves.learn.evaluation.settings import Order
+    from waves.learn.evaluation.settings import EvaluationOptions
 
 
 def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -65,10 +65,10 @@ def command(
       wave eval comment_classifier --dry-run
       wave eval comment_classifier --rubric v1,v2 --batch-size 1,12 --html report.html
     """
-    from waves.learn.evaluation.settings import Order
+    from waves.learn.evaluation.settings import EvaluationOptions
     from waves.surfaces.cli import output
 
-    order = Order(rubrics, backend, models, sizes, limit)
+    order = EvaluationOptions(rubrics, backend, models, sizes, limit)
     if dry_run:
         _foresee(theme, order, as_json=as_json)
         return
@@ -88,7 +88,7 @@ def command(
     ctx.exit(code)
 
 
-def _evaluated(theme: str, order: Order, *, watched: bool) -> tuple[dict[str, Any], int]:
+def _evaluated(theme: str, order: EvaluationOptions, *, watched: bool) -> tuple[dict[str, Any], int]:
     from waves.config import project
     from waves.learn.evaluation.evaluate import evaluate
     from waves.models import EXIT_CODE
@@ -100,7 +100,7 @@ def _evaluated(theme: str, order: Order, *, watched: bool) -> tuple[dict[str, An
     return {**found.report, "snoozed_until": until}, EXIT_CODE[found.ending.state]
 
 
-def _foresee(theme: str, order: Order, *, as_json: bool) -> None:
+def _foresee(theme: str, order: EvaluationOptions, *, as_json: bool) -> None:
     from waves.config import project
     from waves.learn.evaluation.evaluate import foresee
     from waves.learn.evaluation.report.words import about_gold
@@ -120,7 +120,7 @@ def _foresee(theme: str, order: Order, *, as_json: bool) -> None:
         click.echo(output.harmless(line))
 
 
-def _confirm(theme: str, order: Order) -> None:
+def _confirm(theme: str, order: EvaluationOptions) -> None:
     """A person at a terminal is asked before money is spent, or may be; caps bind everybody."""
     from waves.config import project
     from waves.errors import NeedsPersonError

@@ -9,7 +9,7 @@ import click
 from waves.surfaces.cli import progress
 
 if TYPE_CHECKING:
-    from waves.fire import Order
+    from waves.fire import FireOptions
     from waves.models import FireReport
     from waves.steps.session.session import Watcher
 
@@ -46,7 +46,7 @@ def command(
     from waves.surfaces.cli import output
     from waves.surfaces.cli.faults import show
 
-    order = fire.Order(keys, parallel, backend, dry_run, until_complete, trigger)
+    order = fire.FireOptions(keys, parallel, backend, dry_run, until_complete, trigger)
     with progress.watching(wanted=not as_json) as watcher:
         report = _fired(theme, order, watcher)
     if as_json:
@@ -60,7 +60,7 @@ def command(
     ctx.exit(report.exit_code)
 
 
-def _fired(theme: str, order: Order, watcher: Watcher) -> FireReport:
+def _fired(theme: str, order: FireOptions, watcher: Watcher) -> FireReport:
     """The report of a fire. What stops it before it begins, or should not happen at all, is in there too: whoever asked
     for JSON gets it."""
     from waves import fire

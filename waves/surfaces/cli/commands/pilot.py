@@ -12,7 +12,7 @@ from waves.surfaces.cli.options import Person, ReportFile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from waves.learn.pilot.pilot import Order, Pilot
+    from waves.learn.pilot.pilot import Pilot, PilotOptions
     from waves.learn.pilot.review import Review
     from waves.steps.session.session import Watcher
 
@@ -49,12 +49,12 @@ def command(
       wave pilot comment_classifier --keys 34
       wave pilot comment_classifier --version v2-1a2b3c4 --json | jq .changed
     """
-    from waves.learn.pilot.pilot import Order
+    from waves.learn.pilot.pilot import PilotOptions
     from waves.learn.pilot.review import page
     from waves.surfaces.cli import output
 
     with progress.watching(wanted=not as_json) as watcher:
-        found = _piloted(theme, Order(version, keys, backend, dry_run, name), watcher)
+        found = _piloted(theme, PilotOptions(version, keys, backend, dry_run, name), watcher)
     report, review = found.report, found.review
     if review is not None and markdown is not None:
         options.write_report(markdown, page(review))
@@ -71,7 +71,7 @@ def command(
     ctx.exit(report.exit_code)
 
 
-def _piloted(theme: str, order: Order, watcher: Watcher) -> Pilot:
+def _piloted(theme: str, order: PilotOptions, watcher: Watcher) -> Pilot:
     """What should not happen at all is in the report, too: whoever asked for JSON gets it."""
     from waves.config import project
     from waves.ids import new_run_id

@@ -20,15 +20,15 @@ def command(ctx: click.Context, theme: str, *, keys: int | None, dry_run: bool) 
     from waves import fire
     from waves.config import project
     from waves.steps.operator.by_hand import prepare_wave
-    from waves.steps.session.session import Opening
+    from waves.steps.session.session import Invocation
 
     if dry_run:
-        report = fire.fire(project.load(), theme, fire.Order(keys=keys, dry_run=True))
+        report = fire.fire(project.load(), theme, fire.FireOptions(keys=keys, dry_run=True))
         if report.fault is not None:
             raise report.fault
         click.echo(report.ending.reason)
         ctx.exit(report.exit_code)
-    report, batches = prepare_wave(Opening(project.load(), theme, {"keys": keys}))
+    report, batches = prepare_wave(Invocation(project.load(), theme, {"keys": keys}))
     if report.ending.state == "prepared":
         click.echo(f"WAVE: PREPARED {report.wave_id} {report.counts.missing} keys {batches} batches")
     elif report.ending.state == "complete":

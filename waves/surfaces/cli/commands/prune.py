@@ -23,10 +23,10 @@ def command(theme: str, *, keep_days: int | None, dry_run: bool, as_json: bool) 
     """
     from waves.config import project
     from waves.steps.operator.prune import prune
-    from waves.steps.session.session import Opening
+    from waves.steps.session.session import Invocation
     from waves.surfaces.cli import output
 
-    gone = prune(Opening(project.load(), theme, {"keep_days": keep_days}), dry_run=dry_run)
+    gone = prune(Invocation(project.load(), theme, {"keep_days": keep_days}), dry_run=dry_run)
     if as_json:
         output.emit({"theme": theme, "waves": gone, "dry_run": dry_run})
     elif dry_run:

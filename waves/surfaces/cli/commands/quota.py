@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from waves.quota.window import Judged
+    from waves.quota.window import WeighedEvidence
     from waves.steps.reports.quota import BackendQuota
 
 
@@ -64,7 +64,7 @@ def _object(one: BackendQuota) -> dict[str, Any]:
     return found
 
 
-def _evidence(judged: Judged) -> dict[str, Any]:
+def _evidence(judged: WeighedEvidence) -> dict[str, Any]:
     from waves.surfaces.cli.output import moment
 
     return {
@@ -92,7 +92,7 @@ def _lines(one: BackendQuota) -> list[str]:
     return [*lines, f"  the next fire may take {taken}: {one.why}"]
 
 
-def saying(judged: Judged) -> str:
+def saying(judged: WeighedEvidence) -> str:
     """One piece of evidence, in words."""
     evidence = judged.evidence
     seen = "used up" if evidence.how == "exhausted" else f"used to {evidence.used:.0%}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from waves.steps.rubrics.version_report import Version
-    from waves.store.rubrics.rubric_facts import Evaluation
+    from waves.store.rubrics.rubric_facts import EvaluationRecord
 
 
 class ThemeFirst(click.Group):
@@ -205,7 +205,7 @@ def _table(found: Mapping[str, Sequence[Version]]) -> None:
     output.console().print(table)
 
 
-def _f1(found: Evaluation | None) -> str:
+def _f1(found: EvaluationRecord | None) -> str:
     """In brackets where it was measured in another setting than that of the theme's fires."""
     if found is None or found.macro_f1 is None:
         return ""

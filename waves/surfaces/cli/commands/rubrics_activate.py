@@ -12,7 +12,7 @@ from waves.words import counted
 
 if TYPE_CHECKING:
     from waves.errors import NeedsPersonError
-    from waves.steps.rubrics.activation_cost import Price
+    from waves.steps.rubrics.activation_cost import ActivationCost
 
 
 @click.command("activate", short_help="Put a version in force, after a look at what that costs.")
@@ -90,13 +90,13 @@ def roll_back(theme: str, *, name: str, reason: str, as_json: bool) -> None:
         click.echo(f"rubric {move.after} of theme {theme} is active again")
 
 
-def _asked(found: Price) -> NeedsPersonError | None:
+def _asked(found: ActivationCost) -> NeedsPersonError | None:
     if click.confirm(f"Put rubric {found.version} in force?", default=False, err=True):
         return None
     return _nobody_said_yes(found)
 
 
-def _nobody_said_yes(found: Price) -> NeedsPersonError:
+def _nobody_said_yes(found: ActivationCost) -> NeedsPersonError:
     from waves.errors import NeedsPersonError
 
     return NeedsPersonError(
@@ -105,7 +105,7 @@ def _nobody_said_yes(found: Price) -> NeedsPersonError:
     )
 
 
-def _object(found: Price, *, active: bool, dry_run: bool) -> dict[str, Any]:
+def _object(found: ActivationCost, *, active: bool, dry_run: bool) -> dict[str, Any]:
     """`wave rubrics activate --json`, as docs/design.md fixes it."""
     rows = found.outlook
     return {
@@ -130,7 +130,7 @@ def _object(found: Price, *, active: bool, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _tell(found: Price, *, err: bool) -> None:
+def _tell(found: ActivationCost, *, err: bool) -> None:
     """The price in lines, on stderr where stdout is a program's."""
     rows, about = found.outlook, "about " if found.outlook.estimated else ""
     windows = f", {counted(found.windows, 'window')} of {found.backend}" if found.windows is not None else ""

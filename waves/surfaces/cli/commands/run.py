@@ -21,10 +21,10 @@ def command(ctx: click.Context, theme: str, *, parallel: int | None, backend: st
     """
     from waves.config import project
     from waves.steps.operator.by_hand import run_wave
-    from waves.steps.session.session import Opening
+    from waves.steps.session.session import Invocation
     from waves.surfaces.cli import output
 
     with progress.watching(wanted=True) as watcher:
-        report = run_wave(Opening(project.load(), theme, {"parallel": parallel}, backend, watcher=watcher))
+        report = run_wave(Invocation(project.load(), theme, {"parallel": parallel}, backend, watcher=watcher))
     output.tell(report)
     ctx.exit(report.exit_code)

@@ -13,7 +13,7 @@ from waves.surfaces.cli.tables import runs
 if TYPE_CHECKING:
     from waves.errors import WaveError
     from waves.steps.reports.quota import BackendQuota
-    from waves.steps.reports.status import OpenWave, ThemeStatus
+    from waves.steps.reports.status import ThemeStatus, WaveStatus
 
 
 @click.command("status")
@@ -200,7 +200,7 @@ def _notes(one: ThemeStatus) -> list[str]:
     return notes
 
 
-def _ways_out(theme: str, wave: OpenWave) -> list[str]:
+def _ways_out(theme: str, wave: WaveStatus) -> list[str]:
     """What only a person can end."""
     abandon = f"`wave abandon {theme} --by NAME` gives it up"
     if wave.state == "held":

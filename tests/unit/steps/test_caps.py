@@ -15,13 +15,13 @@ from waves.models import BackendKind, Item, Limits, Manifest, Usage
 from waves.outcomes import Ask
 from waves.quota.prices import cost
 from waves.spool.wave_dir import WaveDir
-from waves.steps.budget.caps import afford, purse_of, reserve_price
+from waves.steps.budget.caps import afford, open_budget, reserve_price
 from waves.steps.budget.pricing import priced, reprice
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Opened, dress
+from waves.steps.session.wave import Wave, load_wave
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import ledger, run_metrics
-from waves.store.tables.ledger import Entry
+from waves.store.tables.ledger import LedgerEntry
 
 AT = datetime.now(UTC)
 OWN = Price(1.0, 5.0)
@@ -35,11 +35,11 @@ def with_caps(session: Session, *, caps: Caps = Caps(), **limits: float) -> Sess
     return replace(session, backend=backend, limits=replace(one_by_one, **limits))  # type: ignore[arg-type] # caps only
 
 
-def wave_of(session: Session) -> Opened:
+def wave_of(session: Session) -> Wave:
     text = (session.theme.folder / "v1.md").read_text()
     names = (session.db.installation, session.theme.theme_id, f"w-{session.run_id}", "normal", session.rubric.version)
     manifest = Manifest(*names, session.backend.name, MODEL, Limits(), ITEMS, AT)  # type: ignore[arg-type]
-    return dress(WaveDir.create(session.data, manifest, text))
+    return load_wave(WaveDir.create(session.data, manifest, text))
 
 
 def request_price(session: Session) -> float:
@@ -54,7 +54,7 @@ def book(session: Session, usd: float | None, *, wave: str = "w", run: str = "ea
     call_id = call_id or new_run_id()
     sent = Sent(call_id, "v1", MODEL, session.backend.name, (), strict=False, reserved_usd=reserved, at=AT)
     paid = None if usd is None else Paid(call_id, 200, Usage(), "", AT)
-    ledger.settle(session.db, theme or session.theme.theme_id, wave, [Entry(Call(sent, run, paid), usd)])
+    ledger.record_calls(session.db, theme or session.theme.theme_id, wave, [LedgerEntry(Call(sent, run, paid), usd)])
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ pytestmark = pytest.mark.postgres
 
 
 def test_without_a_cap_anything_goes(running: Session) -> None:
-    purse = purse_of(running, wave_of(running))
+    purse = open_budget(running, wave_of(running))
     assert afford(running) is None
     assert purse.reserve("a", None) is None
 
@@ -89,7 +89,7 @@ def test_the_tightest_of_all_caps_wins(running: Session, span: str) -> None:
         ),
         (with_caps(running, caps=Caps(**{span: price * 2.5}), **roomy), f"caps.{span} of provider"),
     ):
-        purse = purse_of(session, wave_of(replace(session, run_id=new_run_id())))
+        purse = open_budget(session, wave_of(replace(session, run_id=new_run_id())))
         assert [purse.reserve(call_id, price) for call_id in "ab"] == [None, None]
         reason = purse.reserve("c", price)
         assert reason is not None
@@ -103,7 +103,7 @@ def test_what_is_booked_counts_and_what_was_maybe_paid_counts_as_reserved(runnin
     book(session, price)
     book(session, None, reserved=price * 2)
     book(session, price * 50, theme="another")
-    purse = purse_of(session, wave_of(session))
+    purse = open_budget(session, wave_of(session))
     assert afford(session) is None
     assert purse.reserve("a", price) is None
     assert purse.reserve("b", price) is not None
@@ -120,9 +120,9 @@ def test_a_cap_by_wave_forgets_other_waves_and_one_by_backend_no_theme(running: 
     book(session, price * 50)
     assert afford(session) is None
     wave = wave_of(session)
-    assert purse_of(session, wave).reserve("a", price) is None
+    assert open_budget(session, wave).reserve("a", price) is None
     book(session, price, wave=wave.wave_id)
-    assert purse_of(session, wave).reserve("b", price) is not None
+    assert open_budget(session, wave).reserve("b", price) is not None
     assert afford(with_caps(running, caps=Caps(day=price * 50))) is not None
 
 
@@ -130,7 +130,7 @@ def test_what_this_fire_booked_for_earlier_waves_is_spent(running: Session) -> N
     price = request_price(with_caps(running))
     session = with_caps(running, cap_usd_day=price * 2.5)
     book(session, price, run=session.run_id)
-    purse = purse_of(session, wave_of(session))
+    purse = open_budget(session, wave_of(session))
     assert purse.reserve("a", price) is None
     book(session, price, run=session.run_id, call_id="a")  # a pass ended: what the purse holds is in the ledger as well
     purse.settle("a", price)
@@ -145,10 +145,10 @@ def test_two_fires_never_draw_the_same_dollar_of_a_backend(running: Session) -> 
     theirs = replace(ours, run_id="run-2", theme=replace(ours.theme, theme_id="another"))
     rubric_registry.ensure_theme(ours.db, "another")
     start(theirs)
-    them = purse_of(theirs, wave_of(ours))
+    them = open_budget(theirs, wave_of(ours))
     assert them.reserve("theirs", price) is None  # draws four requests more: a fire draws seldom
 
-    us = purse_of(ours, wave_of(replace(ours, run_id="run-3")))
+    us = open_budget(ours, wave_of(replace(ours, run_id="run-3")))
     taken = [call_id for call_id in "abcdefgh" if us.reserve(call_id, price) is None]
     assert taken == ["a", "b", "c"]
 
@@ -164,14 +164,14 @@ def test_a_fire_that_runs_for_days_holds_what_it_draws_today(running: Session) -
     rubric_registry.ensure_theme(ours.db, "another")
     start(theirs)
     ours.db.execute("UPDATE waves.runs SET started_at = now() - interval '3 days' WHERE run_id = 'run-2'")
-    assert purse_of(theirs, wave_of(ours)).reserve("theirs", price * 4) is None  # and four requests more: all of it
-    assert purse_of(ours, wave_of(replace(ours, run_id="run-3"))).reserve("ours", price) is not None
+    assert open_budget(theirs, wave_of(ours)).reserve("theirs", price * 4) is None  # and four requests more: all of it
+    assert open_budget(ours, wave_of(replace(ours, run_id="run-3"))).reserve("ours", price) is not None
 
 
 def test_a_cap_that_no_request_fits_under_is_a_configuration_error(running: Session) -> None:
     price = request_price(with_caps(running))
     session = with_caps(running, caps=Caps(month=price * 0.5))
-    for act in (lambda: afford(session), lambda: purse_of(session, wave_of(session))):
+    for act in (lambda: afford(session), lambda: open_budget(session, wave_of(session))):
         with pytest.raises(ConfigurationError, match=r"caps\.month of provider is \$.* and one request may cost \$"):
             act()
 
@@ -209,13 +209,13 @@ def test_an_answer_gets_its_price_once_it_is_known_and_keeps_it(session: Session
     def costs() -> dict[str, float | None]:
         return dict(session.db.execute("SELECT call_id, cost_usd FROM waves.ledger").fetchall())
 
-    def entry(call_id: str, model: str, usage: Usage) -> Entry:
+    def entry(call_id: str, model: str, usage: Usage) -> LedgerEntry:
         sent = replace(call("provider", model).sent, call_id=call_id)
-        return Entry(Call(sent, "r", Paid(call_id, 200, usage, "", AT)))
+        return LedgerEntry(Call(sent, "r", Paid(call_id, 200, usage, "", AT)))
 
     counted = Usage(1_000_000, 0, 0, 0)
     entries = [entry("a", MODEL, counted), entry("b", MODEL, Usage()), entry("c", "other", counted)]
-    ledger.settle(session.db, session.theme.theme_id, "w", entries)
+    ledger.record_calls(session.db, session.theme.theme_id, "w", entries)
     reprice(session)
     assert costs() == {"a": None, "b": None, "c": None}
     reprice(with_caps(session))

@@ -10,7 +10,7 @@ from waves.calls import Call, Paid, Sent
 from waves.models import Item, Limits, Manifest, Usage
 from waves.outcomes import Answered, Discarded, Labelled, Rejected, Retryable
 from waves.steps.requests.policy import Decision
-from waves.steps.requests.settlement import Settled, book, parts_of
+from waves.steps.requests.settlement import SettledCall, parts_of, record_settled
 from waves.steps.session.session import Session
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import verdicts, waves
@@ -29,8 +29,8 @@ def manifest(installation: str = "i") -> Manifest:
     return Manifest(installation, "comments", "w", "normal", "v1-0000000", "provider", "m", Limits(), ITEMS, AT)
 
 
-def settled(decision: Decision, call_id: str = "c1") -> Settled:
-    return Settled(Call(sent(call_id), "run-1", Paid(call_id, 200, Usage(10, 5, 0, 0), '{"raw": 1}', AT)), decision)
+def settled(decision: Decision, call_id: str = "c1") -> SettledCall:
+    return SettledCall(Call(sent(call_id), "run-1", Paid(call_id, 200, Usage(10, 5, 0, 0), '{"raw": 1}', AT)), decision)
 
 
 def test_parts_carry_what_was_asked_under_their_short_ids() -> None:
@@ -75,7 +75,7 @@ def verdict_rows(session: Session) -> list[tuple[object, ...]]:
 def test_a_request_that_is_booked_again_changes_nothing(session: Session, wave: Manifest) -> None:
     entry = settled(Decision(failed=(Rejected("1", "no label"),), refused=(Rejected("2", "the model refused"),)))
     for _ in range(3):
-        book(session, wave, [entry])
+        record_settled(session, wave, [entry])
         assert verdict_rows(session) == [
             ("k1", "failed", 1, "no label", '{"raw": 1}'),
             ("k2", "refused", 1, "the model refused", '{"raw": 1}'),
@@ -89,19 +89,19 @@ def test_each_request_that_failed_costs_an_attempt_until_the_item_is_quarantined
     session: Session, wave: Manifest
 ) -> None:
     for number in range(1, session.limits.max_attempts + 1):
-        book(session, wave, [settled(Decision(failed=(Rejected("1", "no label"),)), f"c{number}")])
+        record_settled(session, wave, [settled(Decision(failed=(Rejected("1", "no label"),)), f"c{number}")])
     assert verdict_rows(session)[0][1:3] == ("quarantined", session.limits.max_attempts)
     assert verdicts.settled(session.db, "w") == {("k1", "h1"): "quarantined"}
 
 
 @pytest.mark.postgres
 def test_what_went_unanswered_is_charged_beside_the_requests(session: Session, wave: Manifest) -> None:
-    book(session, wave, [settled(Decision())], [Failure("k3", "h3", "60 s", None, "c1")])
+    record_settled(session, wave, [settled(Decision())], [Failure("k3", "h3", "60 s", None, "c1")])
     assert verdict_rows(session) == [("k3", "failed", 1, "60 s", None)]
 
 
 @pytest.mark.postgres
 def test_a_request_from_which_nothing_follows_is_in_the_ledger_alone(session: Session, wave: Manifest) -> None:
-    book(session, wave, [Settled(Call(sent(), "run-1"))])
+    record_settled(session, wave, [SettledCall(Call(sent(), "run-1"))])
     assert verdict_rows(session) == []
     assert session.db.execute("SELECT fate FROM waves.ledger").fetchone() == ("maybe_paid",)

@@ -62,7 +62,7 @@ def bare(text: str, leave: Callable[[], bool] = lambda: True) -> str:
 
 
 def climb(text: str, ids: Sequence[str] = ("1",)) -> tuple[object, json_ladder.Rung]:
-    return json_ladder.climb(text, form(RUBRIC, ids))
+    return json_ladder.parse_answer(text, form(RUBRIC, ids))
 
 
 def read(text: str, ids: Sequence[str] = ("1",)) -> dict[str, Output]:

@@ -18,9 +18,9 @@ from waves.outcomes import Snoozed
 from waves.steps.budget.window_evidence import is_exhaustion, observe, refused, share_is_used
 from waves.steps.budget.window_keys import look, reserve, would_reserve
 from waves.steps.prepare import prepare
-from waves.steps.session.session import Opening, Session, open_session
+from waves.steps.session.session import Invocation, Session, open_session
 from waves.store.tables import ledger, run_metrics, windows
-from waves.store.tables.ledger import Entry
+from waves.store.tables.ledger import LedgerEntry
 
 pytestmark = pytest.mark.postgres
 
@@ -40,7 +40,7 @@ def windowed(session: Session) -> Windowed:
 @contextmanager
 def other_fire(site: Site, backend: BackendConfig) -> Iterator[Session]:
     """Another theme's fire, over a connection of its own."""
-    with open_session(Opening(project.load(site.root), site.theme, {}), "run-2") as other:
+    with open_session(Invocation(project.load(site.root), site.theme, {}), "run-2") as other:
         run_metrics.start_run(other.db, "run-2", other.theme.theme_id, "cron", "elsewhere", 1, dry_run=False)
         yield replace(other, backend=backend)
 
@@ -53,8 +53,8 @@ def sent(session: Session, keys: int, ago: timedelta = HOUR, run_id: str = "earl
         items = tuple((str(n), f"k{n}", "h") for n in range(first, min(first + 10, keys)))
         call_id = f"{run_id}-{ago}-{first}"
         request = Sent(call_id, "v1-0", "m", session.backend.name, items, False, None, at)
-        calls.append(Entry(Call(request, run_id, paid=Paid(call_id, 200, Usage(), "{}", at))))
-    ledger.settle(session.db, session.theme.theme_id, "w0", calls)
+        calls.append(LedgerEntry(Call(request, run_id, paid=Paid(call_id, 200, Usage(), "{}", at))))
+    ledger.record_calls(session.db, session.theme.theme_id, "w0", calls)
 
 
 def test_a_backend_without_a_window_has_no_bound(session: Session) -> None:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.backends.message_batches.wire import Batch, Listing, Problem, Result
+from waves.backends.message_batches.wire import Batch, BatchResult, Listing, Problem
 from waves.calls import Call, Intent, Sent
 from waves.outcomes import Fatal, Retryable
 from waves.spool.history import Submission
-from waves.steps.submissions.lookup import NOT_KEPT, Over, Ready, Running, candidates, custom_id, find, number_of
+from waves.steps.submissions.lookup import NOT_KEPT, Over, Ready, Running, candidates, custom_id, look_up, number_of
 
 AT = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
 CALLS = ("c0", "c1", "c2")
@@ -55,15 +55,15 @@ class Told:
         found = [one for one in self._shown if one.batch_id == batch_id]
         return found[0] if found else Problem(Fatal("configuration", "HTTP 404", ""), arrived=False, unknown=True)
 
-    def results(self, batch_id: str) -> Iterator[Result | Problem]:
+    def results(self, batch_id: str) -> Iterator[BatchResult | Problem]:
         if self._problem:
             yield AWAY
-        yield Result("", "unreadable")
-        yield Result(custom_id(INTENT, 2) if batch_id in self._bearing else "ffffffffffffffff-2", "succeeded")
+        yield BatchResult("", "unreadable")
+        yield BatchResult(custom_id(INTENT, 2) if batch_id in self._bearing else "ffffffffffffffff-2", "succeeded")
 
 
 def finding(told: Told, batch_id: str | None = None, *, whole: bool = True, ticketed: tuple[str, ...] = ()) -> object:
-    return find(told, submission(batch_id, whole=whole), ticketed)  # type: ignore[arg-type]
+    return look_up(told, submission(batch_id, whole=whole), ticketed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("status", ["in_progress", "canceling", "pondering", ""])

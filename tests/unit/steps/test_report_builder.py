@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves.models import Counts, Ending, FireReport
-from waves.steps.recording import Tally
+from waves.steps.recording import ReportBuilder
 
 SURE = st.integers(0, 1000)
 NAMES = [field.name for field in fields(Counts)]
@@ -25,8 +25,8 @@ COUNTS = st.builds(
 )
 
 
-def tally() -> Tally:
-    return Tally(FireReport("t", "run", Ending("failed"), 0))
+def tally() -> ReportBuilder:
+    return ReportBuilder(FireReport("t", "run", Ending("failed"), 0))
 
 
 @given(st.lists(COUNTS))

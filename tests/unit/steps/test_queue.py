@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from waves.steps.requests.in_flight import Question
+from waves.steps.requests.in_flight import PendingRequest
 from waves.steps.requests.policy import Try
-from waves.steps.requests.queue import Pile
+from waves.steps.requests.queue import RequestQueue
 
 WORKERS = 2
 
 
-def question(name: str, *, at: float = 0.0, alone: bool = False) -> Question:
-    return Question(Try((name,), "m", alone=alone), {}, not_before=at)
+def question(name: str, *, at: float = 0.0, alone: bool = False) -> PendingRequest:
+    return PendingRequest(Try((name,), "m", alone=alone), {}, not_before=at)
 
 
-def taken(pile: Pile, at: float, in_flight: int = 0) -> str | None:
+def taken(pile: RequestQueue, at: float, in_flight: int = 0) -> str | None:
     found = pile.take(at, in_flight)
     return found.this.short_ids[0] if found else None
 
 
 def test_questions_go_out_in_order_and_follow_ups_before_new_ones() -> None:
-    pile = Pile(WORKERS)
+    pile = RequestQueue(WORKERS)
     pile.add(map(question, "abc"))
     assert taken(pile, 0) == "a"
     pile.add_first(map(question, "xy"))
@@ -30,7 +30,7 @@ def test_questions_go_out_in_order_and_follow_ups_before_new_ones() -> None:
 
 
 def test_what_has_to_wait_lets_others_pass_and_goes_out_once_its_time_has_come() -> None:
-    pile = Pile(WORKERS)
+    pile = RequestQueue(WORKERS)
     pile.add_first([question("late", at=20), question("early", at=10)])
     pile.add([question("now")])
     assert [taken(pile, 9.9) for _ in range(2)] == ["now", None]
@@ -39,7 +39,7 @@ def test_what_has_to_wait_lets_others_pass_and_goes_out_once_its_time_has_come()
 
 
 def test_what_a_worker_died_with_goes_last_and_one_for_each_worker() -> None:
-    pile = Pile(WORKERS)
+    pile = RequestQueue(WORKERS)
     pile.add_first([question("k1", alone=True), question("k2", alone=True), question("k3", alone=True)])
     pile.add([question("a"), question("later", at=0)])
     assert taken(pile, 0) == "a"
@@ -50,7 +50,7 @@ def test_what_a_worker_died_with_goes_last_and_one_for_each_worker() -> None:
 
 
 def test_nothing_joins_those_that_go_by_themselves() -> None:
-    pile = Pile(WORKERS)
+    pile = RequestQueue(WORKERS)
     pile.add([question("k1", alone=True)])
     assert taken(pile, 0) == "k1"
     pile.add([question("a")])
@@ -59,7 +59,7 @@ def test_nothing_joins_those_that_go_by_themselves() -> None:
 
 
 def test_one_by_itself_that_has_to_wait_stays_by_itself() -> None:
-    pile = Pile(WORKERS)
+    pile = RequestQueue(WORKERS)
     pile.add_first([replace(question("k1", alone=True), not_before=5.0)])
     assert taken(pile, 0) is None
     assert taken(pile, 6, 1) is None
@@ -67,7 +67,7 @@ def test_one_by_itself_that_has_to_wait_stays_by_itself() -> None:
 
 
 def test_an_empty_pile_is_false_and_a_probe_counts() -> None:
-    pile = Pile(WORKERS)
+    pile = RequestQueue(WORKERS)
     assert not pile
     pile.probe = question("p")
     assert len(pile) == 1

@@ -137,7 +137,7 @@ def test_the_last_layer_that_speaks_wins_for_every_limit(name: str, layers: set[
     """theme.yaml < theme_config < environment < flag."""
     own = Limits(**{name: value(name, 0)}) if 0 in layers else Limits()
     over = [{name: str(value(name, n)) if n < 3 else value(name, n)} if n in layers else {} for n in (1, 2, 3)]
-    settled = theme.settle(own, *over)
+    settled = theme.merge_limits(own, *over)
     assert getattr(settled, name) == value(name, max(layers))
     assert {key: v for key, v in asdict(settled).items() if key != name} == {
         key: v for key, v in asdict(Limits()).items() if key != name
@@ -148,12 +148,12 @@ def test_the_last_layer_that_speaks_wins_for_every_limit(name: str, layers: set[
 @pytest.mark.parametrize("text", ["", "many", "-1", "nan", "1e400", "True", "9" * 30])
 def test_a_limit_that_is_no_number_in_its_range_names_its_sources(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        theme.settle(Limits(), {name: text})
+        theme.merge_limits(Limits(), {name: text})
     assert raised.value.message.startswith(f"{name} = {text!r}: ")
     assert f"WAVES_{name.upper()}" in raised.value.hint
 
 
 def test_an_unknown_limit_names_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match="unknown limit 'kes'") as raised:
-        theme.settle(Limits(), {"kes": "5"})
+        theme.merge_limits(Limits(), {"kes": "5"})
     assert "keys" in raised.value.hint
