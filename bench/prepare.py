@@ -17,7 +17,7 @@ from psycopg import sql
 from waves.config import theme as themes
 from waves.store import gap
 from waves.store.catalog import describe as catalog
-from waves.store.connect import open_database
+from waves.store.connect import open_url
 from waves.store.shape import fragments
 
 DONE = """
@@ -102,7 +102,7 @@ def takes(here: Place, database: str, data: Path, keys: int, runs: int, version:
     """Seconds of the gap alone, each with caches as a fire finds them: its connection is new."""
     found = []
     for _ in range(runs):
-        with open_database(database, data) as db:
+        with open_url(database, data) as db:
             shape = catalog.describe(db, themes.load(here.root / "prompts", THEME))
             started = time.perf_counter()
             taken = gap.take(db, shape, version, keys, 50_000)
@@ -116,7 +116,7 @@ def filled(here: Place, rows: int, version: str) -> str:
     """The URL of a database with so many rows, one of a hundred not yet judged."""
     url = here.filled(f"rows_{rows}", rows)
     values = {"theme": THEME, "version": version}
-    with open_database(url, here.root / "data") as db:
+    with open_url(url, here.root / "data") as db:
         shape = catalog.describe(db, themes.load(here.root / "prompts", THEME))
         enter = sql.SQL(DONE).format(source_row=fragments.source_row(shape))
         with db.transaction():

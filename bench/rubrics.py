@@ -16,7 +16,7 @@ from psycopg import sql
 from waves.config import theme as themes
 from waves.store import gap
 from waves.store.catalog import describe as catalog
-from waves.store.connect import open_database
+from waves.store.connect import open_url
 from waves.store.shape import fragments
 
 JUDGED = """
@@ -121,7 +121,7 @@ def compare(here: Place, bare: str, full: str, version: str, runs: int) -> None:
 def take(here: Place, url: str, version: str, where: str | None) -> float:
     """Seconds of a look into the gap with a new connection, as a fire has it."""
     theme = themes.load(here.root / "prompts", THEME)
-    with open_database(url, here.root / "data") as db:
+    with open_url(url, here.root / "data") as db:
         shape = catalog.describe(db, replace(theme, source=replace(theme.source, where=where)))
         started = time.perf_counter()
         gap.take(db, shape, version, 700, 50_000, dry_run=True)
@@ -130,7 +130,7 @@ def take(here: Place, url: str, version: str, where: str | None) -> float:
 
 def change(here: Place, url: str, statement: str, which: str, **values: str) -> None:
     """A statement over all rows, whose hashes are computed as the product does."""
-    with open_database(url, here.root / "data") as db:
+    with open_url(url, here.root / "data") as db:
         shape = catalog.describe(db, themes.load(here.root / "prompts", THEME))
         composed = sql.SQL(statement).format(source_row=fragments.source_row(shape), which=sql.SQL(which))
         with db.transaction():

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from common import SAMPLE, WAVE, Place, Run, measured, median, place, table, verdict
 from psycopg.conninfo import make_conninfo
 
-from waves.store.connect import open_database
+from waves.store.connect import open_url
 from waves.store.demo_tables import load_sample
 
 HEAVY = ("anthropic", "aiohttp", "httpx2", "pydantic", "rich", "psycopg", "jsonschema_rs", "asyncio")
@@ -54,7 +54,7 @@ def _load_sample(here: Place) -> str:
     shutil.copytree(SAMPLE / "prompts" / "comment_classifier", here.root / "prompts" / "comment_classifier")
     here.database("sample")
     url = make_conninfo(here.server, dbname="sample")
-    with open_database(url, here.root / "data") as db:
+    with open_url(url, here.root / "data") as db:
         load_sample(db, SAMPLE / "data" / "sample")
     here.wave("approve", "comment_classifier", "--by", "bench", WAVES_DATABASE=url)
     here.wave("fire", "comment_classifier", "--json", WAVES_DATABASE=url)

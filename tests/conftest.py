@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from waves.store import migrate as migrations
-from waves.store.connect import Database, open_database
+from waves.store.connect import Database, open_url
 from waves.store.embedded import embedded
 
 _FOREIGN = ("WAVES_", "ANTHROPIC_", "PG", "CLAUDE_")
@@ -79,7 +79,7 @@ def database_url(server_url: str, worker_id: str) -> Iterator[str]:
 
 @pytest.fixture
 def db(database_url: str, tmp_path: Path) -> Iterator[Database]:
-    with open_database(database_url, tmp_path) as database:
+    with open_url(database_url, tmp_path) as database:
         yield database
 
 

@@ -39,7 +39,7 @@ def status(theme: str, *, project: Project | None = None) -> ThemeStatus:
     from waves.store.connect import open_database
 
     here = project or projects.load()
-    with open_database(here.database, here.data, migrate=False) as db:
+    with open_database(here, migrate=False) as db:
         return read(here, db, theme)
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.cli.site import ROOT, Site
 from tests.integration.cli.tee import Tee, provider
 from tests.project_folder import url_of
-from waves.store.connect import open_database
+from waves.store.connect import open_url
 from waves.store.demo_tables import load_sample
 
 THEME = "comment_classifier"
@@ -36,7 +36,7 @@ def sample(tmp_path: Path, database_url: str, tee: Tee) -> Site:
     for name in ("theme.yaml", "v1.md"):
         shutil.copy(ROOT / "prompts" / THEME / name, site.folder)
     site.edit(f"prompts/{THEME}/theme.yaml", "backends: [rehearsal] ", "backends: [provider] ")
-    with open_database(site.database, tmp_path) as db:
+    with open_url(site.database, tmp_path) as db:
         load_sample(db, ROOT / "data" / "sample")
     site.sql("DELETE FROM artifact_comments WHERE id > %s OR deleted", ROWS)
     assert site.fire()["state"] == "complete"

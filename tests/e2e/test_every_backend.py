@@ -16,7 +16,7 @@ from tests.faults.provider import Provider
 from tests.integration.cli.site import ROOT, Site
 from tests.project_folder import url_of
 from tests.real_claude import CLAUDE, needs_claude
-from waves.store.connect import open_database
+from waves.store.connect import open_url
 from waves.store.demo_tables import load_sample
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -55,7 +55,7 @@ def site(tmp_path: Path, database_url: str, provider: Provider) -> Site:
     site.write("waves.yaml", json.dumps({"database": site.database, "backends": backends}))
     for name in ("theme.yaml", "v1.md"):
         shutil.copy(ROOT / "prompts" / THEME / name, site.folder)
-    with open_database(site.database, tmp_path) as db:
+    with open_url(site.database, tmp_path) as db:
         load_sample(db, ROOT / "data" / "sample")
     site.sql("DELETE FROM artifact_comments WHERE id > %s OR deleted", ROWS)
     site.approve()

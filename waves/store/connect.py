@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
     from psycopg.sql import SQL, Composed
 
+    from waves.config.project import Project
+
     Query = LiteralString | SQL | Composed
 
 T = TypeVar("T")
@@ -69,7 +71,12 @@ class Database:
         self.close()
 
 
-def open_database(url: str, data: Path, *, migrate: bool = True) -> Database:
+def open_database(project: Project, *, migrate: bool = True) -> Database:
+    """The project's database; see `open_url`."""
+    return open_url(project.database, project.data, migrate=migrate)
+
+
+def open_url(url: str, data: Path, *, migrate: bool = True) -> Database:
     """Opens `url`, or the embedded server under `data` where `url` is `embedded`, and applies what migrations are
     pending. With `migrate=False` nothing is written, and pending migrations are a ConfigurationError."""
     if url == "embedded":

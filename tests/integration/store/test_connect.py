@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from waves.errors import BadDataError, ConfigurationError, DatabaseError
-from waves.store.connect import Database, open_database
+from waves.store.connect import Database, open_url
 
 pytestmark = pytest.mark.postgres
 
@@ -26,7 +26,7 @@ def test_a_database_is_open_in_autocommit_mode_without_prepared_statements(db: D
 def test_moments_are_read_whatever_the_database_writes_them_in(db: Database, tmp_path: Path) -> None:
     name = sql.Identifier(db.connection.info.dbname)
     db.connection.execute(sql.SQL("ALTER DATABASE {} SET datestyle = 'German'").format(name))
-    with open_database(db.url, tmp_path) as other:
+    with open_url(db.url, tmp_path) as other:
         assert other.execute("SELECT timestamptz '2026-11-20 12:00:00+00'").fetchone() == (
             datetime(2026, 11, 20, 12, tzinfo=UTC),
         )
@@ -54,7 +54,7 @@ def test_a_closed_port_is_one_line_with_the_place_and_exit_code_69(tmp_path: Pat
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         with pytest.raises(DatabaseError) as caught:
-            open_database(f"postgresql://me:s3cret@127.0.0.1:{port}/rows", tmp_path)
+            open_url(f"postgresql://me:s3cret@127.0.0.1:{port}/rows", tmp_path)
     assert caught.value.exit_code == 69
     assert f"127.0.0.1:{port}/rows" in caught.value.message
     assert "s3cret" not in caught.value.message + caught.value.hint
@@ -75,7 +75,7 @@ def test_without_migrate_an_empty_database_is_left_as_it_is(database_url: str, t
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA waves CASCADE")
         with pytest.raises(ConfigurationError, match="not set up"):
-            open_database(database_url, tmp_path, migrate=False)
+            open_url(database_url, tmp_path, migrate=False)
         assert connection.execute("SELECT to_regnamespace('waves')").fetchone() == (None,)
 
 
@@ -92,7 +92,7 @@ def test_who_may_not_create_the_schema_is_told_what_to_grant(stranger: str, data
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute("DROP SCHEMA waves CASCADE")
     with pytest.raises(ConfigurationError, match="may not create the schema waves") as caught:
-        open_database(stranger, tmp_path)
+        open_url(stranger, tmp_path)
     assert "GRANT CREATE ON DATABASE" in caught.value.hint
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waves.models import Item, Limits, Manifest
-from waves.store.connect import Database, open_database
+from waves.store.connect import Database, open_url
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import verdicts, waves
 from waves.store.tables.verdicts import Failure
@@ -149,7 +149,7 @@ def test_a_settled_item_is_not_released(db: Database, theme: str) -> None:
 def test_any_text_can_be_the_reason_or_the_raw_answer(
     database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with open_database(database_url, tmp_path_factory.getbasetemp()) as db:
+    with open_url(database_url, tmp_path_factory.getbasetemp()) as db:
         rubric_registry.ensure_theme(db, "letters")
 
         @settings(deadline=None, max_examples=50)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from waves.errors import WaveError
-from waves.store.connect import Database, open_database
+from waves.store.connect import Database, open_url
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import audit, run_metrics
 from waves.store.tables.views import ensure_views
@@ -82,7 +82,7 @@ def test_two_fires_may_make_the_views_at_once(
     faults: list[WaveError] = []
 
     def run() -> None:
-        with open_database(database_url, tmp_path_factory.getbasetemp()) as own:
+        with open_url(database_url, tmp_path_factory.getbasetemp()) as own:
             try:
                 ensure_views(own, "letters")
             except WaveError as error:

@@ -11,7 +11,7 @@ import pytest
 
 from waves.calls import Call, Ended, Paid, Sent
 from waves.models import Evidence, KeysSent, Usage
-from waves.store.connect import Database, open_database
+from waves.store.connect import Database, open_url
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import ledger, run_metrics, windows
 from waves.store.tables.ledger import LedgerEntry
@@ -99,7 +99,7 @@ def test_of_two_who_come_at_once_the_second_sees_what_the_first_took(
     together = Barrier(2, timeout=20)
 
     def take(run_id: str) -> int:
-        with open_database(database_url, tmp_path) as own:
+        with open_url(database_url, tmp_path) as own:
             together.wait()
             with windows.locked(own, "api"):
                 keys = 100 - windows.reserved(own, "api", HOUR, besides=run_id)

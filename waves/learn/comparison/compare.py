@@ -52,7 +52,7 @@ class Comparison:
 def compare(project: Project, theme_id: str, *, old: str | None, new: str | None, limit: int | None) -> Comparison:
     """By default the active version against that of the open pilot, or else that of the newest file."""
     theme = themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data) as db:
+    with open_database(project) as db:
         shape = catalog.describe(db, theme)
         pilot = _pilot(project, db, theme)
         before = named(db, theme, _active(db, theme_id) if old is None else old)

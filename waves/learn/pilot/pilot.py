@@ -78,7 +78,7 @@ def pilot(project: Project, theme_id: str, order: PilotOptions, watcher: Watcher
         if order.dry_run:
             _foresee(invocation, order.keys, builder)
         else:
-            with open_database(project.database, project.data) as db:
+            with open_database(project) as db:
                 rubric = versions.named(db, theme, version)
                 versions.register(db, theme, rubric, by=order.by)
             found = replace(found, version=rubric.version)

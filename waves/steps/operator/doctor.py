@@ -37,7 +37,7 @@ def examine(project: Project) -> Iterator[Diagnosis]:
     yield from _disk(project)
     yield from _backends(project)
     try:
-        db = connect.open_database(project.database, project.data)
+        db = connect.open_database(project)
     except WaveError as fault:
         yield _broken("database", fault)
         return

@@ -30,7 +30,7 @@ def limits(project: Project, theme_id: str, key: str | None) -> list[Limit]:
     """All limits of the theme, or one."""
     theme = themes.load(project.prompts, theme_id)
     _known(key)
-    with open_database(project.database, project.data, migrate=False) as db:
+    with open_database(project, migrate=False) as db:
         layers: dict[Origin, Mapping[str, Any]] = {
             "theme_config": theme_config.overrides(db, theme_id),
             "environment": project.limits,
@@ -52,7 +52,7 @@ def change(
     _known(key)
     if value is not None:
         value = str(asdict(themes.merge_limits(Limits(), {key: value}))[key])
-    with open_database(project.database, project.data) as db:
+    with open_database(project) as db:
         rubric_registry.ensure_theme(db, theme_id)
         return theme_config.put(db, theme_id, key, value, by=by, reason=reason), value
 

@@ -17,5 +17,5 @@ def psql(project: Project, arguments: Sequence[str]) -> int:
     program = str(cluster.programs() / "psql") if project.database == "embedded" else shutil.which("psql")
     if program is None:
         raise ConfigurationError("psql is not installed", "Install PostgreSQL's client programs.")
-    with open_database(project.database, project.data) as db:
+    with open_database(project) as db:
         return subprocess.call([program, db.url, *arguments])

@@ -19,7 +19,7 @@ def retry(
     """Quarantined, refused and failed items of the active version, those with these keys or all; what they were. A fire
     that runs now may go on: its own wave counts them as released, and the next one finds them in the gap."""
     theme = themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data, migrate=not dry_run) as db:
+    with open_database(project, migrate=not dry_run) as db:
         active = rubric_registry.active(db, theme.theme_id)
         if active is None:
             raise ConfigurationError(

@@ -14,7 +14,7 @@ from waves.store.tables.waves import WaveRow
 def takeover(project: Project, theme_id: str, *, by: str, reason: str) -> WaveRow:
     """The wave that was given up. A host that works on it right now holds the lock, and keeps it."""
     themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data) as db:
+    with open_database(project) as db:
         row = waves.current(db, theme_id)
         if row is None:
             raise ConfigurationError(f"theme {theme_id} has no open wave", "There is nothing to take over.")

@@ -23,5 +23,5 @@ def story(
 ) -> list[AuditEntry]:
     """The newest `limit` entries that fit, from first to last."""
     themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data, migrate=False) as db:
+    with open_database(project, migrate=False) as db:
         return audit.entries(db, theme_id, limit, entity=entity, run_id=run_id, actor=actor, since=since)

@@ -31,7 +31,7 @@ def report(project: Project, name: str | None) -> list[BackendQuota]:
         known = ", ".join(sorted(project.backends))
         raise ConfigurationError(f"unknown backend {name!r}", f"Known: {known}. Backends stand in waves.yaml.")
     wanted = [name] if name else sorted(project.backends)
-    with open_database(project.database, project.data, migrate=False) as db:
+    with open_database(project, migrate=False) as db:
         return [quota_of(db, project.backends[one]) for one in wanted]
 
 

@@ -15,5 +15,5 @@ def report(project: Project, theme_id: str | None, by: By, since: date | None) -
     """A line for each day, theme, model or backend, then the one for all."""
     if theme_id is not None:
         themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data, migrate=False) as db:
+    with open_database(project, migrate=False) as db:
         return spend.report(db, by, theme_id, since)

@@ -16,7 +16,7 @@ def activate(project: Project, theme_id: str, version: str, *, by: str, reason: 
     """Put the version in force; where it is, nothing happens. NeedsPersonError where the theme's gate is in the way.
     What it costs is told by `price` before."""
     theme = themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data) as db:
+    with open_database(project) as db:
         catalog.describe(db, theme)
         rubric = named(db, theme, version)
         activation_gate.require(project, db, theme, rubric.version)
@@ -28,7 +28,7 @@ def rollback(project: Project, theme_id: str, *, by: str, reason: str) -> Move:
     """Put the version in force that was so before the active one. It was there before: no gate is in the way, but the
     theme may be another one by now: ConfigurationError where the version does not fit it."""
     theme = themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data) as db, db.transaction():
+    with open_database(project) as db, db.transaction():
         move = rubric_registry.rollback(db, theme.theme_id, actor=by, reason=reason)
         require_fit(db, theme, named(db, theme, move.after))
         return move

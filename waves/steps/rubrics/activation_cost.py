@@ -53,7 +53,7 @@ def price(project: Project, theme_id: str, version: str | None, *, migrate: bool
     """The price of the named version, or of that of the newest file. `migrate`: pending migrations may be applied."""
     wanted = _newest(project, theme_id) if version is None else version
     if migrate:
-        open_database(project.database, project.data).close()
+        open_database(project).close()
     invocation = Invocation(project, theme_id, {}, version=wanted)
     with open_session(invocation, new_run_id(), read_only=True) as session:
         active = rubric_registry.active(session.db, theme_id)

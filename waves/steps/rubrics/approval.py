@@ -52,7 +52,7 @@ def approve(
     is registered first. A pilot of it has to be complete, and is merged."""
     theme = themes.load(project.prompts, theme_id)
     columns = theme.source.input
-    with open_database(project.database, project.data) as db:
+    with open_database(project) as db:
         catalog.describe(db, theme)
         rubric_registry.ensure_theme(db, theme_id)
         row = waves.current(db, theme_id)

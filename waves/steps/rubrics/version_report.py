@@ -57,14 +57,14 @@ class Difference:
 def versions(project: Project, theme_ids: list[str]) -> dict[str, list[Version]]:
     """All versions of these themes: those that were used, oldest first, then files that never were."""
     found = [themes.load(project.prompts, theme_id) for theme_id in theme_ids]
-    with open_database(project.database, project.data, migrate=False) as db:
+    with open_database(project, migrate=False) as db:
         return {theme.theme_id: _versions(project, db, theme) for theme in found}
 
 
 def show(project: Project, theme_id: str, version: str | None) -> VersionDetails:
     """One version of a theme; default: the one in force, else that of the newest file."""
     theme = themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data, migrate=False) as db:
+    with open_database(project, migrate=False) as db:
         wanted = _in_force(db, theme) or _newest(theme) if version is None else whole_name(db, theme, version)
         text = text_of(db, theme, wanted)
         (found,) = (one for one in _versions(project, db, theme) if one.version == wanted)
@@ -74,7 +74,7 @@ def show(project: Project, theme_id: str, version: str | None) -> VersionDetails
 def diff(project: Project, theme_id: str, old: str | None, new: str | None) -> Difference:
     """How two versions differ; default: the one in force against the newest file."""
     theme = themes.load(project.prompts, theme_id)
-    with open_database(project.database, project.data, migrate=False) as db:
+    with open_database(project, migrate=False) as db:
         before = _in_force(db, theme) or _newest(theme) if old is None else whole_name(db, theme, old)
         after = _newest(theme) if new is None else whole_name(db, theme, new)
         a, b = (text_of(db, theme, version).splitlines() for version in (before, after))

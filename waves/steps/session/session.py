@@ -110,7 +110,7 @@ def open_session(
     project, theme_id = invocation.project, invocation.theme_id
     theme = themes.load(project.prompts, theme_id)
     chain = backend_chain(project, theme, invocation.backend)
-    with connect.open_database(project.database, project.data, migrate=not read_only) as db:
+    with connect.open_database(project, migrate=not read_only) as db:
         given = {name: value for name, value in invocation.flags.items() if value is not None}
         limits = themes.merge_limits(theme.limits, theme_config.overrides(db, theme_id), project.limits, given)
         describe = cache(partial(catalog.describe, db, theme))

@@ -45,7 +45,7 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
     here = replace(project.load(), database="embedded")
     folder = here.root / "data" / "sample"
     samples = _samples(here, folder, themes.known(here.prompts) if every else [theme or THEME])
-    with open_database(here.database, here.data) as db:
+    with open_database(here) as db:
         added = {table: load_sample(db, folder, table) for table in dict.fromkeys(samples.values())}
         load_the_rest(db, folder)
     exit_code = 0
@@ -80,7 +80,7 @@ def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, adde
     from waves.store.connect import open_database
     from waves.store.demo_tables import described
 
-    with open_database(here.database, here.data) as db:
+    with open_database(here) as db:
         about = described(db, table)
     click.echo(f"sample: {added or 'the'} {about} in table {table}")
     approval = approve(here, theme_id, by="demo", version=None, max_rows=None, reason="the demo's own rubric")
@@ -93,7 +93,7 @@ def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, adde
     if report.fault is not None:
         faults.show(report.fault)
         ctx.exit(report.exit_code)
-    with open_database(here.database, here.data) as db:
+    with open_database(here) as db:
         stands = status(here, db, theme_id)
     done, total = stands.census.done, stands.census.total
     click.echo(f"{report.ending.state}: {done} of {total} {about.split()[0]}, percent {stands.percent:g}")

@@ -69,7 +69,7 @@ def _read(theme: str | None) -> tuple[list[ThemeStatus], list[WaveError]]:
         project = projects.load()
         if theme is not None:
             themes.load(project.prompts, theme)
-        with open_database(project.database, project.data, migrate=False) as db:
+        with open_database(project, migrate=False) as db:
             for theme_id in [theme] if theme else themes.known(project.prompts):
                 try:
                     found.append(status(project, db, theme_id))
