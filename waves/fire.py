@@ -4,19 +4,16 @@ point, the next fire puts right.
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from waves.config import project as projects
 from waves.config.project import Project
-from waves.errors import LockedError, WaveError
-from waves.ids import new_run_id
 from waves.models import Ending, FireReport
 from waves.steps.collect import collect
 from waves.steps.dry_run import foresee
 from waves.steps.on_complete import complete
 from waves.steps.prepare import prepare, resume_open_wave
-from waves.steps.recording import ReportBuilder, recorded_session
+from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_progress
 from waves.steps.run import run
 from waves.steps.session.locking import Guard
@@ -52,29 +49,19 @@ def run_once(
 ) -> FireReport:
     """One fire, what `wave fire THEME` does. `limit` bounds the keys. Raises the fault that ended it, if any."""
     order = FireOptions(keys=limit, parallel=parallel, backend=backend, dry_run=dry_run, trigger="python")
-    report = fire(project or projects.load(), theme_id, order)
-    if report.fault is not None:
-        raise report.fault
-    return report
+    return fire(project or projects.load(), theme_id, order).or_raise()
 
 
 def fire(project: Project, theme_id: str, order: FireOptions, watcher: Watcher | None = None) -> FireReport:
     """One fire; a fault comes back in the report, beside the counts of what was done before it."""
-    started = time.monotonic()
-    builder = ReportBuilder(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
     invocation = Invocation(project, theme_id, order.flags, order.backend, order.trigger, watcher)
-    try:
+    with reported(theme_id) as builder:
         if order.dry_run:
             foresee(invocation, builder)
         else:
             with recorded_session(invocation, builder, asks=True) as (session, guard):
                 builder.end(complete(session, guard, fire_waves(session, order, guard, builder)))
-    except LockedError as fault:
-        builder.end(Ending("locked", fault.line))
-    except WaveError as fault:
-        builder.note(fault=fault)
-        builder.end(Ending("failed", fault.message))
-    return replace(builder.report, duration_ms=round((time.monotonic() - started) * 1000))
+    return builder.report
 
 
 def fire_waves(session: Session, order: FireOptions, guard: Guard, builder: ReportBuilder) -> Ending:

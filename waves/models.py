@@ -218,6 +218,12 @@ class FireReport:
     def exit_code(self) -> int:
         return self.fault.exit_code if self.fault else EXIT_CODE[self.ending.state]
 
+    def or_raise(self) -> FireReport:
+        """The report of a command that ended in order; raises the fault of one that did not."""
+        if self.fault is not None:
+            raise self.fault
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

@@ -5,14 +5,16 @@ which is opened before anything is asked and finished with what was done, whatev
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from waves.errors import DatabaseError, WaveError
+from waves.errors import DatabaseError, LockedError, WaveError
 from waves.executors.processes import warm
+from waves.ids import new_run_id
 from waves.models import Counts, Ending, FireReport
 from waves.steps.rescue import rescue
 from waves.steps.session.locking import Guard, locked
@@ -26,7 +28,7 @@ from waves.worker import preload
 
 
 class ReportBuilder:
-    """The report in the making; whatever ends the fire, it holds what was done before."""
+    """The report in the making. It holds what was done so far, so that any ending can report it."""
 
     def __init__(self, report: FireReport) -> None:
         self.report = report
@@ -44,6 +46,22 @@ class ReportBuilder:
             before, more = getattr(self.report.counts, name), getattr(counts, name)
             sums[name] = before if more is None else (before or 0) + more
         self.note(counts=Counts(**sums))
+
+
+@contextmanager
+def reported(theme_id: str) -> Iterator[ReportBuilder]:
+    """A report of what happens in the block, with its duration. A lock that another process holds ends the report as
+    `locked`, a fault as `failed`; the fault stays in the report, beside the counts of what was done before it."""
+    started = time.monotonic()
+    builder = ReportBuilder(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
+    try:
+        yield builder
+    except LockedError as fault:
+        builder.end(Ending("locked", fault.line))
+    except WaveError as fault:
+        builder.note(fault=fault)
+        builder.end(Ending("failed", fault.message))
+    builder.note(duration_ms=round((time.monotonic() - started) * 1000))
 
 
 @contextmanager

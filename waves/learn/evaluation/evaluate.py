@@ -13,7 +13,6 @@ from typing import Any
 
 from waves.config import theme as themes
 from waves.config.project import Project
-from waves.errors import LockedError
 from waves.ids import new_run_id
 from waves.learn.evaluation import gold as golds
 from waves.learn.evaluation import settings as choices
@@ -23,9 +22,9 @@ from waves.learn.evaluation.gold import Gold
 from waves.learn.evaluation.metrics import Marks, ScoredItem, measure, require_sklearn
 from waves.learn.evaluation.settings import EvaluationOptions, Setting
 from waves.learn.evaluation.side_by_side import conclude
-from waves.models import Ending, FireReport, Identity, Part
+from waves.models import Ending, Identity, Part
 from waves.steps.budget.forecast import forecast
-from waves.steps.recording import ReportBuilder, recorded_session
+from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
 from waves.steps.session import versions
@@ -50,18 +49,14 @@ def evaluate(project: Project, theme_id: str, order: EvaluationOptions, watcher:
     """Ask what is missing, measure, compare, store. Settings that were finished before an ending are in the report."""
     invocation = _opening(project, theme_id, order, watcher)
     require_sklearn()
-    builder = ReportBuilder(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
     done: list[tuple[Setting, dict[str, Any], Marks]] = []
     known: dict[str, Any] = {}
-    try:
-        with recorded_session(invocation, builder) as (session, guard):
-            wanted, gold = _wanted(session, order)
-            lost = choices.forgotten(session, wanted, gold.items)
-            known = _about(gold, lost)
-            builder.end(_measure_all(session, guard, builder, wanted, gold, lost, done))
-    except LockedError as fault:
-        builder.end(Ending("locked", fault.line))
-    ending = builder.report.ending
+    with reported(theme_id) as builder, recorded_session(invocation, builder) as (session, guard):
+        wanted, gold = _wanted(session, order)
+        lost = choices.forgotten(session, wanted, gold.items)
+        known = _about(gold, lost)
+        builder.end(_measure_all(session, guard, builder, wanted, gold, lost, done))
+    ending = builder.report.or_raise().ending
     settings = [report for _, report, _ in done]
     report = {"theme": theme_id, "run_id": builder.report.run_id, "state": ending.state, "reason": ending.reason}
     complete = ending.state == "converged"

@@ -6,15 +6,13 @@ shows what is there: every row is paid for once. `approval` merges it.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waves.config import rubric as rubrics
 from waves.config import theme as themes
 from waves.config.project import Project
-from waves.errors import ApprovalError, HeldError, LockedError, TryLaterError, WaveError
-from waves.ids import new_run_id
+from waves.errors import ApprovalError, HeldError, TryLaterError
 from waves.learn.pilot import strata
 from waves.learn.pilot.review import Review, page, review
 from waves.models import Counts, Ending, FireReport, Item
@@ -23,7 +21,7 @@ from waves.steps.budget.forecast import forecast
 from waves.steps.budget.snooze import snoozed
 from waves.steps.budget.window_keys import reserve, would_reserve
 from waves.steps.prepare import allowance, open_with
-from waves.steps.recording import ReportBuilder, recorded_session
+from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
 from waves.steps.session import versions
@@ -67,10 +65,8 @@ class Pilot:
 
 def pilot(project: Project, theme_id: str, order: PilotOptions, watcher: Watcher | None = None) -> Pilot:
     """A fault comes back in the report."""
-    started = time.monotonic()
-    builder = ReportBuilder(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
-    found = Pilot(builder.report)
-    try:
+    found = Pilot(FireReport(theme_id, "", Ending("failed"), 0))
+    with reported(theme_id) as builder:
         theme = themes.load(project.prompts, theme_id)
         version = rubrics.newest(theme.folder).version if order.version is None else order.version
         found = replace(found, version=version)
@@ -84,12 +80,7 @@ def pilot(project: Project, theme_id: str, order: PilotOptions, watcher: Watcher
             found = replace(found, version=rubric.version)
             with recorded_session(invocation, builder, asks=True) as (session, guard):
                 found = _judged(session, guard, order.keys, builder, found)
-    except LockedError as fault:
-        builder.end(Ending("locked", fault.line))
-    except WaveError as fault:
-        builder.note(fault=fault)
-        builder.end(Ending("failed", fault.message))
-    builder.note(rubric_version=found.version, duration_ms=round((time.monotonic() - started) * 1000))
+    builder.note(rubric_version=found.version)
     return replace(found, report=builder.report)
 
 

@@ -9,13 +9,12 @@ from waves.config import rubric as rubrics
 from waves.config import theme as themes
 from waves.config.project import Project
 from waves.config.theme import Theme
-from waves.errors import ApprovalError, LockedError, TryLaterError
-from waves.ids import new_run_id
-from waves.models import Counts, Ending, FireReport
+from waves.errors import ApprovalError, TryLaterError
+from waves.models import Counts, Ending
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps.collect import collect
-from waves.steps.recording import ReportBuilder, recorded_session
+from waves.steps.recording import recorded_session, reported
 from waves.steps.session.session import Invocation
 from waves.steps.session.versions import named, register
 from waves.steps.session.wave import classify_items, find_open_wave, load_wave
@@ -101,23 +100,23 @@ def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: Wave
 
 def _merge(invocation: Invocation, pilot: WaveRow) -> Merged:
     """Where somebody else is at work, it is left to the next fire: the version is approved now."""
-    builder = ReportBuilder(FireReport(invocation.theme_id, new_run_id(), Ending("failed"), 0))
-    try:
-        with recorded_session(invocation, builder) as (session, _guard):
-            wave = find_open_wave(session)
-            if wave is None or wave.wave_id != pilot.wave_id:
-                builder.end(Ending("complete", f"pilot {pilot.wave_id} was merged or given up meanwhile"))
-                return Merged(pilot.wave_id, builder.report.ending)
-            builder.note(wave_id=wave.wave_id)
-            counts = collect(session, wave)
-            if isinstance(counts, Ending):
-                builder.end(counts)
-                return Merged(pilot.wave_id, counts)
-            builder.add(counts)
-            builder.end(Ending("collected"))
-            active = rubric_registry.active(session.db, invocation.theme_id)
-            shows = active is not None and active.version == pilot.rubric_version and session.theme.target is not None
-            into: Literal["target", "history"] = "target" if shows else "history"
-            return Merged(pilot.wave_id, builder.report.ending, counts, into)
-    except LockedError as fault:
-        return Merged(pilot.wave_id, Ending("locked", f"{fault.message}; the next fire merges it"))
+    into: Literal["target", "history"] | None = None
+    with reported(invocation.theme_id) as builder, recorded_session(invocation, builder) as (session, _guard):
+        wave = find_open_wave(session)
+        if wave is None or wave.wave_id != pilot.wave_id:
+            builder.end(Ending("complete", f"pilot {pilot.wave_id} was merged or given up meanwhile"))
+            return Merged(pilot.wave_id, builder.report.ending)
+        builder.note(wave_id=wave.wave_id)
+        counts = collect(session, wave)
+        if isinstance(counts, Ending):
+            builder.end(counts)
+            return Merged(pilot.wave_id, counts)
+        builder.add(counts)
+        builder.end(Ending("collected"))
+        active = rubric_registry.active(session.db, invocation.theme_id)
+        shows = active is not None and active.version == pilot.rubric_version and session.theme.target is not None
+        into = "target" if shows else "history"
+    report = builder.report.or_raise()
+    if report.ending.state == "locked":
+        return Merged(pilot.wave_id, Ending("locked", "another fire of the theme is running; the next fire merges it"))
+    return Merged(pilot.wave_id, report.ending, report.counts, into)
