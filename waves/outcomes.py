@@ -1,6 +1,6 @@
 """What goes to a worker, and what comes back: one request, its answer, and what became of each item.
 
-Frozen values without behaviour, as in `models`.
+Frozen values, as in `models`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from waves.errors import ConfigurationError, CredentialsError, WaveError
 from waves.models import Meter, Output, ParseRung, Usage
 
 
@@ -100,6 +101,11 @@ class Fatal:
     kind: Literal["credentials", "configuration"]
     message: str
     hint: str
+
+    def as_error(self) -> WaveError:
+        """The fault that ends the fire."""
+        kind = CredentialsError if self.kind == "credentials" else ConfigurationError
+        return kind(self.message, self.hint)
 
 
 Outcome = Answered | Retryable | Snoozed | Discarded | Fatal

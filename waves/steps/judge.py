@@ -11,7 +11,7 @@ from waves.backends.rehearsal import rehearse
 from waves.calls import Call, Ended, Paid, Sent
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
-from waves.errors import BadDataError, ConfigurationError, CredentialsError, OverBudgetError, TryLaterError, WaveError
+from waves.errors import BadDataError, ConfigurationError, OverBudgetError, TryLaterError, WaveError
 from waves.ids import new_call_id, new_run_id, now
 from waves.models import Output
 from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Labelled, Outcome, Retryable, Snoozed
@@ -112,7 +112,5 @@ def _fault(outcome: Outcome) -> WaveError:
             return BadDataError(f"the provider does not take this input: {reason}", "Look at the input and the rubric.")
         case Retryable(reason=reason) | Snoozed(reason=reason):
             return TryLaterError(f"no answer now: {reason}", "Ask again later.")
-        case Fatal(kind="credentials", message=message, hint=hint):
-            return CredentialsError(message, hint)
-        case Fatal(message=message, hint=hint):
-            return ConfigurationError(message, hint)
+        case Fatal():
+            return outcome.as_error()

@@ -51,8 +51,8 @@ def complete(session: Session, guard: Guard, ending: Ending) -> Ending:
     ran = _run(session, guard)
     run_metrics.completed(session.db, session.run_id, ran.code)
     session.log.write("on_complete", exit_code=ran.code, output=ran.output.decode("utf-8", "replace"))
-    if session.stop.reason is not None:
-        return Ending("interrupted", session.stop.reason)
+    if (interrupted := session.stop.ending) is not None:
+        return interrupted
     return Ending("complete", _failed(session, ran.code)) if ran.code else ending
 
 
@@ -121,7 +121,7 @@ def _attend(session: Session, guard: Guard, process: subprocess.Popen[bytes], ou
         while process.poll() is None:
             guard.look()
             timed_out = time.monotonic() > deadline
-            if timed_out or session.stop.reason is not None:
+            if timed_out or session.stop.requested:
                 kill_group(process.pid)
                 process.wait()
             elif ready.select(GLANCE):

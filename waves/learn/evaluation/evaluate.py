@@ -30,7 +30,7 @@ from waves.steps.run import run
 from waves.steps.session import versions
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Invocation, Session, Watcher, open_session
-from waves.steps.session.wave import Wave, batches_of
+from waves.steps.session.wave import RunResult, Wave, batches_of
 from waves.store.rubrics import evaluations
 from waves.words import counted
 
@@ -112,14 +112,14 @@ def _measure_all(
 def _ask(session: Session, guard: Guard, builder: ReportBuilder, wave: Wave) -> Ending | Answers:
     """Have every item answered that can be; why not, or the answers. What got none in so many passes has none: the
     evaluation is closed all the same, and asks no more."""
-    ending = None if wave.folder.closed else run(session, wave, guard)
-    stock = read_wave(session, wave)
-    counts = stock.progress.counts()
+    contents = read_wave(session, wave)
+    result = RunResult(None, contents) if wave.folder.closed else run(session, wave, contents, guard)
+    counts = result.contents.counts
     builder.add(counts)
     session.watcher.converged(wave.wave_id, counts)
-    if ending is None and not wave.folder.closed:
+    if result.ending is None and not wave.folder.closed:
         wave.folder.close({"wave_id": wave.wave_id, "state": "closed"})
-    return ending or stock.parts
+    return result.ending or result.contents.parts
 
 
 def _measured(

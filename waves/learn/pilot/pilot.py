@@ -91,11 +91,11 @@ def _judged(session: Session, guard: Guard, keys: int, builder: ReportBuilder, f
         builder.end(wave)
         return found
     builder.note(wave_id=wave.wave_id)
-    ending = run(session, wave, guard)
-    stock = read_wave(session, wave)
-    builder.add(stock.progress.counts())
-    builder.end(ending or Ending("converged", f"pilot {wave.wave_id}: {stock.progress.counts().line()}"))
-    seen = review(session, wave, stock)
+    result = run(session, wave, read_wave(session, wave), guard)
+    counts = result.contents.counts
+    builder.add(counts)
+    builder.end(result.ending or Ending("converged", f"pilot {wave.wave_id}: {counts.line()}"))
+    seen = review(session, wave, result.contents)
     path = wave.folder.path / PAGE
     files.write_atomic(path, page(seen).encode())
     active = rubric_registry.active(session.db, session.theme.theme_id)

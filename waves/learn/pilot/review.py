@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from waves.learn import markdown
 from waves.models import Output
-from waves.steps.requests.settlement import WaveContents
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Wave
+from waves.steps.session.wave import Wave, WaveContents
 from waves.store.rows import known_rows
 from waves.store.rows.known_rows import Old
 from waves.words import counted

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from waves.errors import ConfigurationError, WaveError
 from waves.ids import new_run_id
-from waves.models import Counts, Ending, FireReport
+from waves.models import Ending, FireReport
 from waves.steps import approval_gate
-from waves.steps.collect import collect
+from waves.steps.collect import Collected, collect
 from waves.steps.prepare import prepare, resume_open_wave
 from waves.steps.recording import recorded_session, reported
-from waves.steps.requests.settlement import read_progress
+from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
 from waves.steps.session.locking import locked
 from waves.steps.session.session import Invocation, Session, open_session
@@ -27,11 +27,11 @@ def prepare_wave(invocation: Invocation) -> tuple[FireReport, int]:
         if isinstance(wave, Ending):
             builder.end(wave)
         else:
-            progress = read_progress(session, wave)
-            due = list(batches_of(progress.missing, session.limits.batch_size))
+            contents = read_wave(session, wave)
+            due = list(batches_of(contents.progress.missing, session.limits.batch_size))
             batches = len(wave.folder.write_batches(due) if resumed else due)
             builder.note(wave_id=wave.wave_id)
-            builder.add(progress.counts())
+            builder.add(contents.counts)
             builder.end(Ending("prepared"))
     return builder.report.or_raise(), batches
 
@@ -41,10 +41,10 @@ def run_wave(invocation: Invocation) -> FireReport:
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder, asks=True) as (session, guard):
         wave = _open_wave(session)
         builder.note(wave_id=wave.wave_id)
-        ending = run(session, wave, guard)
-        counts = read_progress(session, wave).counts()
+        result = run(session, wave, read_wave(session, wave), guard)
+        counts = result.contents.counts
         builder.add(counts)
-        builder.end(ending or Ending("converged", f"wave {wave.wave_id}: {counts.line()}"))
+        builder.end(result.ending or Ending("converged", f"wave {wave.wave_id}: {counts.line()}"))
     return builder.report.or_raise()
 
 
@@ -53,14 +53,14 @@ def collect_wave(invocation: Invocation, *, partial: bool, accept_orphans_by: st
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder) as (session, _guard):
         wave = _open_wave(session)
         builder.note(wave_id=wave.wave_id)
+        contents = read_wave(session, wave)
         waits = approval_gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version)
-        merged = waits or collect(session, wave, partial=partial, accept_orphans_by=accept_orphans_by)
-        if isinstance(merged, Counts):
-            builder.add(merged)
-            builder.end(Ending("collected"))
+        if waits is not None:
+            collected = Collected(contents.counts, waits)
         else:
-            builder.add(read_progress(session, wave).counts())
-            builder.end(merged)
+            collected = collect(session, wave, contents, partial=partial, accept_orphans_by=accept_orphans_by)
+        builder.add(collected.counts)
+        builder.end(collected.ending or Ending("collected"))
     return builder.report.or_raise()
 
 

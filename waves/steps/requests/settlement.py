@@ -6,20 +6,21 @@ whose end it did not know: replaying a journal changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from waves.backends.answers.interpret import interpret
 from waves.calls import Call, Sent
 from waves.config.rubric import Rubric
+from waves.errors import WaveError
 from waves.ids import now
-from waves.models import Identity, Manifest, Part
+from waves.models import Ending, Identity, Manifest, Meter, Part
 from waves.outcomes import Answered, Outcome, Rejected
 from waves.spool import files
 from waves.steps.budget.pricing import priced
 from waves.steps.requests.policy import Decision, Try, decide
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Progress, Wave, classify_items
+from waves.steps.session.wave import Wave, WaveContents, contents_of
 from waves.store.tables import ledger, verdicts
 from waves.store.tables.verdicts import Failure
 
@@ -30,6 +31,28 @@ class SettledCall:
 
     call: Call
     decision: Decision | None = field(default=None, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """One pass over a wave's batches. `settled` are the requests that ended, in their order, and those that a fault
+    left in flight; `unanswered` the items that are to blame for having no answer; `parts` what was written; `meters`
+    those of the newest answer. `ending`: the fire cannot go on. `fault` is to be raised once all of this is
+    recorded."""
+
+    ending: Ending | None
+    fault: WaveError | None
+    settled: Sequence[SettledCall]
+    unanswered: Sequence[Failure]
+    parts: Mapping[Identity, Part]
+    meters: Sequence[Meter]
+
+
+def settled(call: Call, decision: Decision | None = None) -> SettledCall:
+    """Keeps the raw answer only if a person may want to look into it: the memory of a wave stays small."""
+    if call.paid is not None and not (decision is not None and (decision.failed or decision.refused)):
+        call = replace(call, paid=replace(call.paid, raw=""))
+    return SettledCall(call, decision)
 
 
 def outcome_of_call(call: Call, rubric: Rubric) -> Outcome | None:
@@ -91,7 +114,7 @@ def _failures(call: Call, rejected: Iterable[Rejected]) -> Iterator[Failure]:
         yield Failure(*asked[item.short_id], item.reason, raw, call.sent.call_id)
 
 
-def _decision(call: Call, outcome: Outcome) -> Decision:
+def _replayed_decision(call: Call, outcome: Outcome) -> Decision:
     """What followed from the answer when it came, as far as the journal tells: whether a truncated answer was the
     larger try is not in it, and then no attempt is charged."""
     sent = call.sent
@@ -105,21 +128,13 @@ def replay_journals(session: Session, wave: Wave) -> int:
     settled, rebuilt = [], 0
     for call in wave.folder.calls().values():
         outcome = outcome_of_call(call, wave.rubric)
-        settled.append(SettledCall(call, _decision(call, outcome) if outcome else None))
+        settled.append(SettledCall(call, _replayed_decision(call, outcome) if outcome else None))
         for part in parts_of(wave.manifest, call.sent, outcome) if outcome else ():
             if (part.entity_key, part.input_hash) not in present:
                 wave.parts.write(part)
                 rebuilt += 1
     record_settled(session, wave.manifest, settled)
     return rebuilt
-
-
-@dataclass(frozen=True, slots=True)
-class WaveContents:
-    """Where the wave's items are, and its valid parts by their ids."""
-
-    progress: Progress
-    parts: Mapping[Identity, Part]
 
 
 def read_wave(session: Session, wave: Wave) -> WaveContents:
@@ -131,9 +146,4 @@ def read_wave(session: Session, wave: Wave) -> WaveContents:
         session.log.write("corrupt_parts", wave=wave.wave_id, count=len(corrupt))
         replay_journals(session, wave)
         valid, _ = wave.parts.read()
-    return WaveContents(classify_items(wave.manifest, valid, verdicts.settled(session.db, wave.wave_id)), valid)
-
-
-def read_progress(session: Session, wave: Wave) -> Progress:
-    """Where the wave's items are."""
-    return read_wave(session, wave).progress
+    return contents_of(session, wave, valid)

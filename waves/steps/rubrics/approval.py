@@ -15,6 +15,7 @@ from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps.collect import collect
 from waves.steps.recording import recorded_session, reported
+from waves.steps.requests.settlement import read_wave
 from waves.steps.session.session import Invocation
 from waves.steps.session.versions import named, register
 from waves.steps.session.wave import classify_items, find_open_wave, load_wave
@@ -107,11 +108,11 @@ def _merge(invocation: Invocation, pilot: WaveRow) -> Merged:
             builder.end(Ending("complete", f"pilot {pilot.wave_id} was merged or given up meanwhile"))
             return Merged(pilot.wave_id, builder.report.ending)
         builder.note(wave_id=wave.wave_id)
-        counts = collect(session, wave)
-        if isinstance(counts, Ending):
-            builder.end(counts)
-            return Merged(pilot.wave_id, counts)
-        builder.add(counts)
+        collected = collect(session, wave, read_wave(session, wave))
+        if collected.ending is not None:
+            builder.end(collected.ending)
+            return Merged(pilot.wave_id, collected.ending)
+        builder.add(collected.counts)
         builder.end(Ending("collected"))
         active = rubric_registry.active(session.db, invocation.theme_id)
         shows = active is not None and active.version == pilot.rubric_version and session.theme.target is not None

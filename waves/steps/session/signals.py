@@ -7,19 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from waves.models import Ending
+
 
 class Stop:
-    """Whether somebody asked this fire to stop, and how."""
+    """Whether this fire was asked to stop, and how."""
 
     def __init__(self) -> None:
-        self.reason: str | None = None
+        self._reason: str | None = None
 
     @property
     def requested(self) -> bool:
-        return self.reason is not None
+        return self._reason is not None
+
+    @property
+    def ending(self) -> Ending | None:
+        """The ending of a fire that was asked to stop."""
+        return Ending("interrupted", self._reason) if self._reason is not None else None
 
     def request(self, reason: str) -> None:
-        self.reason = self.reason or reason
+        self._reason = self._reason or reason
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:

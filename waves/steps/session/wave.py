@@ -15,16 +15,18 @@ from typing import Any
 from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
 from waves.errors import BadDataError
-from waves.models import Counts, Identity, Item, Manifest, VerdictState
-from waves.spool import wave_dir
+from waves.models import Counts, Ending, Identity, Item, Manifest, Part, VerdictState
+from waves.spool import files, wave_dir
 from waves.spool.parts import Parts
 from waves.spool.wave_dir import WaveDir, WaveRoot
 from waves.steps.session.session import Session
-from waves.store.tables import waves
+from waves.store.tables import verdicts, waves
 
 
 @dataclass(frozen=True, slots=True)
 class Wave:
+    """A wave that this host holds: a normal one, a pilot or an evaluation."""
+
     folder: WaveDir
     manifest: Manifest
     rubric: Rubric
@@ -114,3 +116,38 @@ def classify_items(manifest: Manifest, parts: Iterable[Identity], settled: Mappi
         else:
             missing.append(item)
     return Progress(done, quarantined, released, tuple(missing))
+
+
+@dataclass(frozen=True, slots=True)
+class WaveContents:
+    """A wave's valid parts by their ids, and what follows from them: where each item is."""
+
+    progress: Progress
+    parts: Mapping[Identity, Part]
+
+    @property
+    def counts(self) -> Counts:
+        return self.progress.counts()
+
+
+def contents_of(session: Session, wave: Wave, parts: Mapping[Identity, Part]) -> WaveContents:
+    """With these parts, and what the database has settled in this wave."""
+    return WaveContents(classify_items(wave.manifest, parts, verdicts.settled(session.db, wave.wave_id)), parts)
+
+
+ROOM = 8192
+"""Bytes that an item may take on the disk: a block of its part, and its share of journal and batch file."""
+
+
+def require_room(wave: Wave, missing: Sequence[Item]) -> None:
+    """Raises DiskError if the disk is too full for the answers: what cannot be kept must not be paid for."""
+    files.require_room(wave.folder.path, len(missing) * ROOM)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What the wave holds after its missing items were asked for. `ending` is None once it has converged, else why the
+    fire cannot go on now."""
+
+    ending: Ending | None
+    contents: WaveContents

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from waves.backends.api_key import unusable
 from waves.config.project import BackendConfig
 from waves.errors import ConfigurationError, CredentialsError, WaveError
-from waves.models import Ending
 from waves.steps.budget.snooze import snoozed
 from waves.steps.session.backend_chain import backend_chain
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Wave, open_from_disk
+from waves.steps.session.wave import RunResult, Wave, WaveContents, open_from_disk, require_room
 
 if TYPE_CHECKING:
     from waves.steps.submissions.visit import SubmissionVisit
@@ -43,24 +42,25 @@ def carrier(session: Session, wave: Wave, *, converged: bool = False) -> Backend
     return found
 
 
-def carry(session: Session, wave: Wave, guard: Guard) -> Ending | None:
-    """Fetch what is there, then hand over what is still missing. None once the wave has converged, else why the fire
-    cannot go on now."""
+def carry(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> RunResult:
+    """Fetch the results that are there, then hand over what is still missing."""
+    if (asleep := snoozed(session)) is not None:
+        return RunResult(asleep, contents)
+    require_room(wave, contents.progress.missing)
     with _visit(session, wave, guard) as visit:
-        return visit.pay()
+        return visit.fetch_and_submit(contents)
 
 
-def fetch(session: Session, wave: Wave, guard: Guard) -> Ending | None:
-    """Fetch what is on its way for a wave that asks for nothing more. None once nothing is, else why the fire cannot go
-    on now."""
+def fetch(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> RunResult:
+    """Fetch what is on its way for a wave that asks for nothing more."""
     backend = carrier(session, wave, converged=True)
     if backend is None:
-        return None
+        return RunResult(None, contents)
     session = replace(session, backend=backend)
     if (asleep := snoozed(session)) is not None:
-        return asleep
+        return RunResult(asleep, contents)
     with _visit(session, wave, guard) as visit:
-        return visit.fetch()
+        return visit.fetch(contents)
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def cancel(session: Session, wave_id: str) -> None:
 
 def _require_key(backend: BackendConfig) -> None:
     if (fatal := unusable(backend)) is not None:
-        raise CredentialsError(fatal.message, fatal.hint)
+        raise fatal.as_error()
     if (backend.api_key or "").startswith("sk-ant-oat"):
         raise CredentialsError(
             f"backend {backend.name}: {backend.api_key_env} holds a subscription's token, which batches do not take",

@@ -7,7 +7,7 @@ over. What was read before a stream broke off stays; the next fire reads again a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Literal
@@ -15,9 +15,9 @@ from typing import Literal
 from waves.backends.message_batches.service import MessageBatches
 from waves.backends.message_batches.wire import BatchResult, Problem
 from waves.calls import Call, Ended, Paid, Ticket
-from waves.errors import ConfigurationError, CredentialsError
+from waves.errors import ConfigurationError, WaveError
 from waves.ids import now
-from waves.models import Part, Usage
+from waves.models import Identity, Part, Usage
 from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
@@ -36,7 +36,7 @@ Fate = Literal["unpaid", "maybe_paid"]
 
 
 class Results:
-    """Takes what has come of one submission. `problem` is what kept it from being read to the end."""
+    """Takes the results of one submission."""
 
     def __init__(self, session: Session, wave: Wave, journal: Journal, submission: Submission) -> None:
         self._session = session
@@ -48,7 +48,18 @@ class Results:
         self._settled: list[SettledCall] = []
         self._refused: list[tuple[Call, Discarded | Fatal]] = []
         self._counts: Counter[str] = Counter()
-        self.problem: Problem | None = None
+        self._written: dict[Identity, Part] = {}
+        self._problem: Problem | None = None
+
+    @property
+    def problem(self) -> Problem | None:
+        """What kept the results from being read to the end."""
+        return self._problem
+
+    @property
+    def parts(self) -> Mapping[Identity, Part]:
+        """What was written."""
+        return self._written
 
     def take(self, provider: MessageBatches, ready: Ready) -> None:
         """Read to the end, or until something stops us. Raises the fault that kept all requests from being answered."""
@@ -58,9 +69,9 @@ class Results:
             self._session.log.write("adopted", wave=self._wave.wave_id, batch=ready.batch_id)
         for _ in range(READINGS):
             self._read(provider.results(ready.batch_id))
-            if self.problem or self._session.stop.requested or not self._open:
+            if self._problem or self._session.stop.requested or not self._open:
                 break
-        if not self.problem and not self._session.stop.requested:
+        if not self._problem and not self._session.stop.requested:
             self.end("maybe_paid", "the provider gave no result for it")
             self._settle_refused()
         self._session.log.write("fetched", wave=self._wave.wave_id, batch=ready.batch_id, **self._counts)
@@ -76,7 +87,7 @@ class Results:
         while group := list(islice(results, GROUP)):
             for one in group:
                 if isinstance(one, Problem):
-                    self.problem = one
+                    self._problem = one
                 else:
                     self._enter(one)
             self._make_durable()
@@ -127,6 +138,7 @@ class Results:
         self._journal.sync()
         for part in self._due:
             self._wave.parts.write(part)
+            self._written[part.entity_key, part.input_hash] = part
         self._due.clear()
         record_settled(self._session, self._wave.manifest, self._settled)
         self._settled.clear()
@@ -143,11 +155,10 @@ class Results:
         if fault is not None:
             raise fault
 
-    def _fault(self) -> CredentialsError | ConfigurationError | None:
+    def _fault(self) -> WaveError | None:
         for _, outcome in self._refused:
             if isinstance(outcome, Fatal):
-                kind = CredentialsError if outcome.kind == "credentials" else ConfigurationError
-                return kind(outcome.message, outcome.hint)
+                return outcome.as_error()
         invalid = [(call, one.reason) for call, one in self._refused if isinstance(one, Discarded)]
         items = {item for call, _ in invalid for item in call.sent.items}
         if len(items) < LEAST_ITEMS:
