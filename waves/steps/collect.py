@@ -68,4 +68,4 @@ def _release_missing(session: Session, wave: Wave, contents: WaveContents) -> Wa
         return contents
     reason = "collected in part: nothing was asked, or no answer came"
     verdicts.release(session.db, wave.wave_id, missing, reason, session.run_id)
-    return contents_of(session, wave, contents.parts)
+    return contents_of(session.db, wave, contents.parts)

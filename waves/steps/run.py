@@ -61,7 +61,7 @@ def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Gu
         return result
     _release(session, wave, [item.identity for item in result.contents.progress.missing], withheld)
     ending = would_reserve(session, len(withheld)).ending or grant.ending if withheld else None
-    return RunResult(ending, contents_of(session, wave, result.contents.parts))
+    return RunResult(ending, contents_of(session.db, wave, result.contents.parts))
 
 
 def _passes(
@@ -78,7 +78,7 @@ def _passes(
                 wave.folder.write_batches(batches)
             result = loop.ask(batches, have=len(contents.parts))
             _record(session, wave, result)
-            contents = contents_of(session, wave, {**contents.parts, **result.parts})
+            contents = contents_of(session.db, wave, {**contents.parts, **result.parts})
             session.log.write("pass", wave=wave.wave_id, number=number, counts=contents.counts.line())
             if result.ending is not None:
                 return RunResult(result.ending, contents)

@@ -4,26 +4,30 @@ by it, and no further wave is opened for it.
 
 from __future__ import annotations
 
+from waves.config.theme import Theme
 from waves.models import Ending
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
+from waves.store.connect import Database
 from waves.store.rubrics import rubric_registry
 
 
 def is_superseded(session: Session, wave: Wave) -> bool:
     """Whether another version is active than the wave's own. A pilot asks by such a version on purpose."""
     manifest = wave.manifest
-    return manifest.kind != "pilot" and _active_instead_of(session, manifest.rubric_version) is not None
+    return (
+        manifest.kind != "pilot" and _active_instead_of(session.db, session.theme, manifest.rubric_version) is not None
+    )
 
 
 def superseded_fire(session: Session) -> Ending | None:
     """The ending of a fire whose own version was superseded since it began."""
-    version = _active_instead_of(session, session.rubric.version)
+    version = _active_instead_of(session.db, session.theme, session.rubric.version)
     if version is None:
         return None
     return Ending("collected", f"rubric {version} has become active; the next fire goes on with it")
 
 
-def _active_instead_of(session: Session, version: str) -> str | None:
-    active = rubric_registry.active(session.db, session.theme.theme_id)
+def _active_instead_of(db: Database, theme: Theme, version: str) -> str | None:
+    active = rubric_registry.active(db, theme.theme_id)
     return active.version if active is not None and active.version != version else None

@@ -23,6 +23,7 @@ from waves.quota import prices
 from waves.quota.budget import Budget, Draw, Grant, unbounded
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
+from waves.store.connect import Database
 from waves.store.tables import ledger
 from waves.store.tables.ledger import Scope
 
@@ -57,7 +58,7 @@ def open_budget(session: Session, wave: Wave) -> Budget:
         return Budget(unbounded)
     items, size = wave.manifest.items, session.limits.batch_size
     batches = (items[start : start + size] for start in range(0, len(items), size))
-    dearest = _dearest(session, caps, batches, wave.rubric)
+    dearest = _dearest(session.backend, caps, batches, wave.rubric)
     return Budget(_drawing(session, caps, dearest * session.limits.parallel * _AT_ONCE))
 
 
@@ -67,11 +68,13 @@ def afford(session: Session, ask: Ask | None = None) -> Ending | None:
     caps = list(_caps(session, _NO_WAVE))
     if not caps:
         return None
-    least = _dearest(session, caps, [()], session.rubric)
+    least = _dearest(session.backend, caps, [()], session.rubric)
     if ask is not None:
         least = reserve_price(session.backend, ask, session.rubric) or least
     for cap in caps:
-        spent = ledger.spent(session.db, cap.scope, session.run_id, others=False) + _of_others(session, cap)
+        spent = ledger.spent(session.db, cap.scope, session.run_id, others=False) + _of_others(
+            session.db, session.run_id, cap
+        )
         if cap.usd - spent < least:
             return Ending("over_budget", _reached(cap, spent))
     return None
@@ -106,10 +109,9 @@ def _caps(session: Session, wave_id: str) -> Iterator[Cap]:
                 yield Cap(usd, scope, name, f"raise it in {where}", _WAIT.get(span, ""))
 
 
-def _dearest(session: Session, caps: Sequence[Cap], batches: Iterable[Sequence[Item]], rubric: Rubric) -> float:
+def _dearest(backend: BackendConfig, caps: Sequence[Cap], batches: Iterable[Sequence[Item]], rubric: Rubric) -> float:
     """The price of the dearest request of these batches. Raises ConfigurationError where nobody knows the price of a
     model, or where a cap is lower: then no fire could ever send it."""
-    backend = session.backend
     for model in backend.models:
         if not prices.known(backend, model):
             raise ConfigurationError(
@@ -141,7 +143,7 @@ def _drawing(session: Session, caps: Sequence[Cap], step: float) -> Draw:
     def draw(held: float, wanted: float) -> Grant:
         with session.db.transaction():
             ledger.lock_budget(session.db)
-            left = {cap: cap.usd - booked[cap] - _of_others(session, cap) for cap in caps}
+            left = {cap: cap.usd - booked[cap] - _of_others(session.db, session.run_id, cap) for cap in caps}
             tightest = min(caps, key=left.__getitem__)
             granted = max(held, min(wanted + step, left[tightest]))
             ledger.claim(session.db, session.run_id, session.backend.name, here + granted)
@@ -150,9 +152,8 @@ def _drawing(session: Session, caps: Sequence[Cap], step: float) -> Draw:
     return draw
 
 
-def _of_others(session: Session, cap: Cap) -> float:
-    spent = ledger.spent(session.db, cap.scope, session.run_id, others=True)
-    return spent + ledger.claimed(session.db, cap.scope, session.run_id)
+def _of_others(db: Database, run_id: str, cap: Cap) -> float:
+    return ledger.spent(db, cap.scope, run_id, others=True) + ledger.claimed(db, cap.scope, run_id)
 
 
 def _reached(cap: Cap, spent: float) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from waves.backends.prompt import Prompt, max_tokens
+from waves.config.project import BackendConfig
+from waves.config.rubric import Rubric
 from waves.models import Item, Usage
 from waves.outcomes import Ask
 from waves.quota import prices
@@ -39,7 +41,7 @@ def forecast(session: Session, batches: Sequence[Sequence[Item]], items: int | N
     found = (
         _from_history(session, items or given)
         or _from_tokens(session, asks, share)
-        or _from_bytes(session, asks, share)
+        or _from_bytes(backend, session.rubric, asks, share)
     )
     return Forecast(0.0, "it would cost nothing") if found.usd == 0 else found
 
@@ -72,8 +74,8 @@ def _from_tokens(session: Session, asks: Sequence[Ask], share: float) -> Forecas
     least = most = 0.0
     for size, longest in zip(sizes, answers, strict=True):
         # one by one: a price may depend on the length of the prompt
-        least += share * _price(session, Usage(round(size * tokens), 0))
-        most += share * _price(session, Usage(round(size * tokens), longest))
+        least += share * _price(session.backend, Usage(round(size * tokens), 0))
+        most += share * _price(session.backend, Usage(round(size * tokens), longest))
     return Forecast(
         most,
         f"what it would send costs about ${least:.2g}, by tokens counted on {len(sample)} requests; "
@@ -81,13 +83,13 @@ def _from_tokens(session: Session, asks: Sequence[Ask], share: float) -> Forecas
     )
 
 
-def _from_bytes(session: Session, asks: Sequence[Ask], share: float) -> Forecast:
-    usd = share * sum(reserve_price(session.backend, ask, session.rubric) or 0.0 for ask in asks)
+def _from_bytes(backend: BackendConfig, rubric: Rubric, asks: Sequence[Ask], share: float) -> Forecast:
+    usd = share * sum(reserve_price(backend, ask, rubric) or 0.0 for ask in asks)
     return Forecast(usd, f"it would cost at most ${usd:.2g}, by its size")
 
 
-def _price(session: Session, usage: Usage) -> float:
-    return prices.price(session.backend, session.backend.models[0], usage).usd or 0.0
+def _price(backend: BackendConfig, usage: Usage) -> float:
+    return prices.price(backend, backend.models[0], usage).usd or 0.0
 
 
 def _ask(model: str, batch: Sequence[Item]) -> Ask:

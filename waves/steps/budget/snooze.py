@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from waves.config.project import BackendConfig
 from waves.ids import now
 from waves.models import Ending
 from waves.outcomes import Snoozed
@@ -20,7 +21,7 @@ from waves.store.tables import backend_state
 def snoozed(session: Session) -> Ending | None:
     """The ending for a fire that finds its backend asleep, or None where it is awake."""
     state = backend_state.snoozed(session.db, session.backend.name)
-    return _ending(session, *state) if state else None
+    return _ending(session.backend, *state) if state else None
 
 
 def snooze(session: Session, until: datetime | None, reason: str, told: Snoozed | None = None) -> Ending:
@@ -33,7 +34,7 @@ def snooze(session: Session, until: datetime | None, reason: str, told: Snoozed 
     wake = wake_at(until, now(), pauses=pauses, length=config.window, host=session.host)
     backend_state.snooze(session.db, config.name, wake, reason)
     session.log.write("snoozed", backend=config.name, until=wake.isoformat(), reason=reason, pauses=pauses + 1)
-    return snoozed(session) or _ending(session, wake, reason)  # another fire may have heard of a later moment
+    return snoozed(session) or _ending(session.backend, wake, reason)  # another fire may have heard of a later moment
 
 
 def needs_probe(session: Session) -> bool:
@@ -47,5 +48,5 @@ def awake(session: Session) -> None:
     session.log.write("awake", backend=session.backend.name)
 
 
-def _ending(session: Session, until: datetime, reason: str) -> Ending:
-    return Ending("snoozed", f"backend {session.backend.name} sleeps until {until:%Y-%m-%d %H:%M:%SZ}: {reason}", until)
+def _ending(backend: BackendConfig, until: datetime, reason: str) -> Ending:
+    return Ending("snoozed", f"backend {backend.name} sleeps until {until:%Y-%m-%d %H:%M:%SZ}: {reason}", until)

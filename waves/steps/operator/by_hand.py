@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from waves.config.theme import Theme
 from waves.errors import ConfigurationError, WaveError
 from waves.ids import new_run_id
 from waves.models import Ending, FireReport
@@ -70,7 +71,7 @@ def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:
     with open_session(invocation, new_run_id(), read_only=True) as session, locked(session):
         row = waves.current(session.db, session.theme.theme_id)
         if row is None:
-            raise _nothing_open(session, "There is nothing to give up.")
+            raise _nothing_open(session.theme, "There is nothing to give up.")
         cancel(session, row.wave_id)
         waves.abandon(session.db, row.wave_id, actor=by, reason=reason)
         return row.wave_id
@@ -79,10 +80,10 @@ def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:
 def _open_wave(session: Session) -> Wave:
     wave = find_open_wave(session)
     if wave is None:
-        raise _nothing_open(session)
+        raise _nothing_open(session.theme)
     return wave
 
 
-def _nothing_open(session: Session, hint: str | None = None) -> WaveError:
-    theme = session.theme.theme_id
-    return ConfigurationError(f"theme {theme} has no open wave", hint or f"Open one with `wave prepare {theme}`.")
+def _nothing_open(theme: Theme, hint: str | None = None) -> WaveError:
+    name = theme.theme_id
+    return ConfigurationError(f"theme {name} has no open wave", hint or f"Open one with `wave prepare {name}`.")

@@ -146,4 +146,4 @@ def read_wave(session: Session, wave: Wave) -> WaveContents:
         session.log.write("corrupt_parts", wave=wave.wave_id, count=len(corrupt))
         replay_journals(session, wave)
         valid, _ = wave.parts.read()
-    return contents_of(session, wave, valid)
+    return contents_of(session.db, wave, valid)

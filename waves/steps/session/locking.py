@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from waves.errors import LockedError
 from waves.spool import files, locks
 from waves.steps.session.session import Session
+from waves.steps.session.signals import Stop
 from waves.store.host_lock import HostLock
 from waves.store.tables import waves
 
@@ -19,8 +20,8 @@ LOOK_EVERY = 10.0
 class Guard:
     """The lock against other hosts, looked at now and then; losing it is a wish to stop."""
 
-    def __init__(self, session: Session, lock: HostLock) -> None:
-        self._stop = session.stop
+    def __init__(self, stop: Stop, lock: HostLock) -> None:
+        self._stop = stop
         self._lock = lock
         self._looked = time.monotonic()
 
@@ -44,7 +45,7 @@ def locked(session: Session) -> Iterator[Guard]:
             )
         try:
             _refuse_foreign_wave(session)
-            yield Guard(session, other)
+            yield Guard(session.stop, other)
         finally:
             other.release()
 

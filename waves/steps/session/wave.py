@@ -20,6 +20,7 @@ from waves.spool import files, wave_dir
 from waves.spool.parts import Parts
 from waves.spool.wave_dir import WaveDir, WaveRoot
 from waves.steps.session.session import Session
+from waves.store.connect import Database
 from waves.store.tables import verdicts, waves
 
 
@@ -130,9 +131,9 @@ class WaveContents:
         return self.progress.counts()
 
 
-def contents_of(session: Session, wave: Wave, parts: Mapping[Identity, Part]) -> WaveContents:
+def contents_of(db: Database, wave: Wave, parts: Mapping[Identity, Part]) -> WaveContents:
     """With these parts, and what the database has settled in this wave."""
-    return WaveContents(classify_items(wave.manifest, parts, verdicts.settled(session.db, wave.wave_id)), parts)
+    return WaveContents(classify_items(wave.manifest, parts, verdicts.settled(db, wave.wave_id)), parts)
 
 
 ROOM = 8192

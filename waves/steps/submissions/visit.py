@@ -49,7 +49,7 @@ class SubmissionVisit:
             return self._leave(contents, submitted(wave, waiting[0].reason))
         with closing(wave.folder.new_journal(session.run_id)) as journal:
             ending, parts = self._fetch_ready(states, journal)
-            contents = contents_of(session, wave, {**contents.parts, **parts})
+            contents = contents_of(session.db, wave, {**contents.parts, **parts})
             session.watcher.advanced(len(contents.parts))
             if ending is None and not waiting and submits:
                 ending = hand_over_missing(session, wave, self._guard, self._provider, contents.progress, journal)
@@ -96,7 +96,7 @@ class SubmissionVisit:
     def _leave(self, contents: WaveContents, ending: Ending | None) -> RunResult:
         """The wave's row shows whether anything of it is in flight."""
         session, wave = self._session, self._wave
-        contents = contents_of(session, wave, contents.parts)
+        contents = contents_of(session.db, wave, contents.parts)
         unfinished = wave.folder.history().unfinished
         if unfinished:
             waves.set_state(session.db, wave.wave_id, "submitted", submission_progress(unfinished), contents.counts)
