@@ -18,8 +18,8 @@ from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
 from waves.errors import ConfigurationError
 from waves.learn.evaluation.calibration import calibrate
-from waves.learn.evaluation.metrics import Marks, ScoredItem, measure, require_sklearn
-from waves.learn.evaluation.side_by_side import conclude
+from waves.learn.evaluation.measure import Marks, ScoredItem, measure, require_sklearn
+from waves.learn.evaluation.ranking import conclude
 from waves.learn.evaluation.significance import RESAMPLES, SEED, compare, score
 
 LABELS = ("a", "b", "c", "d")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from waves.config import rubric as rubrics
 from waves.learn.evaluation.calibration import calibrate
-from waves.learn.evaluation.metrics import ScoredItem, measure
+from waves.learn.evaluation.measure import ScoredItem, measure
+from waves.learn.evaluation.ranking import conclude
 from waves.learn.evaluation.report.html import page
 from waves.learn.evaluation.report.words import notes
-from waves.learn.evaluation.side_by_side import conclude
 from waves.surfaces.cli.tables.evaluation import show
 
 if TYPE_CHECKING:

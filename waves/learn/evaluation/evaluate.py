@@ -19,9 +19,9 @@ from waves.learn.evaluation import settings as choices
 from waves.learn.evaluation.calibration import calibrate
 from waves.learn.evaluation.cost import expense
 from waves.learn.evaluation.gold import Gold
-from waves.learn.evaluation.metrics import Marks, ScoredItem, measure, require_sklearn
+from waves.learn.evaluation.measure import Marks, ScoredItem, measure, require_sklearn
+from waves.learn.evaluation.ranking import conclude
 from waves.learn.evaluation.settings import EvaluationOptions, Setting
-from waves.learn.evaluation.side_by_side import conclude
 from waves.models import Ending, Identity, Part
 from waves.steps.budget.forecast import forecast
 from waves.steps.recording import ReportBuilder, recorded_session, reported

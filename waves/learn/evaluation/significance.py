@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from waves.learn.evaluation.metrics import Marks
+from waves.learn.evaluation.measure import Marks
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from waves.learn.evaluation.metrics import Marks
+from waves.learn.evaluation.measure import Marks
 from waves.learn.evaluation.significance import PairedComparison, compare, score
 
 Axis = Literal["cost_usd_per_item", "tokens_per_item"]
