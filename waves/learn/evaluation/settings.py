@@ -56,15 +56,15 @@ class Setting:
         return f"{self.rubric.version}-{sha256(asked).hexdigest()[:12]}"
 
 
-def settings(session: Session, order: EvaluationOptions) -> list[Setting]:
+def settings(session: Session, options: EvaluationOptions) -> list[Setting]:
     """All of them, in the order of what was asked for."""
     if session.backend.kind == KIND:
         raise ConfigurationError(
             f"backend {session.backend.name} hands its requests over for a day; an evaluation wants answers now",
             "Name one that answers at once with --backend; the same model says the same there.",
         )
-    rubrics = [versions.named(session.db, session.theme, name) for name in order.rubrics] or [session.rubric]
-    models, sizes = order.models or session.backend.models[:1], order.batch_sizes or (session.limits.batch_size,)
+    rubrics = [versions.named(session.db, session.theme, name) for name in options.rubrics] or [session.rubric]
+    models, sizes = options.models or session.backend.models[:1], options.batch_sizes or (session.limits.batch_size,)
     return [
         Setting(rubric, replace(session.backend, models=(model,)), size)
         for rubric in {rubric.version: rubric for rubric in rubrics}.values()
