@@ -10,53 +10,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from waves.config import theme as themes
 from waves.config.project import Project
-from waves.ids import new_run_id
-from waves.learn.evaluation import gold as golds
-from waves.learn.evaluation import settings as choices
 from waves.learn.evaluation.calibration import calibrate
 from waves.learn.evaluation.cost import measure_cost
-from waves.learn.evaluation.gold import Gold
+from waves.learn.evaluation.gold import SHOWN
+from waves.learn.evaluation.gold_wave import open_gold_wave
 from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure, require_sklearn
+from waves.learn.evaluation.plan import EvaluationPlan, evaluation_invocation, plan_evaluation
 from waves.learn.evaluation.ranking import rank_settings
 from waves.learn.evaluation.report.as_json import setting_json
-from waves.learn.evaluation.report.model import (
-    EvaluationForecast,
-    EvaluationReport,
-    GoldReport,
-    MissingRows,
-    SettingForecast,
-    SettingReport,
-)
+from waves.learn.evaluation.report.model import EvaluationReport, GoldReport, SettingReport
 from waves.learn.evaluation.settings import EvaluationOptions, Setting
 from waves.models import Ending, Identity, Part
-from waves.steps.budget.forecast import forecast
 from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
 from waves.steps.session import versions
 from waves.steps.session.locking import Guard
-from waves.steps.session.session import Invocation, Session, Watcher, open_session
-from waves.steps.session.wave import Wave, batches_of
+from waves.steps.session.session import Session, Watcher
+from waves.steps.session.wave import Wave
 from waves.store.rubrics import evaluations
 from waves.words import counted
 
 Answers = Mapping[Identity, Part]
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationPlan:
-    """The settings to compare and the gold to compare them on. Items in `forgotten` were erased by `wave forget` since
-    one of these evaluations asked for them."""
-
-    settings: tuple[Setting, ...]
-    gold: Gold
-    forgotten: frozenset[Identity]
-
-    def gold_report(self) -> GoldReport:
-        missing = MissingRows(len(self.gold.missing), self.gold.missing[: golds.SHOWN])
-        return GoldReport(self.gold.digest, len(self.gold.items), missing, len(self.forgotten))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +45,12 @@ def evaluate(
     project: Project, theme_id: str, options: EvaluationOptions, watcher: Watcher | None = None
 ) -> EvaluationReport:
     """Ask what is missing, measure, compare, store. Settings that were finished before an ending are in the report."""
-    invocation = _invocation(project, theme_id, options, watcher)
+    invocation = evaluation_invocation(project, theme_id, options, watcher)
     require_sklearn()
     gold: GoldReport | None = None
     measured: list[MeasuredSetting] = []
     with reported(theme_id) as builder, recorded_session(invocation, builder) as (session, guard):
-        plan = _plan(session, options)
+        plan = plan_evaluation(session, options)
         gold = plan.gold_report()
         builder.end(_measure_settings(session, guard, builder, plan, measured))
     fire_report = builder.report.or_raise()
@@ -85,25 +61,6 @@ def evaluate(
     return EvaluationReport(theme_id, fire_report.run_id, fire_report.ending, gold, settings, ranking)
 
 
-def _invocation(
-    project: Project, theme_id: str, options: EvaluationOptions, watcher: Watcher | None = None
-) -> Invocation:
-    """Always on the same backend, whether it sleeps or not: on another one it would be another evaluation."""
-    backend = options.backend or themes.load(project.prompts, theme_id).backends[0]
-    version = options.rubrics[0] if options.rubrics else None
-    return Invocation(project, theme_id, {}, backend, "eval", watcher, version, gold=True)
-
-
-def _plan(session: Session, options: EvaluationOptions) -> EvaluationPlan:
-    """A defect of a setting or of the gold is an error here, before anything is paid."""
-    settings = tuple(choices.settings(session, options))
-    gold = golds.gather(session).first(options.limit)
-    for setting in settings:
-        versions.require_fit(session.db, session.theme, setting.rubric)
-        gold.expected(setting.rubric)
-    return EvaluationPlan(settings, gold, choices.forgotten(session, settings, gold.items))
-
-
 def _measure_settings(
     session: Session, guard: Guard, builder: ReportBuilder, plan: EvaluationPlan, measured: list[MeasuredSetting]
 ) -> Ending:
@@ -111,7 +68,7 @@ def _measure_settings(
     for setting in plan.settings:
         versions.register(session.db, session.theme, setting.rubric, by=None)
         in_setting = setting.within(session)
-        wave = choices.wave_of(in_setting, setting, plan.gold.items)
+        wave = open_gold_wave(in_setting, setting, plan.gold.items)
         builder.note(wave_id=wave.wave_id)
         answers = _ask(in_setting, guard, builder, wave)
         if isinstance(answers, Ending):
@@ -150,7 +107,7 @@ def _measure_setting(plan: EvaluationPlan, setting: Setting, wave: Wave, answers
         items=len(items),
         whole=plan.gold.whole,
         answered=len(items) - len(unanswered),
-        unanswered=tuple(unanswered[: golds.SHOWN]),
+        unanswered=tuple(unanswered[:SHOWN]),
         metrics=metrics,
         calibration=calibrate(scores.exact.tolist(), [item.confidence for item in items]),
         cost=measure_cost(wave.folder.calls().values(), setting.backend, len(items)),
@@ -171,33 +128,3 @@ def _scored_items(plan: EvaluationPlan, setting: Setting, answers: Answers) -> t
             items.append(ScoredItem(expected, None))
             unanswered.append(item.entity_key)
     return items, unanswered
-
-
-# --- before it begins -----------------------------------------------------------------------------------------------
-
-
-def foresee(project: Project, theme_id: str, options: EvaluationOptions) -> EvaluationForecast:
-    """Settings, items and requests, and what they would cost. Asks no model and writes nothing."""
-    invocation = _invocation(project, theme_id, options)
-    require_sklearn()
-    with open_session(invocation, new_run_id(), read_only=True) as session:
-        plan = _plan(session, options)
-        settings = tuple(_foresee_setting(setting.within(session), setting, plan.gold) for setting in plan.settings)
-    return EvaluationForecast(theme_id, plan.gold_report(), settings)
-
-
-def _foresee_setting(session: Session, setting: Setting, gold: Gold) -> SettingForecast:
-    missing = choices.missing(session, setting, gold.items)
-    batches = list(batches_of(missing, setting.batch_size))
-    costs = forecast(session, batches)
-    return SettingForecast(
-        rubric_version=setting.rubric.version,
-        backend=setting.backend.name,
-        model=setting.model,
-        batch_size=setting.batch_size,
-        items=len(gold.items),
-        to_ask=len(missing),
-        requests=len(batches),
-        cost_usd=costs.usd,
-        cost=costs.text,
-    )

@@ -102,7 +102,7 @@ def _evaluated(theme: str, order: EvaluationOptions, *, watched: bool) -> Evalua
 
 def _foresee(theme: str, order: EvaluationOptions, *, as_json: bool) -> None:
     from waves.config import project
-    from waves.learn.evaluation.evaluate import foresee
+    from waves.learn.evaluation.forecast import foresee
     from waves.learn.evaluation.report.as_json import forecast_json
     from waves.learn.evaluation.report.words import gold_notes
     from waves.surfaces.cli import output
@@ -125,7 +125,7 @@ def _confirm(theme: str, order: EvaluationOptions) -> None:
     """A person at a terminal is asked before money is spent, or may be; caps bind everybody."""
     from waves.config import project
     from waves.errors import NeedsPersonError
-    from waves.learn.evaluation.evaluate import foresee
+    from waves.learn.evaluation.forecast import foresee
 
     foreseen = foresee(project.load(), theme, order)
     requests, usd = foreseen.requests, foreseen.cost_usd
