@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
-from waves.errors import ConfigurationError
 from waves.learn.evaluation.calibration import calibrate
 from waves.learn.evaluation.cost import SettingCost, Tokens
-from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure, require_sklearn
+from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure
 from waves.learn.evaluation.metrics import ConfusionMatrix, LabelConfusion, Metrics
 from waves.learn.evaluation.ranking import rank_settings
 from waves.learn.evaluation.significance import RESAMPLES, SEED, compare_with_best, total_score
@@ -167,11 +165,3 @@ def test_tokens_stand_for_a_price_that_nobody_knows(
     ranking = rank_settings(of_both, [_scores(["a"], ["a"])] * 2)
     assert (ranking.axis, ranking.cheapest) == (axis, cheapest)
     assert (ranking.pareto is None) == (axis is None)
-
-
-def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    require_sklearn()
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(ConfigurationError) as caught:
-        require_sklearn()
-    assert caught.value.hint == "pip install headless-waves[eval]"

@@ -15,12 +15,13 @@ from waves.learn.evaluation.calibration import calibrate
 from waves.learn.evaluation.cost import measure_cost
 from waves.learn.evaluation.gold import SHOWN
 from waves.learn.evaluation.gold_wave import open_gold_wave
-from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure, require_sklearn
+from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure
 from waves.learn.evaluation.plan import EvaluationPlan, evaluation_invocation, plan_evaluation
 from waves.learn.evaluation.ranking import rank_settings
 from waves.learn.evaluation.report.as_json import setting_json
 from waves.learn.evaluation.report.model import EvaluationReport, GoldReport, SettingReport
 from waves.learn.evaluation.settings import EvaluationOptions, Setting
+from waves.learn.scikit_learn import require_scikit_learn
 from waves.models import Ending, Identity, Part
 from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
@@ -46,7 +47,7 @@ def evaluate(
 ) -> EvaluationReport:
     """Ask what is missing, measure, compare, store. Settings that were finished before an ending are in the report."""
     invocation = evaluation_invocation(project, theme_id, options, watcher)
-    require_sklearn()
+    require_scikit_learn()
     gold: GoldReport | None = None
     measured: list[MeasuredSetting] = []
     with reported(theme_id) as builder, recorded_session(invocation, builder) as (session, guard):

@@ -6,10 +6,10 @@ from waves.config.project import Project
 from waves.ids import new_run_id
 from waves.learn.evaluation.gold import Gold
 from waves.learn.evaluation.gold_wave import items_to_ask
-from waves.learn.evaluation.measure import require_sklearn
 from waves.learn.evaluation.plan import evaluation_invocation, plan_evaluation
 from waves.learn.evaluation.report.model import EvaluationForecast, SettingForecast
 from waves.learn.evaluation.settings import EvaluationOptions, Setting
+from waves.learn.scikit_learn import require_scikit_learn
 from waves.steps.budget.forecast import forecast
 from waves.steps.session.session import Session, open_session
 from waves.steps.session.wave import batches_of
@@ -18,7 +18,7 @@ from waves.steps.session.wave import batches_of
 def foresee(project: Project, theme_id: str, options: EvaluationOptions) -> EvaluationForecast:
     """Settings, items and requests, and their cost."""
     invocation = evaluation_invocation(project, theme_id, options)
-    require_sklearn()
+    require_scikit_learn()
     with open_session(invocation, new_run_id(), read_only=True) as session:
         plan = plan_evaluation(session, options)
         settings = tuple(_foresee_setting(setting.within(session), setting, plan.gold) for setting in plan.settings)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from waves.config.rubric import Rubric
-from waves.errors import ConfigurationError
 from waves.learn.evaluation.metrics import (
     Average,
     ConfusionMatrix,
@@ -48,14 +47,6 @@ class ItemScores:
     exact: Flags
     gained: Matrix
     possible: Matrix
-
-
-def require_sklearn() -> None:
-    """ConfigurationError where the extra is not installed; asked before anything is paid."""
-    from importlib.util import find_spec
-
-    if find_spec("sklearn") is None:
-        raise ConfigurationError("scikit-learn is not installed", "pip install headless-waves[eval]")
 
 
 def measure(items: Sequence[ScoredItem], rubric: Rubric) -> tuple[Metrics, ItemScores]:
