@@ -323,7 +323,7 @@ def test_a_batch_service_cannot_be_evaluated(site: Site) -> None:
     with_theme(site, BANK)
     site.write("waves.yaml", site.project_file(kind="message_batches"))
     ran = site.wave("eval", BANK)
-    assert (ran.code, "an evaluation wants answers now" in ran.err) == (78, True)
+    assert (ran.code, "an evaluation needs answers at once" in ran.err) == (78, True)
 
 
 def test_items_are_mixed_and_each_stands_alone_where_batches_hold_one(site: Site, tee: Tee) -> None:

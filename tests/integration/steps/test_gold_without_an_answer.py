@@ -24,12 +24,12 @@ def test_an_item_without_an_answer_is_wrong_and_its_row_stays_in_the_gap(
     gold = "\n".join(f'{{"id": {number}, "label": "question"}}' for number in range(1, 9))
     (project.prompts / "notes" / "gold.jsonl").write_text(gold)
 
-    found = evaluate(spoiled, "notes", EvaluationOptions())
+    (setting,) = evaluate(spoiled, "notes", EvaluationOptions()).settings
 
-    (setting,) = found.report["settings"]
-    assert (setting["answered"], setting["unanswered"], setting["exact_match"]) == (7, ["3"], 7 / 8)
-    assert setting["macro"]["recall"] == 7 / 8
+    assert (setting.answered, setting.unanswered, setting.metrics.exact_match) == (7, ("3",), 7 / 8)
+    assert setting.metrics.macro is not None
+    assert setting.metrics.macro.recall == 7 / 8
     assert db.execute("SELECT FROM waves.verdict").fetchall() == []
     sent = db.execute("SELECT count(*) FROM waves.ledger").fetchall()
-    assert evaluate(spoiled, "notes", EvaluationOptions()).report["settings"] == [setting]
+    assert evaluate(spoiled, "notes", EvaluationOptions()).settings == (setting,)
     assert db.execute("SELECT count(*) FROM waves.ledger").fetchall() == sent

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-import sys
 
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
-from waves.errors import ConfigurationError
-from waves.learn.comparison.agreement import EXAMPLES, Agreement, require_metrics
+from waves.learn.comparison.agreement import EXAMPLES, Agreement
 from waves.store.rubrics.comparisons import Pair
 
 LABELS = ("a", "b", "c")
@@ -100,13 +98,6 @@ def test_what_is_extracted_is_compared_field_by_field() -> None:
         ("tone", ["2"]),
         ("urgent", ["2"]),
     ]
-
-
-def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
-    with pytest.raises(ConfigurationError) as caught:
-        require_metrics()
-    assert "headless-waves[eval]" in caught.value.hint
 
 
 def _sides(one: Pair) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

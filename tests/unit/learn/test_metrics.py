@@ -1,8 +1,8 @@
-"""Figures against scikit-learn called directly, on any labels, answers and gaps; marks, comparison and Pareto line."""
+"""Figures against scikit-learn called directly, on any labels, answers and gaps; scores, comparison and Pareto line."""
 
 from __future__ import annotations
 
-import importlib.util
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
-from waves.errors import ConfigurationError
 from waves.learn.evaluation.calibration import calibrate
-from waves.learn.evaluation.metrics import Marks, ScoredItem, measure, require_sklearn
-from waves.learn.evaluation.side_by_side import conclude
-from waves.learn.evaluation.significance import RESAMPLES, SEED, compare, score
+from waves.learn.evaluation.cost import SettingCost, Tokens
+from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure
+from waves.learn.evaluation.metrics import ConfusionMatrix, LabelConfusion, Metrics
+from waves.learn.evaluation.ranking import rank_settings
+from waves.learn.evaluation.significance import RESAMPLES, SEED, compare_with_best, total_score
 
 LABELS = ("a", "b", "c", "d")
 EXACTLY = 1e-9
@@ -45,63 +46,65 @@ def occurring(pairs: list[tuple[list[str], list[str] | None]]) -> list[str]:
     return [label for label in LABELS if any(label in due or label in (said or []) for due, said in pairs)]
 
 
-def same_averages(figures: dict[str, Any], truth: Any, said: Any, labels: Any) -> None:
+def same_averages(metrics: Metrics, truth: Any, said: Any, labels: Any) -> None:
     for average in ("macro", "micro", "weighted"):
         *shares, _ = precision_recall_fscore_support(truth, said, labels=labels, average=average, zero_division=0)
-        assert list(figures[average].values()) == pytest.approx(shares, abs=EXACTLY)
+        assert astuple(getattr(metrics, average)) == pytest.approx(shares, abs=EXACTLY)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(several, st.none() | several), min_size=1, max_size=30))
 def test_several_labels_are_counted_as_scikit_learn_counts_them(pairs: list[Any]) -> None:
-    figures, marks = measure(judged(pairs), MULTI)
+    metrics, scores = measure(judged(pairs), MULTI)
     labels = occurring(pairs)
     exact = [said is not None and due == said for due, said in pairs]
-    assert marks.exact.tolist() == exact
-    assert figures["exact_match"] == pytest.approx(sum(exact) / len(pairs), abs=EXACTLY)
+    assert scores.exact.tolist() == exact
+    assert metrics.exact_match == pytest.approx(sum(exact) / len(pairs), abs=EXACTLY)
     if not labels:
-        assert figures["macro"] is None
+        assert metrics.macro is None
         return
     binarizer = MultiLabelBinarizer(classes=[*labels, "never"])
     truth = binarizer.fit_transform([due for due, _ in pairs])
     said = binarizer.transform([said or [] for _, said in pairs])
-    same_averages(figures, truth, said, range(len(labels)))
-    assert score(marks) == pytest.approx(figures["macro"]["f1"], abs=EXACTLY)
-    assert [each["label"] for each in figures["labels"]] == labels
-    assert [each["tp"] + each["fn"] for each in figures["confusion"]["per_label"]] == [
-        each["support"] for each in figures["labels"]
-    ]
+    same_averages(metrics, truth, said, range(len(labels)))
+    assert metrics.macro is not None
+    assert total_score(scores) == pytest.approx(metrics.macro.f1, abs=EXACTLY)
+    assert metrics.labels is not None
+    assert [each.label for each in metrics.labels] == labels
+    assert isinstance(metrics.confusion, LabelConfusion)
+    assert [each.tp + each.fn for each in metrics.confusion.per_label] == [each.support for each in metrics.labels]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(one, st.none() | one), min_size=1, max_size=30))
 def test_one_label_is_counted_as_scikit_learn_counts_it_and_no_answer_is_wrong(pairs: list[Any]) -> None:
-    figures, marks = measure(judged(pairs), SINGLE)
+    metrics, scores = measure(judged(pairs), SINGLE)
     labels = occurring(pairs)
     truth = [due[0] for due, _ in pairs]
     said = ["" if answer is None else answer[0] for _, answer in pairs]
-    same_averages(figures, truth, said, labels)
-    assert score(marks) == pytest.approx(figures["macro"]["f1"], abs=EXACTLY)
-    assert figures["exact_match"] == pytest.approx(accuracy_score(truth, said), abs=EXACTLY)
+    same_averages(metrics, truth, said, labels)
+    assert metrics.macro is not None
+    assert total_score(scores) == pytest.approx(metrics.macro.f1, abs=EXACTLY)
+    assert metrics.exact_match == pytest.approx(accuracy_score(truth, said), abs=EXACTLY)
     matrix = confusion_matrix(truth, said, labels=[*labels, ""])[:-1]
-    assert figures["confusion"] == {"labels": [*labels, None], "matrix": matrix.tolist()}
+    assert metrics.confusion == ConfusionMatrix(tuple(labels), tuple(map(tuple, matrix.tolist())))
 
 
 def test_confidence_that_means_what_it_says_has_no_error() -> None:
-    found = calibrate([True, True, True, True, False], [0.8] * 5)
-    assert found is not None
-    assert found["error"] == pytest.approx(0)
+    calibration = calibrate([True, True, True, True, False], [0.8] * 5)
+    assert calibration is not None
+    assert calibration.error == pytest.approx(0)
     assert calibrate([True, False], [None, None]) is None
 
 
 def test_the_error_is_weighted_by_the_answers_of_a_bin_and_a_bin_holds_its_upper_bound() -> None:
-    found = calibrate([True, False, False, True], [0.0, 0.1, 0.100001, None])
-    assert found is not None
-    assert [(each["count"], each["exact"]) for each in found["bins"]] == [(2, 0.5), (1, 0.0)]
-    assert found["error"] == pytest.approx((2 * abs(0.5 - 0.05) + 0.100001) / 3)
+    calibration = calibrate([True, False, False, True], [0.0, 0.1, 0.100001, None])
+    assert calibration is not None
+    assert [(each.count, each.exact) for each in calibration.bins] == [(2, 0.5), (1, 0.0)]
+    assert calibration.error == pytest.approx((2 * abs(0.5 - 0.05) + 0.100001) / 3)
 
 
-def _marks(truth: list[str], said: list[str]) -> Marks:
+def _scores(truth: list[str], said: list[str]) -> ItemScores:
     return measure(judged([([due], [answer]) for due, answer in zip(truth, said, strict=True)]), SINGLE)[1]
 
 
@@ -109,7 +112,7 @@ def test_a_worse_setting_is_told_from_an_unlucky_one() -> None:
     truth = [*LABELS] * 30
     unlucky = ["b" if number == 0 else label for number, label in enumerate(truth)]
     worse = ["b" if label == "a" else label for label in truth]
-    best, one_off, wrong = compare([_marks(truth, truth), _marks(truth, unlucky), _marks(truth, worse)], 0)
+    best, one_off, wrong = compare_with_best([_scores(truth, truth), _scores(truth, unlucky), _scores(truth, worse)], 0)
     assert (best.worse, best.p, best.low, best.high) == (False, 1.0, 0.0, 0.0)
     assert (one_off.worse, one_off.wins, one_off.losses, one_off.p) == (False, 0, 1, 1.0)
     assert (wrong.worse, wrong.losses) == (True, 30)
@@ -120,52 +123,45 @@ def test_a_worse_setting_is_told_from_an_unlucky_one() -> None:
 def test_the_bootstrap_is_that_of_macro_f1_over_items_drawn_anew() -> None:
     truth = [*LABELS] * 10
     said = [LABELS[(number * 7) % 4] if number % 3 else label for number, label in enumerate(truth)]
-    marks = [_marks(truth, truth), _marks(truth, said)]
+    scores = [_scores(truth, truth), _scores(truth, said)]
     chance = np.random.default_rng(SEED)
     differences = []
     for _ in range(RESAMPLES):
         drawn = chance.integers(len(truth), size=len(truth))
         due, given_ = [truth[n] for n in drawn], [said[n] for n in drawn]
         differences.append(f1_score(due, given_, average="macro", zero_division=0) - 1)
-    _, told = compare(marks, 0)
-    assert (told.low, told.high) == pytest.approx(tuple(np.quantile(differences, [0.025, 0.975])), abs=EXACTLY)
-    assert compare(marks, 0)[1] == told
+    _, comparison = compare_with_best(scores, 0)
+    assert (comparison.low, comparison.high) == pytest.approx(
+        tuple(np.quantile(differences, [0.025, 0.975])), abs=EXACTLY
+    )
+    assert compare_with_best(scores, 0)[1] == comparison
 
 
-def _setting(usd: float | None, tokens: float | None) -> dict[str, Any]:
-    return {"cost_usd_per_item": usd, "tokens_per_item": tokens}
+def _cost(usd: float | None, tokens: float | None) -> SettingCost:
+    return SettingCost(1, usd, usd, Tokens(None, None, None, None), tokens, 0.5)
 
 
 def test_the_cheapest_that_is_not_significantly_worse_is_named_and_the_line_of_those_that_nothing_beats() -> None:
     truth = [*LABELS] * 30
-    unlucky = _marks(truth, ["b", *truth[1:]])
-    wrong = _marks(truth, ["b"] * len(truth))
-    marks = [_marks(truth, truth), unlucky, wrong, unlucky]
-    found = conclude([_setting(3, 1), _setting(2, 1), _setting(1, 1), _setting(2.5, 1)], marks)
-    assert (found["axis"], found["best"], found["cheapest"]) == ("cost_usd_per_item", 0, 1)
-    assert found["pareto"] == [2, 1, 0]
+    unlucky = _scores(truth, ["b", *truth[1:]])
+    wrong = _scores(truth, ["b"] * len(truth))
+    scores = [_scores(truth, truth), unlucky, wrong, unlucky]
+    ranking = rank_settings([_cost(3, 1), _cost(2, 1), _cost(1, 1), _cost(2.5, 1)], scores)
+    assert (ranking.axis, ranking.best, ranking.cheapest) == ("cost_usd_per_item", 0, 1)
+    assert ranking.pareto == (2, 1, 0)
 
 
 @pytest.mark.parametrize(
     ("of_both", "axis", "cheapest"),
     [
-        ([_setting(None, 5), _setting(0.1, 9)], "tokens_per_item", 0),
-        ([_setting(0.0, 9), _setting(0.0, 5)], "tokens_per_item", 1),
-        ([_setting(None, 5), _setting(None, None)], None, None),
+        ([_cost(None, 5), _cost(0.1, 9)], "tokens_per_item", 0),
+        ([_cost(0.0, 9), _cost(0.0, 5)], "tokens_per_item", 1),
+        ([_cost(None, 5), _cost(None, None)], None, None),
     ],
 )
 def test_tokens_stand_for_a_price_that_nobody_knows(
-    of_both: list[dict[str, Any]], axis: str | None, cheapest: int | None
+    of_both: list[SettingCost], axis: str | None, cheapest: int | None
 ) -> None:
-    marks = [_marks(["a"], ["a"])] * 2
-    found = conclude(of_both, marks)
-    assert (found["axis"], found["cheapest"]) == (axis, cheapest)
-    assert (found["pareto"] is None) == (axis is None)
-
-
-def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    require_sklearn()
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(ConfigurationError) as caught:
-        require_sklearn()
-    assert caught.value.hint == "pip install headless-waves[eval]"
+    ranking = rank_settings(of_both, [_scores(["a"], ["a"])] * 2)
+    assert (ranking.axis, ranking.cheapest) == (axis, cheapest)
+    assert (ranking.pareto is None) == (axis is None)

@@ -2,47 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from waves.config import rubric as rubrics
 from waves.learn.evaluation.calibration import calibrate
-from waves.learn.evaluation.metrics import ScoredItem, measure
-from waves.learn.evaluation.report.html import page
-from waves.learn.evaluation.report.words import notes
-from waves.learn.evaluation.side_by_side import conclude
+from waves.learn.evaluation.cost import SettingCost, Tokens
+from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure
+from waves.learn.evaluation.ranking import rank_settings
+from waves.learn.evaluation.report.html import evaluation_html
+from waves.learn.evaluation.report.model import EvaluationReport, GoldReport, MissingRows, SettingReport
+from waves.learn.evaluation.report.words import report_notes
+from waves.models import Ending
 from waves.surfaces.cli.tables.evaluation import show
 
 if TYPE_CHECKING:
     import pytest
 
 HOSTILE = "[red]<b>&\x1b[31m"
-EXPENSE = {"cost_usd_per_item": None, "tokens_per_item": 7.0, "seconds_per_item": 0.5}
+COST = SettingCost(1, None, None, Tokens(None, None, None, None), 7.0, 0.5)
+GOLD = GoldReport("0" * 64, 3, MissingRows(7, ("1", "2")), 0)
 
 
-def report_of(*settings: list[ScoredItem]) -> dict[str, Any]:
-    names = {"version": "v1-abc", "model": HOSTILE}
+def setting_of(judged: list[ScoredItem], batch_size: int) -> tuple[SettingReport, ItemScores]:
     text = '---\nkind: classify\nlabels: {"[red]<b>&\\e[31m": x, plain: y}\n---\nJudge.'
-    rubric = rubrics.parse(text, "v1", Path("v1.md"))
-    found: list[dict[str, Any]] = []
-    marks = []
-    for judged in settings:
-        figures, mark = measure(judged, rubric)
-        silent = [str(n) for n, one in enumerate(judged) if one.output is None]
-        about = {
-            "rubric_version": names["version"],
-            "model": names["model"],
-            "backend": "b",
-            "batch_size": len(found) + 1,
-        }
-        counts = {"items": len(judged), "answered": len(judged) - len(silent), "unanswered": silent[:5]}
-        calibration = calibrate(mark.exact.tolist(), [one.confidence for one in judged])
-        found.append({**about, **counts, **figures, **EXPENSE, "calibration": calibration})
-        marks.append(mark)
-    gold = {"items": 3, "missing": {"count": 7, "ids": ["1", "2"]}, "forgotten": 0}
-    about = {"theme": "t", "run_id": "r", "state": "converged", "reason": None, "gold": gold, "settings": found}
-    return {**about, **conclude(found, marks)}
+    metrics, scores = measure(judged, rubrics.parse(text, "v1", Path("v1.md")))
+    unanswered = tuple(str(n) for n, item in enumerate(judged) if item.output is None)
+    setting = SettingReport(
+        rubric_version="v1-abc",
+        backend="b",
+        model=HOSTILE,
+        batch_size=batch_size,
+        evaluation_id="v1-abc-1",
+        gold_sha256=GOLD.sha256,
+        items=len(judged),
+        whole=True,
+        answered=len(judged) - len(unanswered),
+        unanswered=unanswered[:5],
+        metrics=metrics,
+        calibration=calibrate(scores.exact.tolist(), [item.confidence for item in judged]),
+        cost=COST,
+    )
+    return setting, scores
+
+
+def report_of(*settings: list[ScoredItem]) -> EvaluationReport:
+    measured = [setting_of(judged, number) for number, judged in enumerate(settings, 1)]
+    reports = tuple(setting for setting, _ in measured)
+    ranking = rank_settings([setting.cost for setting in reports], [scores for _, scores in measured])
+    return EvaluationReport("t", "r", Ending("converged"), GOLD, reports, ranking)
 
 
 RIGHT = [ScoredItem({"labels": [HOSTILE]}, {"labels": [HOSTILE]}, 0.9)] * 3
@@ -69,7 +79,7 @@ class Tags(HTMLParser):
 
 def test_the_page_holds_no_script_no_link_and_every_label_as_text() -> None:
     parser = Tags()
-    parser.feed(page(report_of(WRONG, RIGHT)))
+    parser.feed(evaluation_html(report_of(WRONG, RIGHT)))
     assert not parser.seen & {"script", "b", "a", "img", "link", "iframe"}
     assert {"svg", "table", "meta"} <= parser.seen
     assert HOSTILE in parser.text
@@ -86,14 +96,13 @@ def test_a_table_shows_labels_as_they_are_and_controls_no_terminal(capsys: pytes
 
 
 def test_the_cheapest_is_named_where_there_is_a_choice() -> None:
-    def named(report: dict[str, Any]) -> bool:
-        return any(note.startswith("the cheapest") for note in notes(report))
+    def named(report: EvaluationReport) -> bool:
+        return any(note.startswith("the cheapest") for note in report_notes(report))
 
     assert named(report_of(WRONG, RIGHT))
     assert not named(report_of(RIGHT))
 
 
 def test_an_interrupted_evaluation_says_why_and_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    report = report_of(RIGHT) | {"state": "over_budget", "reason": "the cap is reached", "best": None}
-    show(report)
+    show(replace(report_of(RIGHT), ending=Ending("over_budget", "the cap is reached"), ranking=None))
     assert "over budget: the cap is reached; the same command goes on" in capsys.readouterr().out

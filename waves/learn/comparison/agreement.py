@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from waves.errors import ConfigurationError
 from waves.learn.pilot.review import same
 
 if TYPE_CHECKING:
@@ -130,17 +129,6 @@ class Agreement:
 
     def _kept(self, group: object) -> tuple[Pair, ...]:
         return tuple(self._examples.get(group, ()))
-
-
-def require_metrics() -> None:
-    """ConfigurationError where scikit-learn is not installed."""
-    try:
-        import sklearn.metrics  # noqa: F401
-    except ImportError as missing:
-        raise ConfigurationError(
-            "to compare labels takes scikit-learn, which is not installed",
-            "Install the extra `eval`: pip install 'headless-waves[eval]'.",
-        ) from missing
 
 
 def _kappa(counts: Counter[tuple[Labels, Labels]] | Counter[tuple[bool, bool]]) -> float | None:

@@ -16,7 +16,8 @@ from waves.config.project import Project
 from waves.config.rubric import Rubric
 from waves.config.theme import Theme
 from waves.errors import ConfigurationError
-from waves.learn.comparison.agreement import Agreement, Group, require_metrics
+from waves.learn.comparison.agreement import Agreement, Group
+from waves.learn.scikit_learn import require_scikit_learn
 from waves.models import Identity
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
@@ -95,7 +96,7 @@ def _latest(theme: Theme, pilot: WaveRow | None) -> str:
 def _blank(old: Rubric, new: Rubric) -> Agreement:
     if old.kind != "classify" or new.kind != "classify":
         return Agreement(None)
-    require_metrics()
+    require_scikit_learn()
     return Agreement(tuple(dict.fromkeys([*old.labels, *new.labels])), single=not (old.multi or new.multi))
 
 

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 BINS = 10
 
 
-def calibrate(exact: Sequence[bool], confidence: Sequence[float | None]) -> dict[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class CalibrationBin:
+    """The `count` answers with a confidence above `lower` and up to `upper`: their mean confidence, and the share of
+    them that is exactly right."""
+
+    lower: float
+    upper: float
+    count: int
+    confidence: float
+    exact: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The expected calibration error over `answers` answers, and the bins that hold any."""
+
+    error: float
+    answers: int
+    bins: tuple[CalibrationBin, ...]
+
+
+def calibrate(exact: Sequence[bool], confidence: Sequence[float | None]) -> Calibration | None:
     """The expected calibration error and the reliability curve; None where no answer has a confidence.
 
     ECE = Σ_m |B_m| / n · |acc(B_m) - conf(B_m)|: over ten bins of equal width, the difference between the share of
@@ -21,14 +42,13 @@ def calibrate(exact: Sequence[bool], confidence: Sequence[float | None]) -> dict
     known = [(right, sure) for right, sure in zip(exact, confidence, strict=True) if sure is not None]
     if not known:
         return None
-    right, sure = np.array([one for one, _ in known]), np.array([one for _, one in known])
+    right, sure = np.array([right for right, _ in known]), np.array([sure for _, sure in known])
     edges = np.linspace(0.0, 1.0, BINS + 1)
     counts = np.bincount(np.searchsorted(edges[1:-1], sure), minlength=BINS)
-    share, mean = calibration_curve(right, sure, n_bins=BINS, strategy="uniform", pos_label=True)
-    bins = [
-        {"from": float(edges[n]), "to": float(edges[n + 1]), "count": int(counts[n])} for n in np.flatnonzero(counts)
-    ]
-    for each, confident, accurate in zip(bins, mean, share, strict=True):
-        each |= {"confidence": float(confident), "exact": float(accurate)}
-    error = sum(each["count"] * abs(each["exact"] - each["confidence"]) for each in bins) / len(known)
-    return {"error": float(error), "answers": len(known), "bins": bins}
+    shares, means = calibration_curve(right, sure, n_bins=BINS, strategy="uniform", pos_label=True)
+    bins = tuple(
+        CalibrationBin(float(edges[n]), float(edges[n + 1]), int(counts[n]), float(mean), float(share))
+        for n, mean, share in zip(np.flatnonzero(counts), means, shares, strict=True)
+    )
+    error = sum(each.count * abs(each.exact - each.confidence) for each in bins) / len(known)
+    return Calibration(float(error), len(known), bins)

@@ -1,36 +1,35 @@
 """Versions, models and batch sizes against gold: what each gets right, what it takes, and which one is enough.
 
 Each setting is asked as a fire asks a wave, with journal and parts on disk, under the theme's locks, caps and windows;
-but nothing is merged, and no row is judged by it. What was paid for is not bought again: an evaluation that was
-interrupted goes on, and one that was finished is read from disk.
+but nothing is merged, and no row is judged by it. Nothing is paid for twice: an evaluation that was interrupted
+continues, and one that was finished is read from disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from waves.config import theme as themes
 from waves.config.project import Project
-from waves.ids import new_run_id
-from waves.learn.evaluation import gold as golds
-from waves.learn.evaluation import settings as choices
 from waves.learn.evaluation.calibration import calibrate
-from waves.learn.evaluation.cost import expense
-from waves.learn.evaluation.gold import Gold
-from waves.learn.evaluation.metrics import Marks, ScoredItem, measure, require_sklearn
+from waves.learn.evaluation.cost import measure_cost
+from waves.learn.evaluation.gold import SHOWN
+from waves.learn.evaluation.gold_wave import open_gold_wave
+from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure
+from waves.learn.evaluation.plan import EvaluationPlan, evaluation_invocation, plan_evaluation
+from waves.learn.evaluation.ranking import rank_settings
+from waves.learn.evaluation.report.as_json import setting_json
+from waves.learn.evaluation.report.model import EvaluationReport, GoldReport, SettingReport
 from waves.learn.evaluation.settings import EvaluationOptions, Setting
-from waves.learn.evaluation.side_by_side import conclude
+from waves.learn.scikit_learn import require_scikit_learn
 from waves.models import Ending, Identity, Part
-from waves.steps.budget.forecast import forecast
 from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
 from waves.steps.session import versions
 from waves.steps.session.locking import Guard
-from waves.steps.session.session import Invocation, Session, Watcher, open_session
-from waves.steps.session.wave import RunResult, Wave, batches_of
+from waves.steps.session.session import Session, Watcher
+from waves.steps.session.wave import RunResult, Wave
 from waves.store.rubrics import evaluations
 from waves.words import counted
 
@@ -38,80 +37,54 @@ Answers = Mapping[Identity, Part]
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """`report` is what `wave eval --json` prints; `ending` why it went no further, or `converged`."""
-
-    ending: Ending
-    report: dict[str, Any] = field(hash=False)
+class MeasuredSetting:
+    report: SettingReport
+    scores: ItemScores
 
 
-def evaluate(project: Project, theme_id: str, order: EvaluationOptions, watcher: Watcher | None = None) -> Evaluation:
+def evaluate(
+    project: Project, theme_id: str, options: EvaluationOptions, watcher: Watcher | None = None
+) -> EvaluationReport:
     """Ask what is missing, measure, compare, store. Settings that were finished before an ending are in the report."""
-    invocation = _opening(project, theme_id, order, watcher)
-    require_sklearn()
-    done: list[tuple[Setting, dict[str, Any], Marks]] = []
-    known: dict[str, Any] = {}
+    invocation = evaluation_invocation(project, theme_id, options, watcher)
+    require_scikit_learn()
+    gold: GoldReport | None = None
+    measured: list[MeasuredSetting] = []
     with reported(theme_id) as builder, recorded_session(invocation, builder) as (session, guard):
-        wanted, gold = _wanted(session, order)
-        lost = choices.forgotten(session, wanted, gold.items)
-        known = _about(gold, lost)
-        builder.end(_measure_all(session, guard, builder, wanted, gold, lost, done))
-    ending = builder.report.or_raise().ending
-    settings = [report for _, report, _ in done]
-    report = {"theme": theme_id, "run_id": builder.report.run_id, "state": ending.state, "reason": ending.reason}
-    complete = ending.state == "converged"
-    found = conclude(settings, [marks for _, _, marks in done]) if complete else dict.fromkeys(("best", "cheapest"))
-    return Evaluation(ending, {**report, "gold": known or None, "settings": settings, **found})
+        plan = plan_evaluation(session, options)
+        gold = plan.gold_report()
+        builder.end(_measure_settings(session, guard, builder, plan, measured))
+    fire_report = builder.report.or_raise()
+    settings = tuple(each.report for each in measured)
+    ranking = None
+    if fire_report.ending.state == "converged":
+        ranking = rank_settings([setting.cost for setting in settings], [each.scores for each in measured])
+    return EvaluationReport(theme_id, fire_report.run_id, fire_report.ending, gold, settings, ranking)
 
 
-def _opening(project: Project, theme_id: str, order: EvaluationOptions, watcher: Watcher | None = None) -> Invocation:
-    """Always on the same backend, whether it sleeps or not: on another one it would be another evaluation."""
-    backend = order.backend or themes.load(project.prompts, theme_id).backends[0]
-    version = order.rubrics[0] if order.rubrics else None
-    return Invocation(project, theme_id, {}, backend, "eval", watcher, version, gold=True)
-
-
-def _wanted(session: Session, order: EvaluationOptions) -> tuple[list[Setting], Gold]:
-    """The settings and the gold; whatever is wrong with either shows before anything is paid."""
-    wanted = choices.settings(session, order)
-    gold = golds.gather(session).first(order.limit)
-    for setting in wanted:
-        versions.require_fit(session.db, session.theme, setting.rubric)
-        gold.expected(setting.rubric)
-    return wanted, gold
-
-
-def _about(gold: Gold, lost: frozenset[Identity]) -> dict[str, Any]:
-    missing = {"count": len(gold.missing), "ids": list(gold.missing[: golds.SHOWN])}
-    return {"sha256": gold.digest, "items": len(gold.items), "missing": missing, "forgotten": len(lost)}
-
-
-def _measure_all(
-    session: Session,
-    guard: Guard,
-    builder: ReportBuilder,
-    wanted: Sequence[Setting],
-    gold: Gold,
-    lost: frozenset[Identity],
-    done: list[tuple[Setting, dict[str, Any], Marks]],
+def _measure_settings(
+    session: Session, guard: Guard, builder: ReportBuilder, plan: EvaluationPlan, measured: list[MeasuredSetting]
 ) -> Ending:
-    for setting in wanted:
+    """Adds each setting to `measured` as soon as it is finished and stored."""
+    for setting in plan.settings:
         versions.register(session.db, session.theme, setting.rubric, by=None)
-        here = setting.within(session)
-        wave = choices.wave_of(here, setting, gold.items)
+        in_setting = setting.within(session)
+        wave = open_gold_wave(in_setting, setting, plan.gold.items)
         builder.note(wave_id=wave.wave_id)
-        answered = _ask(here, guard, builder, wave)
-        if isinstance(answered, Ending):
-            return answered
-        report, marks = _measured(setting, gold, lost, wave, answered)
-        evaluations.store(session.db, session.theme.theme_id, report)
-        done.append((setting, report, marks))
-    return Ending("converged", f"{counted(len(done), 'setting')} on {counted(len(gold.items), 'item')} of gold")
+        answers = _ask(in_setting, guard, builder, wave)
+        if isinstance(answers, Ending):
+            return answers
+        finished = _measure_setting(plan, setting, wave, answers)
+        evaluations.store(session.db, session.theme.theme_id, setting_json(finished.report))
+        measured.append(finished)
+    return Ending(
+        "converged", f"{counted(len(measured), 'setting')} on {counted(len(plan.gold.items), 'item')} of gold"
+    )
 
 
 def _ask(session: Session, guard: Guard, builder: ReportBuilder, wave: Wave) -> Ending | Answers:
-    """Have every item answered that can be; why not, or the answers. What got none in so many passes has none: the
-    evaluation is closed all the same, and asks no more."""
+    """Have every item answered that can be: the answers, or why the run ended early. An item that got no answer in all
+    passes has none: the evaluation is closed all the same, and asks no more."""
     contents = read_wave(session, wave)
     result = RunResult(None, contents) if wave.folder.closed else run(session, wave, contents, guard)
     counts = result.contents.counts
@@ -122,73 +95,37 @@ def _ask(session: Session, guard: Guard, builder: ReportBuilder, wave: Wave) -> 
     return result.ending or result.contents.parts
 
 
-def _measured(
-    setting: Setting, gold: Gold, lost: frozenset[Identity], wave: Wave, parts: Answers
-) -> tuple[dict[str, Any], Marks]:
-    """What was forgotten since it was asked, in any of the settings, is in no figure: they are of the same items."""
-    judged, silent = [], []
-    for item, expected in zip(gold.items, gold.expected(setting.rubric), strict=True):
-        if item.identity in lost:
+def _measure_setting(plan: EvaluationPlan, setting: Setting, wave: Wave, answers: Answers) -> MeasuredSetting:
+    items, unanswered = _scored_items(plan, setting, answers)
+    metrics, scores = measure(items, setting.rubric)
+    report = SettingReport(
+        rubric_version=setting.rubric.version,
+        backend=setting.backend.name,
+        model=setting.model,
+        batch_size=setting.batch_size,
+        evaluation_id=wave.wave_id,
+        gold_sha256=plan.gold.digest,
+        items=len(items),
+        whole=plan.gold.whole,
+        answered=len(items) - len(unanswered),
+        unanswered=tuple(unanswered[:SHOWN]),
+        metrics=metrics,
+        calibration=calibrate(scores.exact.tolist(), [item.confidence for item in items]),
+        cost=measure_cost(wave.folder.calls().values(), setting.backend, len(items)),
+    )
+    return MeasuredSetting(report, scores)
+
+
+def _scored_items(plan: EvaluationPlan, setting: Setting, answers: Answers) -> tuple[list[ScoredItem], list[str]]:
+    """The items with what is expected of them, and the keys of those without an answer. Items that were forgotten since
+    any of the settings asked for them are left out of all: settings are measured on the same items."""
+    items, unanswered = [], []
+    for item, expected in zip(plan.gold.items, plan.gold.expected(setting.rubric), strict=True):
+        if item.identity in plan.forgotten:
             continue
-        part = parts.get(item.identity)
-        judged.append(ScoredItem(expected, part.output, part.confidence) if part else ScoredItem(expected, None))
-        silent += [] if part else [item.entity_key]
-    figures, marks = measure(judged, setting.rubric)
-    report = {
-        "rubric_version": setting.rubric.version,
-        "backend": setting.backend.name,
-        "model": setting.model,
-        "batch_size": setting.batch_size,
-        "evaluation_id": wave.wave_id,
-        "gold_sha256": gold.digest,
-        "items": len(judged),
-        "whole": gold.whole,
-        "answered": len(judged) - len(silent),
-        "unanswered": silent[: golds.SHOWN],
-        **figures,
-        "calibration": calibrate(marks.exact.tolist(), [one.confidence for one in judged]),
-        **expense(wave.folder.calls().values(), setting.backend, len(judged)),
-    }
-    return report, marks
-
-
-# --- before it begins -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationForecast:
-    """What an evaluation would ask; `report` as `wave eval --dry-run --json` prints it, `cost_usd` None: unknown."""
-
-    cost_usd: float | None
-    report: dict[str, Any] = field(hash=False)
-
-
-def foresee(project: Project, theme_id: str, order: EvaluationOptions) -> EvaluationForecast:
-    """Settings, items and requests, and what they would cost. Asks no model and writes nothing."""
-    invocation = _opening(project, theme_id, order)
-    require_sklearn()
-    with open_session(invocation, new_run_id(), read_only=True) as session:
-        wanted, gold = _wanted(session, order)
-        settings = [_foreseen(setting.within(session), setting, gold) for setting in wanted]
-        lost = choices.forgotten(session, wanted, gold.items)
-    costs = [each["cost_usd"] for each in settings]
-    cost = None if None in costs else sum(costs)
-    about = {"theme": theme_id, "state": "dry_run", "gold": _about(gold, lost)}
-    return EvaluationForecast(cost, {**about, "settings": settings, "cost_usd": cost})
-
-
-def _foreseen(session: Session, setting: Setting, gold: Gold) -> dict[str, Any]:
-    missing = choices.missing(session, setting, gold.items)
-    batches = list(batches_of(missing, setting.batch_size))
-    costs = forecast(session, batches)
-    return {
-        "rubric_version": setting.rubric.version,
-        "backend": setting.backend.name,
-        "model": setting.model,
-        "batch_size": setting.batch_size,
-        "items": len(gold.items),
-        "to_ask": len(missing),
-        "requests": len(batches),
-        "cost_usd": costs.usd,
-        "cost": costs.text,
-    }
+        if (part := answers.get(item.identity)) is not None:
+            items.append(ScoredItem(expected, part.output, part.confidence))
+        else:
+            items.append(ScoredItem(expected, None))
+            unanswered.append(item.entity_key)
+    return items, unanswered

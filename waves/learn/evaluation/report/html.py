@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
 
-from waves.learn.evaluation.report.svg import frontier, reliability
-from waves.learn.evaluation.report.words import NO_ANSWER, mixed_up, name_of, notes
+from waves.learn.evaluation.metrics import Average, LabelConfusion, LabelMetrics, Metrics
+from waves.learn.evaluation.ranking import Ranking
+from waves.learn.evaluation.report.model import EvaluationReport, SettingReport
+from waves.learn.evaluation.report.svg import cost_frontier, reliability_curve
+from waves.learn.evaluation.report.words import NO_ANSWER, confused_labels, report_notes, setting_name
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
@@ -18,96 +20,94 @@ th:first-child, td:first-child { text-align: left }
 svg { margin: 1rem 1rem 1rem 0 }
 svg text { font-size: 12px }
 """
-_MOST = 20
+_CONFUSIONS = 20
+"""Pairs of labels that are shown, the most frequent ones."""
 
 
-def page(report: dict[str, Any]) -> str:
-    """The report of a finished evaluation, as `wave eval --json` prints it."""
-    title = f"Evaluation of {report['theme']}"
-    settings = report["settings"]
+def evaluation_html(report: EvaluationReport) -> str:
+    """The page of a finished evaluation."""
+    title = escape(f"Evaluation of {report.theme_id}")
     body = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{report['gold']['items']:,} items of gold, run {escape(report['run_id'])}</p>",
-        *(f"<p>{escape(note)}</p>" for note in notes(report)),
-        _side_by_side(report),
-        frontier(report),
-        *(_section(number, each) for number, each in enumerate(settings, 1)),
+        f"<h1>{title}</h1>",
+        f"<p>{report.gold.items:,} items of gold, run {escape(report.run_id)}</p>" if report.gold else "",
+        *(f"<p>{escape(note)}</p>" for note in report_notes(report)),
+        _ranked(report.settings, report.ranking) if report.ranking else "",
+        *(_section(number, setting) for number, setting in enumerate(report.settings, 1)),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(part for part in body if part)
         + "\n</body>\n</html>\n"
     )
 
 
-def _side_by_side(report: dict[str, Any]) -> str:
+def _ranked(settings: Sequence[SettingReport], ranking: Ranking) -> str:
+    """The settings side by side, and their scores over their costs."""
     head = ("setting", "answered", "score", "to the best", "p", "exact", "ECE", "$/item", "tokens/item", "s/item", "")
-    rows = []
-    for number, (each, told) in enumerate(zip(report["settings"], report["comparisons"], strict=True)):
-        marks = [word for word in ("best", "cheapest") if report[word] == number]
-        rows.append(
-            (
-                f"{number + 1}. {name_of(each)}",
-                f"{each['answered']:,} of {each['items']:,}",
-                _number(told["score"]),
-                f"{told['low']:+.3f} … {told['high']:+.3f}" if number != report["best"] else "",
-                _number(told["p"]) if number != report["best"] else "",
-                _number(each["exact_match"]),
-                _number(each["calibration"]["error"] if each["calibration"] else None),
-                _number(each["cost_usd_per_item"], 6),
-                _number(each["tokens_per_item"], 1),
-                _number(each["seconds_per_item"]),
-                ", ".join([*marks, *(["worse"] if told["worse"] else [])]),
-            )
-        )
+    rows = [_ranked_row(number, setting, ranking) for number, setting in enumerate(settings)]
     note = (
         "<p>The score is macro F1, or for fields the mean share that match. The interval of 95 % is that of its "
         "difference to the best one, by a paired bootstrap; p is of McNemar's exact test on exact matches.</p>"
     )
-    return _table(head, rows) + note
+    frontier = cost_frontier([setting.cost for setting in settings], ranking)
+    return "\n".join(part for part in (_table(head, rows) + note, frontier) if part)
 
 
-def _section(number: int, setting: dict[str, Any]) -> str:
-    parts = [f"<h2>{number}. {escape(name_of(setting))}</h2>"]
-    if setting["fields"] is not None:
-        rows = [(each["field"], _number(each["match"]), str(each["support"])) for each in setting["fields"]]
-        parts.append(_table(("field", "match", "support"), rows))
-    if setting["labels"] is not None:
-        parts.append(_averages(setting) + _labels(setting))
-    if setting["calibration"] is not None:
-        parts.append(reliability(setting["calibration"]))
-    if pairs := mixed_up(setting)[:_MOST]:
+def _ranked_row(number: int, setting: SettingReport, ranking: Ranking) -> tuple[str, ...]:
+    comparison, is_best = ranking.comparisons[number], number == ranking.best
+    ranks = {"best": is_best, "cheapest": number == ranking.cheapest, "worse": comparison.worse}
+    return (
+        f"{number + 1}. {setting_name(setting)}",
+        f"{setting.answered:,} of {setting.items:,}",
+        _number(comparison.score),
+        "" if is_best else f"{comparison.low:+.3f} … {comparison.high:+.3f}",
+        "" if is_best else _number(comparison.p),
+        _number(setting.metrics.exact_match),
+        _number(setting.calibration.error if setting.calibration else None),
+        _number(setting.cost.cost_usd_per_item, 6),
+        _number(setting.cost.tokens_per_item, 1),
+        _number(setting.cost.seconds_per_item),
+        ", ".join(name for name, applies in ranks.items() if applies),
+    )
+
+
+def _section(number: int, setting: SettingReport) -> str:
+    metrics = setting.metrics
+    parts = [f"<h2>{number}. {escape(setting_name(setting))}</h2>"]
+    if metrics.fields is not None:
+        fields = [(each.field, _number(each.match), str(each.support)) for each in metrics.fields]
+        parts.append(_table(("field", "match", "support"), fields))
+    if metrics.labels is not None:
+        parts.append(_averages(metrics) + _labels(metrics.labels, metrics))
+    if setting.calibration is not None:
+        parts.append(reliability_curve(setting.calibration))
+    if pairs := confused_labels(metrics)[:_CONFUSIONS]:
         rows = [(gold, answer or NO_ANSWER, str(count)) for gold, answer, count in pairs]
         parts.append(_table(("gold", "answer", "items"), rows))
     return "\n".join(parts)
 
 
-def _averages(setting: dict[str, Any]) -> str:
-    names = ("precision", "recall", "f1")
-    rows = [
-        (average, *(_number(setting[average][name]) for name in names))
-        for average in ("macro", "micro", "weighted")
-        if setting[average]
-    ]
+def _averages(metrics: Metrics) -> str:
+    averages = {"macro": metrics.macro, "micro": metrics.micro, "weighted": metrics.weighted}
+    rows = [(name, *_shares(average)) for name, average in averages.items() if average]
     return _table(("average", "precision", "recall", "F1"), rows)
 
 
-def _labels(setting: dict[str, Any]) -> str:
+def _labels(labels: Iterable[LabelMetrics], metrics: Metrics) -> str:
     """With the counts of its errors where labels may co-occur: there is no matrix then."""
-    counts = {each["label"]: each for each in setting["confusion"].get("per_label", ())}
-    kinds = ("tp", "fp", "fn", "tn") if counts else ()
-    rows = [
-        (
-            each["label"],
-            *(_number(each[name]) for name in ("precision", "recall", "f1")),
-            str(each["support"]),
-            *(str(counts[each["label"]][kind]) for kind in kinds),
-        )
-        for each in setting["labels"]
-    ]
-    return _table(("label", "precision", "recall", "F1", "support", *kinds), rows)
+    head: tuple[str, ...] = ("label", "precision", "recall", "F1", "support")
+    rows: list[tuple[str, ...]] = [(each.label, *_shares(each), str(each.support)) for each in labels]
+    if isinstance(metrics.confusion, LabelConfusion) and metrics.confusion.per_label:
+        head += ("tp", "fp", "fn", "tn")
+        counts = [(each.tp, each.fp, each.fn, each.tn) for each in metrics.confusion.per_label]
+        rows = [(*row, *map(str, of_label)) for row, of_label in zip(rows, counts, strict=True)]
+    return _table(head, rows)
+
+
+def _shares(each: Average | LabelMetrics) -> tuple[str, str, str]:
+    return _number(each.precision), _number(each.recall), _number(each.f1)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

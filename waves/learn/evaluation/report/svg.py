@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+
+from waves.learn.evaluation.calibration import Calibration, CalibrationBin
+from waves.learn.evaluation.cost import SettingCost
+from waves.learn.evaluation.ranking import Ranking
 
 _SIDE = 300
 _EDGE = 45
 _AXES = {"cost_usd_per_item": "US dollars for an item", "tokens_per_item": "tokens for an item"}
 
 
-def reliability(calibration: dict[str, Any]) -> str:
+def reliability_curve(calibration: Calibration) -> str:
     """The share of right answers against their mean confidence, bin by bin; on the diagonal confidence means what it
     says. A dot's area grows with its answers."""
-    dots = [
-        _dot(each["confidence"], each["exact"], 2 + 10 * (each["count"] / calibration["answers"]) ** 0.5, _told(each))
-        for each in calibration["bins"]
-    ]
-    line = _path((each["confidence"], each["exact"]) for each in calibration["bins"])
+    dots = [_bin_dot(each, calibration.answers) for each in calibration.bins]
+    line = _path((each.confidence, each.exact) for each in calibration.bins)
     diagonal = f'<path d="{_moves([(0, 0), (1, 1)])}" stroke="#afb8c1" stroke-dasharray="4" fill="none"/>'
-    title = f"Reliability: calibration error {calibration['error']:.3f}"
+    title = f"Reliability: calibration error {calibration.error:.3f}"
     return _drawing(title, "confidence", "right", [diagonal, line, *dots], "1")
 
 
-def frontier(report: dict[str, Any]) -> str:
+def cost_frontier(costs: Sequence[SettingCost], ranking: Ranking) -> str:
     """Each setting's score over its cost, and the line of those that no other one beats; nothing where there is no
     cost."""
-    axis = report["axis"]
-    if axis is None:
+    axis = ranking.axis
+    if axis is None or ranking.pareto is None:
         return ""
-    most = max(each[axis] for each in report["settings"])
-    places = [
-        (each[axis] / most, told["score"]) for each, told in zip(report["settings"], report["comparisons"], strict=True)
-    ]
+    per_item = [cost.per_item(axis) or 0.0 for cost in costs]
+    most = max(per_item)
+    places = [(cost / most, each.score) for cost, each in zip(per_item, ranking.comparisons, strict=True)]
     dots = [
         _dot(*place, 5, f"setting {number}") + _label(*place, str(number)) for number, place in enumerate(places, 1)
     ]
-    line = _path(places[number] for number in report["pareto"])
+    line = _path(places[number] for number in ranking.pareto)
     return _drawing("Score against cost", _AXES[axis], "score", [line, *dots], f"{most:.3g}")
 
 
-def _told(each: dict[str, Any]) -> str:
-    return f"{each['count']} answers of confidence {each['confidence']:.2f}, {each['exact']:.2f} of them right"
+def _bin_dot(each: CalibrationBin, answers: int) -> str:
+    title = f"{each.count} answers of confidence {each.confidence:.2f}, {each.exact:.2f} of them right"
+    return _dot(each.confidence, each.exact, 2 + 10 * (each.count / answers) ** 0.5, title)
 
 
 def _drawing(title: str, across: str, up: str, inside: Iterable[str], most: str) -> str:
@@ -62,9 +62,9 @@ def _drawing(title: str, across: str, up: str, inside: Iterable[str], most: str)
     )
 
 
-def _dot(x: float, y: float, radius: float, told: str) -> str:
+def _dot(x: float, y: float, radius: float, tooltip: str) -> str:
     left, top = _at(x, y)
-    title = f"<title>{escape(told)}</title>"
+    title = f"<title>{escape(tooltip)}</title>"
     return f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{radius:.1f}" fill="#0969da" fill-opacity=".7">{title}</circle>'
 
 

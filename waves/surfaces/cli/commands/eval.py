@@ -14,6 +14,7 @@ from waves.words import counted
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from waves.learn.evaluation.report.model import EvaluationReport
     from waves.learn.evaluation.settings import EvaluationOptions
 
 
@@ -66,6 +67,7 @@ def command(
       wave eval comment_classifier --rubric v1,v2 --batch-size 1,12 --html report.html
     """
     from waves.learn.evaluation.settings import EvaluationOptions
+    from waves.models import EXIT_CODE
     from waves.surfaces.cli import output
 
     order = EvaluationOptions(rubrics, backend, models, sizes, limit)
@@ -74,49 +76,48 @@ def command(
         return
     if not yes and sys.stdin.isatty():
         _confirm(theme, order)
-    report, code = _evaluated(theme, order, watched=not as_json)
-    if html is not None and report["state"] == "converged":
-        from waves.learn.evaluation.report.html import page
+    report = _evaluated(theme, order, watched=not as_json)
+    if html is not None and report.ranking is not None:
+        from waves.learn.evaluation.report.html import evaluation_html
 
-        options.write_report(html, page(report))
+        options.write_report(html, evaluation_html(report))
     if as_json:
-        output.emit(report)
+        from waves.learn.evaluation.report.as_json import evaluation_json
+
+        output.emit({**evaluation_json(report), "snoozed_until": output.moment(report.ending.snoozed_until)})
     else:
         from waves.surfaces.cli.tables.evaluation import show
 
         show(report)
-    ctx.exit(code)
+    ctx.exit(EXIT_CODE[report.ending.state])
 
 
-def _evaluated(theme: str, order: EvaluationOptions, *, watched: bool) -> tuple[dict[str, Any], int]:
+def _evaluated(theme: str, order: EvaluationOptions, *, watched: bool) -> EvaluationReport:
     from waves.config import project
     from waves.learn.evaluation.evaluate import evaluate
-    from waves.models import EXIT_CODE
-    from waves.surfaces.cli import output
 
     with progress.watching(wanted=watched) as watcher:
-        found = evaluate(project.load(), theme, order, watcher)
-    until = output.moment(found.ending.snoozed_until)
-    return {**found.report, "snoozed_until": until}, EXIT_CODE[found.ending.state]
+        return evaluate(project.load(), theme, order, watcher)
 
 
 def _foresee(theme: str, order: EvaluationOptions, *, as_json: bool) -> None:
     from waves.config import project
-    from waves.learn.evaluation.evaluate import foresee
-    from waves.learn.evaluation.report.words import about_gold
+    from waves.learn.evaluation.forecast import foresee
+    from waves.learn.evaluation.report.as_json import forecast_json
+    from waves.learn.evaluation.report.words import gold_notes
     from waves.surfaces.cli import output
 
     foreseen = foresee(project.load(), theme, order)
     if as_json:
-        output.emit(foreseen.report)
+        output.emit(forecast_json(foreseen))
         return
-    for each in foreseen.report["settings"]:
+    for each in foreseen.settings:
         click.echo(
-            f"would ask {each['model']} on backend {each['backend']} for {each['to_ask']} of {each['items']} items in "
-            f"{counted(each['requests'], 'request')} of up to {each['batch_size']} by rubric {each['rubric_version']}; "
-            f"{each['cost']}"
+            f"would ask {each.model} on backend {each.backend} for {each.to_ask} of {each.items} items in "
+            f"{counted(each.requests, 'request')} of up to {each.batch_size} by rubric {each.rubric_version}; "
+            f"{each.cost}"
         )
-    for line in about_gold(foreseen.report["gold"]):
+    for line in gold_notes(foreseen.gold):
         click.echo(output.harmless(line))
 
 
@@ -124,13 +125,12 @@ def _confirm(theme: str, order: EvaluationOptions) -> None:
     """A person at a terminal is asked before money is spent, or may be; caps bind everybody."""
     from waves.config import project
     from waves.errors import NeedsPersonError
-    from waves.learn.evaluation.evaluate import foresee
+    from waves.learn.evaluation.forecast import foresee
 
     foreseen = foresee(project.load(), theme, order)
-    requests = sum(each["requests"] for each in foreseen.report["settings"])
-    if not requests or foreseen.cost_usd == 0:
+    requests, usd = foreseen.requests, foreseen.cost_usd
+    if not requests or usd == 0:
         return
-    usd = foreseen.cost_usd
     cost = "at a cost that nobody knows" if usd is None else f"about ${usd:,.2g} at most"
     if not click.confirm(f"{counted(requests, 'request')}, {cost}. Go on?", default=False, err=True):
         raise NeedsPersonError("nothing was asked: nobody has said yes", "Type yes, or give --yes.")
