@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from waves.surfaces.cli.options import json_option
+
 if TYPE_CHECKING:
     from waves.store.tables.audit import AuditEntry
 
@@ -38,7 +40,7 @@ class Moment(click.ParamType[datetime]):
 @click.option("--since", type=Moment(), help="A date or moment in UTC, or how long ago: 24h, 7d.")
 @click.option("--actor", help="Who did it; `waves` is what no person asked for.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="So many, the newest ones.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def command(
     theme: str,
     *,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waves.surfaces.cli import options
-from waves.surfaces.cli.options import ReportFile
+from waves.surfaces.cli.options import ReportFile, json_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--new", help="A version; default: that of the open pilot, else of the newest rubric file.")
 @click.option("--limit", type=click.IntRange(min=1), help="Rows at most; default: all that both have judged.")
 @click.option("--markdown", type=ReportFile(), help="A file to hand to someone.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def command(
     theme: str, *, old: str | None, new: str | None, limit: int | None, markdown: Path | None, as_json: bool
 ) -> None:

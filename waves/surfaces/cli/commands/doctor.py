@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from waves.surfaces.cli.options import json_option
+
 MARKS = {"ok": "ok     ", "warning": "warning", "broken": "BROKEN "}
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """Check disk, backends, database, migrations and every theme. Exits with the code of the first broken thing.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waves.surfaces.cli import options, progress
-from waves.surfaces.cli.options import ReportFile
+from waves.surfaces.cli.options import ReportFile, json_option
 from waves.words import counted
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.option("--html", type=ReportFile(), help="Write the report to this file, too.")
 @click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be asked.")
 @click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waves.surfaces.cli import progress
+from waves.surfaces.cli.options import backend_option, json_option, parallel_option
 
 if TYPE_CHECKING:
     from waves.fire import FireOptions
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 @click.command("fire")
 @click.argument("theme")
 @click.option("--keys", type=click.IntRange(min=1), help="Items this fire may take at most.")
-@click.option("--parallel", type=click.IntRange(min=1), help="Requests in flight.")
-@click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
+@parallel_option
+@backend_option
 @click.option("--dry-run", is_flag=True, help="Ask no model; say what would be done. Only the run row is written.")
 @click.option("--until-complete", is_flag=True, help="Waves until the gap is empty.")
 @click.option("--trigger", default="shell", show_default=True, help="Who fires; stands in the run row.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waves.surfaces.cli import faults, options, progress
-from waves.surfaces.cli.options import Person, ReportFile
+from waves.surfaces.cli.options import Person, ReportFile, backend_option, json_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 @click.argument("theme")
 @click.option("--version", help="The version to try; default: that of the newest rubric file.")
 @click.option("--keys", type=click.IntRange(min=1), default=34, show_default=True, help="Rows of the sample at most.")
-@click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
-@click.option("--by", "name", type=Person(), help="Who tries it; stands with the version where it is new.")
+@backend_option
+@click.option("--by", type=Person(), help="Who tries it; stands with the version where it is new.")
 @click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be done.")
 @click.option("--markdown", type=ReportFile(), help="A copy of the review file.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -34,7 +34,7 @@ def command(
     version: str | None,
     keys: int,
     backend: str | None,
-    name: str | None,
+    by: str | None,
     dry_run: bool,
     markdown: Path | None,
     as_json: bool,
@@ -54,7 +54,7 @@ def command(
     from waves.surfaces.cli import output
 
     with progress.watching(wanted=not as_json) as watcher:
-        found = _piloted(theme, PilotOptions(version, keys, backend, dry_run, name), watcher)
+        found = _piloted(theme, PilotOptions(version, keys, backend, dry_run, by), watcher)
     report, review = found.report, found.review
     if review is not None and markdown is not None:
         options.write_report(markdown, page(review))

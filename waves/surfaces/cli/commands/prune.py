@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from waves.surfaces.cli.options import dry_run_option, json_option
 from waves.words import counted
 
 
@@ -12,8 +13,8 @@ from waves.words import counted
 @click.option(
     "--keep-days", type=click.IntRange(min=0), help="Closed longer ago than so many days; default: the limit."
 )
-@click.option("--dry-run", is_flag=True, help="Remove nothing; say what would go.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@dry_run_option
+@json_option
 def command(theme: str, *, keep_days: int | None, dry_run: bool, as_json: bool) -> None:
     """Remove the folders of waves of THEME that the database says are closed, after `keep_days`.
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from waves.surfaces.cli.options import json_option
+
 if TYPE_CHECKING:
     from waves.quota.window import WeighedEvidence
     from waves.steps.reports.quota import BackendQuota
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("quota")
 @click.argument("backend", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def command(backend: str | None, *, as_json: bool) -> None:
     """Window, use, reservations, learned capacity with its evidence, and snooze of BACKEND, or of every backend in
     waves.yaml. Read-only.

@@ -6,7 +6,7 @@ from collections import Counter
 
 import click
 
-from waves.surfaces.cli.options import Person
+from waves.surfaces.cli.options import by_required, dry_run_option, json_option, reason_option
 from waves.words import counted
 
 
@@ -14,12 +14,12 @@ from waves.words import counted
 @click.argument("theme")
 @click.option("--key", "keys", multiple=True, help="The entity key of an item; may be given several times.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
-@click.option("--by", "name", type=Person(), required=True, help="Who decides so; stands in the audit log.")
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-@click.option("--dry-run", is_flag=True, help="Say what would be retried; write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@by_required
+@reason_option
+@dry_run_option
+@json_option
 def command(
-    theme: str, *, keys: tuple[str, ...], everything: bool, name: str, reason: str, dry_run: bool, as_json: bool
+    theme: str, *, keys: tuple[str, ...], everything: bool, by: str, reason: str, dry_run: bool, as_json: bool
 ) -> None:
     """Have items of THEME that were given up asked again: quarantined, refused and failed ones of the active version.
 
@@ -35,7 +35,7 @@ def command(
 
     if bool(keys) == everything:
         raise click.UsageError("name items with --key, or say --all")
-    found = retry(project.load(), theme, None if everything else keys, by=name, reason=reason, dry_run=dry_run)
+    found = retry(project.load(), theme, None if everything else keys, by=by, reason=reason, dry_run=dry_run)
     unknown = sorted({audit.key_text(key) for key in keys} - {one.entity_key for one in found})
     if as_json:
         items = [

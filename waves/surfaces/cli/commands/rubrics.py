@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from waves.surfaces.cli.commands.rubrics_activate import activate_version, roll_back
+from waves.surfaces.cli.options import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ class ThemeFirst(click.Group):
 
 
 @click.group("rubrics", cls=ThemeFirst, invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout; for all themes.")
+@json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List the rubric versions of all themes or of one; show, compare, activate one, or roll back.
@@ -66,7 +67,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
 @command.command("list", short_help="All versions of a theme, and which is in force.")
 @click.argument("theme")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def list_versions(theme: str, *, as_json: bool) -> None:
     """All versions of THEME: those that were used, and files that wait for activation.
 
@@ -87,7 +88,7 @@ def list_versions(theme: str, *, as_json: bool) -> None:
 @command.command("show", short_help="The text of a version, and what was decided about it.")
 @click.argument("theme")
 @click.argument("version", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
     """The text of VERSION of THEME as it was registered, with its history; default: the version in force.
 
@@ -125,7 +126,7 @@ def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
 @click.argument("theme")
 @click.argument("old", required=False)
 @click.argument("new", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def show_difference(theme: str, old: str | None, new: str | None, *, as_json: bool) -> None:
     """What changes from version OLD of THEME to NEW; default: from the one in force to the newest file.
 

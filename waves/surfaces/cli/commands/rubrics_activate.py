@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from waves.surfaces.cli.options import Person
+from waves.surfaces.cli.options import by_operator, dry_run_option, json_option, reason_option
 from waves.words import counted
 
 if TYPE_CHECKING:
@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 @click.command("activate", short_help="Put a version in force, after a look at what that costs.")
 @click.argument("theme")
 @click.argument("version", required=False)
-@click.option(
-    "--by", "name", type=Person(), default="operator", show_default=True, help="Who decides; stands in the audit log."
-)
-@click.option("--reason", default="", help="Why; stands in the audit log.")
+@by_operator
+@reason_option
 @click.option("--yes", is_flag=True, help="Do it; without it a person is asked at the terminal.")
-@click.option("--dry-run", is_flag=True, help="Say what it would cost; change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@dry_run_option
+@json_option
 def activate_version(
-    theme: str, version: str | None, *, name: str, reason: str, yes: bool, dry_run: bool, as_json: bool
+    theme: str, version: str | None, *, by: str, reason: str, yes: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Put VERSION of THEME in force; default: that of the newest rubric file.
 
@@ -53,7 +51,7 @@ def activate_version(
     if fault is None and new and not (yes or dry_run):
         fault = _asked(found) if a_person else _nobody_said_yes(found)
     if fault is None and new and not dry_run:
-        activation.activate(project, theme, found.version, by=name, reason=reason)
+        activation.activate(project, theme, found.version, by=by, reason=reason)
     if as_json:
         in_force = not new or (fault is None and not dry_run)
         error = {"error": output.error_object(fault)} if fault else {}
@@ -66,12 +64,10 @@ def activate_version(
 
 @click.command("rollback", short_help="Put the version back in force that was so before.")
 @click.argument("theme")
-@click.option(
-    "--by", "name", type=Person(), default="operator", show_default=True, help="Who decides; stands in the audit log."
-)
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def roll_back(theme: str, *, name: str, reason: str, as_json: bool) -> None:
+@by_operator
+@reason_option
+@json_option
+def roll_back(theme: str, *, by: str, reason: str, as_json: bool) -> None:
     """Put the version of THEME back in force that was so before the active one. Rows it has judged are restored free by
     the next fires. A second rollback undoes the first. The gate of theme.yaml is not in its way.
 
@@ -83,7 +79,7 @@ def roll_back(theme: str, *, name: str, reason: str, as_json: bool) -> None:
     from waves.steps.rubrics.activation import rollback
     from waves.surfaces.cli import output
 
-    move = rollback(project.load(), theme, by=name, reason=reason)
+    move = rollback(project.load(), theme, by=by, reason=reason)
     if as_json:
         output.emit({"theme": theme, "version": move.after, "before": move.before, "active": True})
     else:

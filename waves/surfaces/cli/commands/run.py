@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from waves.surfaces.cli import progress
+from waves.surfaces.cli.options import backend_option, parallel_option
 
 
 @click.command("run")
 @click.argument("theme")
-@click.option("--parallel", type=click.IntRange(min=1), help="Requests in flight.")
-@click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
+@parallel_option
+@backend_option
 @click.pass_context
 def command(ctx: click.Context, theme: str, *, parallel: int | None, backend: str | None) -> None:
     """Ask for the items of the open wave of THEME that have no part yet.

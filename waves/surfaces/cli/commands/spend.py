@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from waves.surfaces.cli.options import json_option
+
 if TYPE_CHECKING:
     from waves.store.tables.spend import By, Line
 
@@ -17,7 +19,7 @@ _BY = ("day", "theme", "model", "backend")
 @click.argument("theme", required=False)
 @click.option("--by", type=click.Choice(_BY), default="day", show_default=True, help="What each line adds up.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The first day, in UTC; default: the very first.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def command(theme: str | None, *, by: By, since: datetime | None, as_json: bool) -> None:
     """Tokens and US dollars of THEME, or of all themes, from the ledger. Read-only.
 

@@ -8,6 +8,7 @@ import click
 
 from waves.surfaces.cli.commands import quota
 from waves.surfaces.cli.faults import show
+from waves.surfaces.cli.options import json_option
 from waves.surfaces.cli.tables import runs
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @click.argument("theme", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.option("--watch", is_flag=True, help="Repeat every two seconds until Ctrl-C.")
 @click.pass_context
 def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = False, watch: bool = False) -> None:
