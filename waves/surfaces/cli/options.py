@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from waves.errors import DiskError
+from waves.spool import files
+
 
 class Person(click.ParamType[str]):
     """The value of `--by`: the audit log records who decided."""
@@ -42,9 +45,6 @@ class ReportFile(click.Path):
 
 
 def write_report(path: Path, text: str) -> None:
-    from waves.errors import DiskError
-    from waves.spool import files
-
     try:
         files.write_atomic(path.resolve(), text.encode())
     except DiskError as fault:

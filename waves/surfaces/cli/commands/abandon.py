@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.by_hand import abandon_wave
+from waves.steps.session.session import Invocation
 from waves.surfaces.cli.options import by_required, reason_option
 
 
@@ -18,9 +21,5 @@ def command(theme: str, *, by: str, reason: str) -> None:
     Example:
       wave abandon comment_classifier --by ana --reason "wrong source"
     """
-    from waves.config import project
-    from waves.steps.operator.by_hand import abandon_wave
-    from waves.steps.session.session import Invocation
-
     wave_id = abandon_wave(Invocation(project.load(), theme, {}), by, reason)
     click.echo(f"wave {wave_id} of theme {theme} is abandoned")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from waves.config import project
+from waves.models import EXIT_CODE
+from waves.steps.rubrics.approval import Approval, Merged, approve
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_required, json_option, reason_option
 from waves.words import counted
-
-if TYPE_CHECKING:
-    from waves.steps.rubrics.approval import Approval, Merged
 
 
 @click.command("approve")
@@ -41,11 +42,6 @@ def command(
     Example:
       wave approve comment_classifier --by ana --reason "pilot looked right"
     """
-    from waves.config import project
-    from waves.models import EXIT_CODE
-    from waves.steps.rubrics.approval import approve
-    from waves.surfaces.cli import output
-
     approval = approve(project.load(), theme, by=by, version=version, max_rows=max_rows, reason=reason)
     pilot = approval.pilot
     if as_json:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.by_hand import collect_wave
+from waves.steps.session.session import Invocation
 from waves.surfaces.cli.options import Person
 
 
@@ -20,10 +23,6 @@ def command(ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bo
     Example:
       wave collect comment_classifier
     """
-    from waves.config import project
-    from waves.steps.operator.by_hand import collect_wave
-    from waves.steps.session.session import Invocation
-
     if accept_orphans != bool(by):
         raise click.UsageError("--accept-orphans and --by NAME go together.")
     report = collect_wave(Invocation(project.load(), theme, {}), partial=partial, accept_orphans_by=by)

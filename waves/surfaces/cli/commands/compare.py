@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
-from waves.surfaces.cli import options
+from waves.config import project
+from waves.learn.comparison import page as comparison_page
+from waves.learn.comparison.agreement import Group
+from waves.learn.comparison.compare import Comparison, compare
+from waves.learn.comparison.page import page
+from waves.surfaces.cli import options, output
 from waves.surfaces.cli.options import ReportFile, json_option
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from waves.learn.comparison.agreement import Group
-    from waves.learn.comparison.compare import Comparison
 
 
 @click.command("compare")
@@ -34,11 +34,6 @@ def command(
       wave compare comment_classifier
       wave compare comment_classifier --old v1-ec2fc8d --new v2-1a2b3c4 --json | jq .exact_agreement
     """
-    from waves.config import project
-    from waves.learn.comparison.compare import compare
-    from waves.learn.comparison.page import page
-    from waves.surfaces.cli import output
-
     found = compare(project.load(), theme, old=old, new=new, limit=limit)
     if markdown is not None:
         options.write_report(markdown, page(found))
@@ -82,9 +77,6 @@ def _group(found: Comparison, group: Group) -> dict[str, Any]:
 def _show(found: Comparison) -> None:
     from rich.table import Table
     from rich.text import Text
-
-    from waves.learn.comparison import page as comparison_page
-    from waves.surfaces.cli import output
 
     console = output.console()
     console.print(comparison_page.summary(found), soft_wrap=True, markup=False)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from waves.config import project
+from waves.steps.operator.limits import Limit, change, limits
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_operator, json_option, reason_option
-
-if TYPE_CHECKING:
-    from waves.steps.operator.limits import Limit
 
 
 @click.command("config")
@@ -36,10 +34,6 @@ def command(
       wave config comment_classifier keys 1400 --by ana --reason "a larger window"
       wave config comment_classifier keys --unset --by ana
     """
-    from waves.config import project
-    from waves.steps.operator.limits import change, limits
-    from waves.surfaces.cli import output
-
     if unset and (key is None or value is not None):
         raise click.UsageError("--unset wants a KEY, and no VALUE")
     if key is None or (value is None and not unset):
@@ -56,8 +50,6 @@ def command(
 
 
 def _show(theme: str, found: list[Limit], *, as_json: bool) -> None:
-    from waves.surfaces.cli import output
-
     if as_json:
         rows = [{"key": one.key, "value": one.value, "from": one.origin} for one in found]
         output.emit({"theme": theme, "limits": rows})

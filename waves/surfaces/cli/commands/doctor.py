@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.doctor import examine
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import json_option
 
 MARKS = {"ok": "ok     ", "warning": "warning", "broken": "BROKEN "}
@@ -19,10 +22,6 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     Example:
       wave doctor
     """
-    from waves.config import project
-    from waves.steps.operator.doctor import examine
-    from waves.surfaces.cli import output
-
     findings = list(examine(project.load()))
     if as_json:
         rows = [{"level": one.level, "what": one.what, "remedy": one.remedy} for one in findings]

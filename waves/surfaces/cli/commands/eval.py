@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
-from waves.surfaces.cli import options, progress
+from waves.config import project
+from waves.errors import NeedsPersonError
+from waves.learn.evaluation.evaluate import evaluate, foresee
+from waves.learn.evaluation.report.html import page
+from waves.learn.evaluation.report.words import about_gold
+from waves.learn.evaluation.settings import EvaluationOptions
+from waves.models import EXIT_CODE
+from waves.surfaces.cli import options, output, progress
 from waves.surfaces.cli.options import ReportFile, json_option
+from waves.surfaces.cli.tables.evaluation import show
 from waves.words import counted
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from waves.learn.evaluation.settings import EvaluationOptions
 
 
 def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -65,9 +69,6 @@ def command(
       wave eval comment_classifier --dry-run
       wave eval comment_classifier --rubric v1,v2 --batch-size 1,12 --html report.html
     """
-    from waves.learn.evaluation.settings import EvaluationOptions
-    from waves.surfaces.cli import output
-
     order = EvaluationOptions(rubrics, backend, models, sizes, limit)
     if dry_run:
         _foresee(theme, order, as_json=as_json)
@@ -76,24 +77,15 @@ def command(
         _confirm(theme, order)
     report, code = _evaluated(theme, order, watched=not as_json)
     if html is not None and report["state"] == "converged":
-        from waves.learn.evaluation.report.html import page
-
         options.write_report(html, page(report))
     if as_json:
         output.emit(report)
     else:
-        from waves.surfaces.cli.tables.evaluation import show
-
         show(report)
     ctx.exit(code)
 
 
 def _evaluated(theme: str, order: EvaluationOptions, *, watched: bool) -> tuple[dict[str, Any], int]:
-    from waves.config import project
-    from waves.learn.evaluation.evaluate import evaluate
-    from waves.models import EXIT_CODE
-    from waves.surfaces.cli import output
-
     with progress.watching(wanted=watched) as watcher:
         found = evaluate(project.load(), theme, order, watcher)
     until = output.moment(found.ending.snoozed_until)
@@ -101,11 +93,6 @@ def _evaluated(theme: str, order: EvaluationOptions, *, watched: bool) -> tuple[
 
 
 def _foresee(theme: str, order: EvaluationOptions, *, as_json: bool) -> None:
-    from waves.config import project
-    from waves.learn.evaluation.evaluate import foresee
-    from waves.learn.evaluation.report.words import about_gold
-    from waves.surfaces.cli import output
-
     foreseen = foresee(project.load(), theme, order)
     if as_json:
         output.emit(foreseen.report)
@@ -122,10 +109,6 @@ def _foresee(theme: str, order: EvaluationOptions, *, as_json: bool) -> None:
 
 def _confirm(theme: str, order: EvaluationOptions) -> None:
     """A person at a terminal is asked before money is spent, or may be; caps bind everybody."""
-    from waves.config import project
-    from waves.errors import NeedsPersonError
-    from waves.learn.evaluation.evaluate import foresee
-
     foreseen = foresee(project.load(), theme, order)
     requests = sum(each["requests"] for each in foreseen.report["settings"])
     if not requests or foreseen.cost_usd == 0:

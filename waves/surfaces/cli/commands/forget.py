@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.forget import forget_rows
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_required, dry_run_option, json_option
 
 _WORDS = {
@@ -37,10 +40,6 @@ def command(theme: str, *, keys: tuple[str, ...], by: str, reason: str, dry_run:
       wave forget comment_classifier --key 17 --by ana --reason "request of 20 November"
       wave forget comment_classifier --key '["hg19", "chr7"]' --by ana --dry-run
     """
-    from waves.config import project
-    from waves.steps.operator.forget import forget_rows
-    from waves.surfaces.cli import output
-
     found = forget_rows(project.load(), theme, keys, by=by, reason=reason, dry_run=dry_run)
     if as_json:
         told = {"theme": theme, "rows": found.rows, "dry_run": dry_run, "found": found.any, "erased": found.traces}

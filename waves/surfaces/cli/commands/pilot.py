@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
-from waves.surfaces.cli import faults, options, progress
+from waves.config import project
+from waves.ids import new_run_id
+from waves.learn import markdown as shown
+from waves.learn.pilot.pilot import Pilot, PilotOptions, pilot
+from waves.learn.pilot.review import Review, in_short, page
+from waves.models import Ending, FireReport
+from waves.steps.session.session import Watcher
+from waves.surfaces.cli import faults, options, output, progress
 from waves.surfaces.cli.options import Person, ReportFile, backend_option, json_option
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from waves.learn.pilot.pilot import Pilot, PilotOptions
-    from waves.learn.pilot.review import Review
-    from waves.steps.session.session import Watcher
 
 
 @click.command("pilot")
@@ -49,10 +50,6 @@ def command(
       wave pilot comment_classifier --keys 34
       wave pilot comment_classifier --version v2-1a2b3c4 --json | jq .changed
     """
-    from waves.learn.pilot.pilot import PilotOptions
-    from waves.learn.pilot.review import page
-    from waves.surfaces.cli import output
-
     with progress.watching(wanted=not as_json) as watcher:
         found = _piloted(theme, PilotOptions(version, keys, backend, dry_run, by), watcher)
     report, review = found.report, found.review
@@ -71,24 +68,16 @@ def command(
     ctx.exit(report.exit_code)
 
 
-def _piloted(theme: str, order: PilotOptions, watcher: Watcher) -> Pilot:
+def _piloted(theme: str, order: PilotOptions, watcher: Watcher | None) -> Pilot:
     """What should not happen at all is in the report, too: whoever asked for JSON gets it."""
-    from waves.config import project
-    from waves.ids import new_run_id
-    from waves.learn.pilot.pilot import Pilot, pilot
-    from waves.models import Ending, FireReport
-    from waves.surfaces.cli.faults import as_fault
-
     try:
         return pilot(project.load(), theme, order, watcher)
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a page
-        fault = as_fault(error)
+        fault = faults.as_fault(error)
         return Pilot(FireReport(theme, new_run_id(), Ending("failed", fault.message), 0, fault=fault), order.version)
 
 
 def _object(found: Pilot) -> dict[str, Any]:
-    from waves.surfaces.cli import output
-
     report, review = found.report, found.review
     rows = review.rows if review else ()
     error = {"error": output.error_object(report.fault)} if report.fault else {}
@@ -124,10 +113,6 @@ def _object(found: Pilot) -> dict[str, Any]:
 def _show(found: Pilot, review: Review) -> None:
     from rich.table import Table
     from rich.text import Text
-
-    from waves.learn import markdown as shown
-    from waves.learn.pilot.review import in_short
-    from waves.surfaces.cli import output
 
     console = output.console()
     table = Table(box=None, pad_edge=False)

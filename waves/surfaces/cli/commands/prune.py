@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.prune import prune
+from waves.steps.session.session import Invocation
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import dry_run_option, json_option
 from waves.words import counted
 
@@ -22,11 +26,6 @@ def command(theme: str, *, keep_days: int | None, dry_run: bool, as_json: bool) 
     Example:
       wave prune comment_classifier --keep-days 7
     """
-    from waves.config import project
-    from waves.steps.operator.prune import prune
-    from waves.steps.session.session import Invocation
-    from waves.surfaces.cli import output
-
     gone = prune(Invocation(project.load(), theme, {"keep_days": keep_days}), dry_run=dry_run)
     if as_json:
         output.emit({"theme": theme, "waves": gone, "dry_run": dry_run})

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from waves.config import project
+from waves.quota.window import WeighedEvidence
+from waves.steps.reports.quota import BackendQuota, report
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import json_option
-
-if TYPE_CHECKING:
-    from waves.quota.window import WeighedEvidence
-    from waves.steps.reports.quota import BackendQuota
 
 
 @click.command("quota")
@@ -24,10 +24,6 @@ def command(backend: str | None, *, as_json: bool) -> None:
     Example:
       wave quota subscription
     """
-    from waves.config import project
-    from waves.steps.reports.quota import report
-    from waves.surfaces.cli import output
-
     found = report(project.load(), backend)
     if as_json:
         output.emit({"backends": [_object(one) for one in found]})
@@ -37,13 +33,11 @@ def command(backend: str | None, *, as_json: bool) -> None:
 
 
 def _object(one: BackendQuota) -> dict[str, Any]:
-    from waves.surfaces.cli.output import moment
-
     quota = one.quota
     found: dict[str, Any] = {
         "backend": one.backend,
         "kind": one.kind,
-        "snoozed_until": moment(one.snoozed_until),
+        "snoozed_until": output.moment(one.snoozed_until),
         "snooze_reason": one.snooze_reason,
         "window": None,
         "next_fire": {"keys": one.keys, "reason": one.why},
@@ -53,8 +47,8 @@ def _object(one: BackendQuota) -> dict[str, Any]:
         found["window"] = {
             "kind": quota.window.kind,
             "seconds": quota.length.total_seconds(),
-            "start": moment(quota.window.start),
-            "resets_at": moment(quota.free_at),
+            "start": output.moment(quota.window.start),
+            "resets_at": output.moment(quota.free_at),
             "used": holding.used,
             "reserved": holding.reserved,
             "utilisation": holding.seen,
@@ -67,11 +61,9 @@ def _object(one: BackendQuota) -> dict[str, Any]:
 
 
 def _evidence(judged: WeighedEvidence) -> dict[str, Any]:
-    from waves.surfaces.cli.output import moment
-
     return {
-        "start": moment(judged.evidence.start),
-        "at": moment(judged.evidence.at),
+        "start": output.moment(judged.evidence.start),
+        "at": output.moment(judged.evidence.at),
         "how": judged.evidence.how,
         "used": judged.evidence.used,
         "keys": judged.keys,

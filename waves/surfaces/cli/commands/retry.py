@@ -6,6 +6,10 @@ from collections import Counter
 
 import click
 
+from waves.config import project
+from waves.steps.operator.retry import retry
+from waves.store.tables import audit
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_required, dry_run_option, json_option, reason_option
 from waves.words import counted
 
@@ -28,11 +32,6 @@ def command(
       wave retry comment_classifier --all --by ana --reason "the provider was broken"
       wave retry comment_classifier --key 17 --key 23 --by ana --dry-run
     """
-    from waves.config import project
-    from waves.steps.operator.retry import retry
-    from waves.store.tables import audit
-    from waves.surfaces.cli import output
-
     if bool(keys) == everything:
         raise click.UsageError("name items with --key, or say --all")
     found = retry(project.load(), theme, None if everything else keys, by=by, reason=reason, dry_run=dry_run)

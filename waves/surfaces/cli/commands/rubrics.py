@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from waves.config import project
+from waves.config import theme as themes
+from waves.steps.rubrics.version_report import Version, diff, show, versions
+from waves.store.rubrics.rubric_facts import EvaluationRecord
+from waves.store.rubrics.rubric_registry import UNLIMITED
+from waves.surfaces.cli import output
 from waves.surfaces.cli.commands.rubrics_activate import activate_version, roll_back
 from waves.surfaces.cli.options import json_option
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from waves.steps.rubrics.version_report import Version
-    from waves.store.rubrics.rubric_facts import EvaluationRecord
 
 
 class ThemeFirst(click.Group):
@@ -47,14 +48,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         if as_json:
             raise click.UsageError("give --json after the command")
         return
-    from waves.config import project as projects
-    from waves.config import theme as themes
-    from waves.steps.rubrics.version_report import versions
-
-    project = projects.load()
-    found = versions(project, themes.known(project.prompts))
+    here = project.load()
+    found = versions(here, themes.known(here.prompts))
     if as_json:
-        _emit(
+        output.emit(
             {
                 "themes": [
                     {"theme": theme, "versions": [_object(one) for one in every]} for theme, every in found.items()
@@ -75,12 +72,9 @@ def list_versions(theme: str, *, as_json: bool) -> None:
     Example:
       wave rubrics list comment_classifier
     """
-    from waves.config import project
-    from waves.steps.rubrics.version_report import versions
-
     found = versions(project.load(), [theme])
     if as_json:
-        _emit({"theme": theme, "versions": [_object(one) for one in found[theme]]})
+        output.emit({"theme": theme, "versions": [_object(one) for one in found[theme]]})
     else:
         _table(found)
 
@@ -96,15 +90,11 @@ def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
     Example:
       wave rubrics show comment_classifier v2-1a2b3c4
     """
-    from waves.config import project
-    from waves.steps.rubrics.version_report import show
-    from waves.surfaces.cli.output import harmless, moment
-
     found = show(project.load(), theme, version)
     if as_json:
         decisions = [
             {
-                "at": moment(one.created_at),
+                "at": output.moment(one.created_at),
                 "actor": one.actor,
                 "before": one.before,
                 "after": one.after,
@@ -112,14 +102,14 @@ def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
             }
             for one in found.decisions
         ]
-        _emit({"theme": theme, **_object(found.version), "text": found.text, "decisions": decisions})
+        output.emit({"theme": theme, **_object(found.version), "text": found.text, "decisions": decisions})
         return
     _table({theme: [found.version]})
     for one in found.decisions:
         done = " ".join(f"{name}={value}" for name, value in one.after.items())
         why = f": {one.reason}" if one.reason else ""
-        click.echo(harmless(f"{one.created_at:%Y-%m-%d %H:%M:%SZ}  {one.actor}  {done}{why}"))
-    click.echo("\n" + harmless(found.text, keep="\n\t"))
+        click.echo(output.harmless(f"{one.created_at:%Y-%m-%d %H:%M:%SZ}  {one.actor}  {done}{why}"))
+    click.echo("\n" + output.harmless(found.text, keep="\n\t"))
 
 
 @command.command("diff", short_help="How two versions differ.")
@@ -135,15 +125,11 @@ def show_difference(theme: str, old: str | None, new: str | None, *, as_json: bo
       wave rubrics diff comment_classifier
       wave rubrics diff comment_classifier v1-0a1b2c3 v2-1a2b3c4
     """
-    from waves.config import project
-    from waves.steps.rubrics.version_report import diff
-    from waves.surfaces.cli.output import harmless
-
     found = diff(project.load(), theme, old, new)
     if as_json:
-        _emit({"theme": theme, "old": found.old, "new": found.new, "diff": "\n".join(found.lines)})
+        output.emit({"theme": theme, "old": found.old, "new": found.new, "diff": "\n".join(found.lines)})
     elif found.lines:
-        click.echo(harmless("\n".join(found.lines), keep="\n\t"))
+        click.echo(output.harmless("\n".join(found.lines), keep="\n\t"))
     else:
         click.echo(f"{found.old} and {found.new} are alike")
 
@@ -152,23 +138,14 @@ command.add_command(activate_version)
 command.add_command(roll_back)
 
 
-def _emit(value: Mapping[str, Any]) -> None:
-    from waves.surfaces.cli import output
-
-    output.emit(value)
-
-
 def _object(one: Version) -> dict[str, Any]:
     """A version as docs/design.md fixes it."""
-    from waves.store.rubrics.rubric_registry import UNLIMITED
-    from waves.surfaces.cli.output import moment
-
     measured = asdict(one.evaluation) if one.evaluation else {}
     return {
         "version": one.version,
         "state": one.state.replace(" ", "_"),
         "active": one.state == "active",
-        "created_at": moment(one.created_at),
+        "created_at": output.moment(one.created_at),
         "created_by": one.created_by,
         "approved": one.approved_rows is not None,
         "approved_by": one.approved_by,
@@ -184,13 +161,11 @@ def _table(found: Mapping[str, Sequence[Version]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from waves.surfaces.cli import output
-
     table = Table(box=None, pad_edge=False)
     for name in ("theme", "version", "state", "registered (UTC)", "by", "approved by", "for rows", "verdicts", "F1"):
         table.add_column(name, justify="right" if name in {"for rows", "verdicts", "F1"} else "left")
-    for theme, versions in found.items():
-        for one in versions:
+    for theme, every in found.items():
+        for one in every:
             cells = (
                 theme,
                 one.version,
@@ -214,6 +189,4 @@ def _f1(found: EvaluationRecord | None) -> str:
 
 
 def _rows(approved: int | None) -> str:
-    from waves.store.rubrics.rubric_registry import UNLIMITED
-
     return "" if approved is None else "any" if approved == UNLIMITED else f"{approved:,}"

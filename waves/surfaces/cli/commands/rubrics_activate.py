@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from waves.config import project
+from waves.errors import NeedsPersonError
+from waves.steps.rubrics import activation
+from waves.steps.rubrics.activation_cost import ActivationCost, price
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_operator, dry_run_option, json_option, reason_option
 from waves.words import counted
-
-if TYPE_CHECKING:
-    from waves.errors import NeedsPersonError
-    from waves.steps.rubrics.activation_cost import ActivationCost
 
 
 @click.command("activate", short_help="Put a version in force, after a look at what that costs.")
@@ -36,13 +37,8 @@ def activate_version(
       wave rubrics activate comment_classifier --dry-run
       wave rubrics activate comment_classifier v2-1a2b3c4 --by ana --yes
     """
-    from waves.config import project as projects
-    from waves.steps.rubrics import activation
-    from waves.steps.rubrics.activation_cost import price
-    from waves.surfaces.cli import output
-
-    project = projects.load()
-    found = price(project, theme, version, migrate=not dry_run)
+    here = project.load()
+    found = price(here, theme, version, migrate=not dry_run)
     new = found.version != found.before
     a_person = not (yes or dry_run) and new and sys.stdin.isatty() and sys.stderr.isatty()
     if not as_json or a_person:
@@ -51,7 +47,7 @@ def activate_version(
     if fault is None and new and not (yes or dry_run):
         fault = _asked(found) if a_person else _nobody_said_yes(found)
     if fault is None and new and not dry_run:
-        activation.activate(project, theme, found.version, by=by, reason=reason)
+        activation.activate(here, theme, found.version, by=by, reason=reason)
     if as_json:
         in_force = not new or (fault is None and not dry_run)
         error = {"error": output.error_object(fault)} if fault else {}
@@ -75,11 +71,7 @@ def roll_back(theme: str, *, by: str, reason: str, as_json: bool) -> None:
     Example:
       wave rubrics rollback comment_classifier --by ana --reason "v2 mixes up two labels"
     """
-    from waves.config import project
-    from waves.steps.rubrics.activation import rollback
-    from waves.surfaces.cli import output
-
-    move = rollback(project.load(), theme, by=by, reason=reason)
+    move = activation.rollback(project.load(), theme, by=by, reason=reason)
     if as_json:
         output.emit({"theme": theme, "version": move.after, "before": move.before, "active": True})
     else:
@@ -93,8 +85,6 @@ def _asked(found: ActivationCost) -> NeedsPersonError | None:
 
 
 def _nobody_said_yes(found: ActivationCost) -> NeedsPersonError:
-    from waves.errors import NeedsPersonError
-
     return NeedsPersonError(
         f"rubric {found.version} of theme {found.theme_id} was not put in force: nobody has said yes to its price",
         "Look at it, then give --yes, or type yes at a terminal.",

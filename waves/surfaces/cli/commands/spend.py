@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from waves.config import project
+from waves.steps.reports.spend import report
+from waves.store.tables.spend import By, Line
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import json_option
-
-if TYPE_CHECKING:
-    from waves.store.tables.spend import By, Line
 
 _BY = ("day", "theme", "model", "backend")
 
@@ -30,10 +31,6 @@ def command(theme: str | None, *, by: By, since: datetime | None, as_json: bool)
       wave spend comment_classifier --by model --since 2026-11-01
       wave spend --json | jq .total.cost_usd
     """
-    from waves.config import project
-    from waves.steps.reports.spend import report
-    from waves.surfaces.cli import output
-
     first = since.date() if since else None
     *lines, total = report(project.load(), theme, by, first)
     if as_json:
@@ -62,8 +59,6 @@ def _object(line: Line) -> dict[str, Any]:
 
 def _show(by: str, lines: list[Line], total: Line) -> None:
     from rich.table import Table
-
-    from waves.surfaces.cli import output
 
     console = output.console()
     table = Table(box=None, pad_edge=False)

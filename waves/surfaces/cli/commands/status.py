@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import Any
 
 import click
 
+from waves.config import project
+from waves.config import theme as themes
+from waves.errors import WaveError
+from waves.steps.reports.quota import BackendQuota
+from waves.steps.reports.status import ThemeStatus, WaveStatus, status
+from waves.store.connect import open_database
+from waves.surfaces.cli import output
 from waves.surfaces.cli.commands import quota
 from waves.surfaces.cli.faults import show
 from waves.surfaces.cli.options import json_option
 from waves.surfaces.cli.tables import runs
-
-if TYPE_CHECKING:
-    from waves.errors import WaveError
-    from waves.steps.reports.quota import BackendQuota
-    from waves.steps.reports.status import ThemeStatus, WaveStatus
 
 
 @click.command("status")
@@ -32,10 +35,6 @@ def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = Fal
       wave status comment_classifier
       wave status --json | jq '.themes[].percent'
     """
-    import time
-
-    from waves.surfaces.cli import output
-
     while True:
         found, faults = _read(theme)
         if as_json:
@@ -58,22 +57,16 @@ def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = Fal
 
 def _read(theme: str | None) -> tuple[list[ThemeStatus], list[WaveError]]:
     """All themes that can be read, and what is wrong with the others: one broken theme hides no other."""
-    from waves.config import project as projects
-    from waves.config import theme as themes
-    from waves.errors import WaveError
-    from waves.steps.reports.status import status
-    from waves.store.connect import open_database
-
     found: list[ThemeStatus] = []
     faults: list[WaveError] = []
     try:
-        project = projects.load()
+        here = project.load()
         if theme is not None:
-            themes.load(project.prompts, theme)
-        with open_database(project, migrate=False) as db:
-            for theme_id in [theme] if theme else themes.known(project.prompts):
+            themes.load(here.prompts, theme)
+        with open_database(here, migrate=False) as db:
+            for theme_id in [theme] if theme else themes.known(here.prompts):
                 try:
-                    found.append(status(project, db, theme_id))
+                    found.append(status(here, db, theme_id))
                 except WaveError as fault:
                     faults.append(fault)
     except WaveError as fault:
@@ -83,8 +76,6 @@ def _read(theme: str | None) -> tuple[list[ThemeStatus], list[WaveError]]:
 
 def status_object(one: ThemeStatus) -> dict[str, Any]:
     """One theme of `wave status --json`, as docs/design.md fixes it."""
-    from waves.surfaces.cli.output import moment
-
     wave, run = one.wave, one.last_run
     return {
         "theme": one.theme_id,
@@ -106,12 +97,12 @@ def status_object(one: ThemeStatus) -> dict[str, Any]:
         }
         if wave
         else None,
-        "snoozed_until": moment(one.quota.snoozed_until),
+        "snoozed_until": output.moment(one.quota.snoozed_until),
         "snooze_reason": one.quota.snooze_reason,
         "last_run": {
             "run_id": run.run_id,
-            "started_at": moment(run.started_at),
-            "finished_at": moment(run.finished_at),
+            "started_at": output.moment(run.started_at),
+            "finished_at": output.moment(run.finished_at),
             "state": run.state,
             "items_processed": run.items_processed,
             "items_errored": run.items_errored,
@@ -131,8 +122,6 @@ def _counts_object(counts: Any) -> dict[str, int] | None:  # noqa: ANN401 - Coun
 
 def _show(found: list[ThemeStatus]) -> None:
     from rich.table import Table
-
-    from waves.surfaces.cli import output
 
     console = output.console()
     table = Table(box=None, pad_edge=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.takeover import takeover
 from waves.surfaces.cli.options import by_required, reason_option
 
 
@@ -18,8 +20,5 @@ def command(theme: str, *, by: str, reason: str) -> None:
     Example:
       wave takeover comment_classifier --by ana --reason "the host is gone"
     """
-    from waves.config import project
-    from waves.steps.operator.takeover import takeover
-
     taken = takeover(project.load(), theme, by=by, reason=reason)
     click.echo(f"wave {taken.wave_id} of host {taken.host} is abandoned; the next fire works on its rows")

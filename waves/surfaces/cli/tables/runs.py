@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from waves.store.tables.run_metrics import Run
+from waves.store.tables.run_metrics import Run
+from waves.surfaces.cli import output
 
 _NUMBERS = {"gap", "processed", "restored", "errors", "requests", "cost", "wall clock"}
 
@@ -14,8 +13,6 @@ _NUMBERS = {"gap", "processed", "restored", "errors", "requests", "cost", "wall 
 def show(runs: list[Run]) -> None:
     """The newest first. A dry run asks nothing and changes nothing."""
     from rich.table import Table
-
-    from waves.surfaces.cli import output
 
     if not runs:
         return
