@@ -9,12 +9,11 @@ from typing import Any
 import click
 
 from waves.config import project
-from waves.learn.comparison import page as comparison_page
+from waves.learn.comparison import page
 from waves.learn.comparison.agreement import Group
 from waves.learn.comparison.compare import Comparison, compare
-from waves.learn.comparison.page import page
-from waves.surfaces.cli import options, output
-from waves.surfaces.cli.options import ReportFile, json_option
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import ReportFile, json_option, write_report
 
 
 @click.command("compare")
@@ -36,7 +35,7 @@ def command(
     """
     found = compare(project.load(), theme, old=old, new=new, limit=limit)
     if markdown is not None:
-        options.write_report(markdown, page(found))
+        write_report(markdown, page.page(found))
     if as_json:
         output.emit({"theme": theme} | _object(found))
     else:
@@ -75,18 +74,9 @@ def _group(found: Comparison, group: Group) -> dict[str, Any]:
 
 
 def _show(found: Comparison) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    console = output.console()
-    console.print(comparison_page.summary(found), soft_wrap=True, markup=False)
-    for one in comparison_page.tables(found):
-        table = Table(box=None, pad_edge=False)
-        for name in one.head:
-            table.add_column(name, overflow="fold")
-        for row in one.rows:
-            table.add_row(*(Text(cell) for cell in row))
-        console.print()
-        console.print(table)
+    click.echo(page.summary(found))
+    for table in page.tables(found):
+        click.echo()
+        output.table(table.head, table.rows, fold=True)
     if found.more_groups:
-        console.print(f"and {found.more_groups:,} more kinds of flips", soft_wrap=True, markup=False)
+        click.echo(f"and {found.more_groups:,} more kinds of flips")

@@ -15,8 +15,8 @@ from waves.learn.evaluation.report.html import page
 from waves.learn.evaluation.report.words import about_gold
 from waves.learn.evaluation.settings import EvaluationOptions
 from waves.models import EXIT_CODE
-from waves.surfaces.cli import options, output, progress
-from waves.surfaces.cli.options import ReportFile, json_option
+from waves.surfaces.cli import output, progress
+from waves.surfaces.cli.options import ReportFile, json_option, write_report
 from waves.surfaces.cli.tables.evaluation import show
 from waves.words import counted
 
@@ -77,7 +77,7 @@ def command(
         _confirm(theme, order)
     report, code = _evaluated(theme, order, watched=not as_json)
     if html is not None and report["state"] == "converged":
-        options.write_report(html, page(report))
+        write_report(html, page(report))
     if as_json:
         output.emit(report)
     else:

@@ -9,13 +9,14 @@ import click
 
 from waves.config import project
 from waves.ids import new_run_id
-from waves.learn import markdown as shown
-from waves.learn.pilot.pilot import Pilot, PilotOptions, pilot
-from waves.learn.pilot.review import Review, in_short, page
+from waves.learn.pilot.pilot import Pilot, PilotOptions
+from waves.learn.pilot.pilot import pilot as run_pilot
+from waves.learn.pilot.review import page
 from waves.models import Ending, FireReport
 from waves.steps.session.session import Watcher
-from waves.surfaces.cli import faults, options, output, progress
-from waves.surfaces.cli.options import Person, ReportFile, backend_option, json_option
+from waves.surfaces.cli import faults, output, progress
+from waves.surfaces.cli.options import Person, ReportFile, backend_option, json_option, write_report
+from waves.surfaces.cli.tables.pilot import show_pilot
 
 
 @click.command("pilot")
@@ -51,14 +52,14 @@ def command(
       wave pilot comment_classifier --version v2-1a2b3c4 --json | jq .changed
     """
     with progress.watching(wanted=not as_json) as watcher:
-        found = _piloted(theme, PilotOptions(version, keys, backend, dry_run, by), watcher)
-    report, review = found.report, found.review
+        pilot = _piloted(theme, PilotOptions(version, keys, backend, dry_run, by), watcher)
+    report, review = pilot.report, pilot.review
     if review is not None and markdown is not None:
-        options.write_report(markdown, page(review))
+        write_report(markdown, page(review))
     if as_json:
-        output.emit(_object(found))
+        output.emit(_object(pilot))
     elif review is not None:
-        _show(found, review)
+        show_pilot(pilot, review)
     if report.fault is not None:
         faults.show(report.fault)
     elif not as_json and dry_run:
@@ -68,22 +69,22 @@ def command(
     ctx.exit(report.exit_code)
 
 
-def _piloted(theme: str, order: PilotOptions, watcher: Watcher | None) -> Pilot:
+def _piloted(theme: str, options: PilotOptions, watcher: Watcher | None) -> Pilot:
     """What should not happen at all is in the report, too: whoever asked for JSON gets it."""
     try:
-        return pilot(project.load(), theme, order, watcher)
+        return run_pilot(project.load(), theme, options, watcher)
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a page
         fault = faults.as_fault(error)
-        return Pilot(FireReport(theme, new_run_id(), Ending("failed", fault.message), 0, fault=fault), order.version)
+        return Pilot(FireReport(theme, new_run_id(), Ending("failed", fault.message), 0, fault=fault), options.version)
 
 
-def _object(found: Pilot) -> dict[str, Any]:
-    report, review = found.report, found.review
+def _object(pilot: Pilot) -> dict[str, Any]:
+    report, review = pilot.report, pilot.review
     rows = review.rows if review else ()
     error = {"error": output.error_object(report.fault)} if report.fault else {}
     return {
         "theme": report.theme,
-        "version": found.version,
+        "version": pilot.version,
         "wave_id": report.wave_id,
         "state": report.ending.state,
         "rows": [
@@ -102,42 +103,9 @@ def _object(found: Pilot) -> dict[str, Any]:
         "first": review.first if review else 0,
         "missing": review.missing if review else report.counts.missing,
         "llm_calls": report.llm_calls,
-        "cost_usd": found.cost_usd if review else report.cost_usd,
+        "cost_usd": pilot.cost_usd if review else report.cost_usd,
         "duration_ms": report.duration_ms,
         "snoozed_until": output.moment(report.ending.snoozed_until),
         "reason": report.ending.reason,
-        "page": str(found.page) if found.page else None,
+        "page": str(pilot.page) if pilot.page else None,
     } | error
-
-
-def _show(found: Pilot, review: Review) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    console = output.console()
-    table = Table(box=None, pad_edge=False)
-    for name in ("row", "input", "old", "new", "confidence", "changed"):
-        table.add_column(name, overflow="fold")
-    for row in review.rows:
-        table.add_row(
-            Text(shown.readable(row.entity_key, 24)),
-            Text(shown.readable(in_short(row.input), 80)),
-            Text(shown.readable(shown.worded(row.old), 60)),
-            Text(shown.readable(shown.worded(row.new), 60)),
-            "" if row.confidence is None else f"{row.confidence:.2f}",
-            "yes" if row.changed else "",
-        )
-    console.print(table)
-    theme, cost = found.report.theme, found.cost_usd
-    lines = [
-        f"rubric {review.version}, pilot {review.wave_id}: {review.summary()}; {output.dollars(cost)}",
-        f"review file: {found.page}",
-    ]
-    if not found.report.exit_code:
-        compare = f"`wave compare {theme}`, then " if found.comparable else ""
-        lines.append(
-            f"next: {compare}`wave approve {theme} --by NAME` merges it, "
-            f"or `wave abandon {theme} --by NAME` gives it up"
-        )
-    for line in lines:
-        console.print(line, soft_wrap=True, markup=False)

@@ -14,6 +14,7 @@ from waves.surfaces.cli import output
 from waves.surfaces.cli.options import json_option
 
 _BY = ("day", "theme", "model", "backend")
+_FIGURES = ("requests", "paid", "input", "output", "cache write", "of it 1 h", "cache read", "cost", "maybe paid")
 
 
 @click.command("spend")
@@ -58,29 +59,24 @@ def _object(line: Line) -> dict[str, Any]:
 
 
 def _show(by: str, lines: list[Line], total: Line) -> None:
-    from rich.table import Table
-
-    console = output.console()
-    table = Table(box=None, pad_edge=False)
-    table.add_column(by)
-    for name in ("requests", "paid", "input", "output", "cache write", "of it 1 h", "cache read", "cost", "maybe paid"):
-        table.add_column(name, justify="right")
-    for line in [*lines, total]:
-        table.add_row(
-            line.name or "all",
-            f"{line.requests:,}",
-            f"{line.paid:,}",
-            _count(line.input_tokens),
-            _count(line.output_tokens),
-            _count(line.cache_write_tokens),
-            _count(line.cache_write_1h_tokens),
-            _count(line.cache_read_tokens),
-            output.dollars(line.cost_usd),
-            output.dollars(line.maybe_paid_usd) if line.maybe_paid else "",
-        )
-    console.print(table)
+    output.table((by, *_FIGURES), map(_row, [*lines, total]), right=_FIGURES)
     for note in _notes(total):
-        console.print(note, soft_wrap=True, markup=False)
+        click.echo(output.harmless(note))
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    return (
+        line.name or "all",
+        f"{line.requests:,}",
+        f"{line.paid:,}",
+        output.count(line.input_tokens),
+        output.count(line.output_tokens),
+        output.count(line.cache_write_tokens),
+        output.count(line.cache_write_1h_tokens),
+        output.count(line.cache_read_tokens),
+        output.dollars(line.cost_usd),
+        output.dollars(line.maybe_paid_usd) if line.maybe_paid else "",
+    )
 
 
 def _notes(total: Line) -> list[str]:
@@ -93,7 +89,3 @@ def _notes(total: Line) -> list[str]:
     if total.price_tables:
         notes.append(f"prices: {', '.join(total.price_tables)}")
     return notes
-
-
-def _count(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"

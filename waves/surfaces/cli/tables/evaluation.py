@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
+
+import click
 
 from waves.learn.evaluation.report.words import NO_ANSWER, mixed_up, name_of, notes
 from waves.surfaces.cli import output
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
-
+_FIGURES = ("answered", "macro F1", "micro F1", "exact", "ECE", "$/item", "tokens/item", "s/item", "to best", "p", "")
 _MOST = 10
 """Pairs of labels that are mixed up most often."""
 
 
 def show(report: dict[str, Any]) -> None:
     """The report of `wave eval --json` as tables; where it was interrupted, what was finished and why no more."""
-    console = output.console()
     settings = report["settings"]
     if settings:
-        _side_by_side(console, report)
+        output.table(("rubric", "model", "batch", *_FIGURES), _settings(report), right=_FIGURES)
     if report["best"] is not None:
         best = settings[report["best"]]
-        _labels(console, best)
-        _confusion(console, best)
+        _show_labels(best)
+        _show_confusion(best)
     for note in notes(report):
-        console.print(_plain(note), soft_wrap=True)
+        click.echo(_plain(note))
 
 
-def _side_by_side(console: Console, report: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("rubric", "model", "batch"):
-        table.add_column(name)
-    names = ("answered", "macro F1", "micro F1", "exact", "ECE", "$/item", "tokens/item", "s/item", "to best", "p")
-    for name in (*names, ""):
-        table.add_column(name, justify="right")
+def _settings(report: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for number, each in enumerate(report["settings"]):
         told = report["comparisons"][number] if report["best"] is not None else None
-        table.add_row(
+        yield (
             _plain(each["rubric_version"]),
             _plain(each["model"]),
             str(each["batch_size"]),
@@ -56,7 +47,6 @@ def _side_by_side(console: Console, report: dict[str, Any]) -> None:
             _number(told["p"]) if told and number != report["best"] else "",
             _mark(report, number),
         )
-    console.print(table)
 
 
 def _mark(report: dict[str, Any], number: int) -> str:
@@ -66,41 +56,33 @@ def _mark(report: dict[str, Any], number: int) -> str:
     return ", ".join(words) or ("worse" if report["comparisons"][number]["worse"] else "")
 
 
-def _labels(console: Console, best: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, title=_plain(name_of(best)), title_justify="left", title_style="")
-    table.add_column("field" if best["fields"] else "label")
-    for name in ("match", "support") if best["fields"] else ("precision", "recall", "F1", "support"):
-        table.add_column(name, justify="right")
-    for each in best["fields"] or ():
-        table.add_row(_plain(each["field"]), _number(each["match"]), str(each["support"]))
-    for each in best["labels"] or ():
-        shares = [_number(each[name]) for name in ("precision", "recall", "f1")]
-        table.add_row(_plain(each["label"]), *shares, str(each["support"]))
-    console.print()
-    console.print(table)
+def _show_labels(best: dict[str, Any]) -> None:
+    figures = ("match", "support") if best["fields"] else ("precision", "recall", "F1", "support")
+    rows = [*map(_field, best["fields"] or ()), *map(_label, best["labels"] or ())]
+    click.echo()
+    output.table(("field" if best["fields"] else "label", *figures), rows, right=figures, title=_plain(name_of(best)))
 
 
-def _confusion(console: Console, best: dict[str, Any]) -> None:
-    from rich.table import Table
+def _field(each: dict[str, Any]) -> tuple[str, ...]:
+    return (_plain(each["field"]), _number(each["match"]), str(each["support"]))
 
+
+def _label(each: dict[str, Any]) -> tuple[str, ...]:
+    shares = (_number(each[name]) for name in ("precision", "recall", "f1"))
+    return (_plain(each["label"]), *shares, str(each["support"]))
+
+
+def _show_confusion(best: dict[str, Any]) -> None:
     pairs = mixed_up(best)[:_MOST]
-    if not pairs:
-        return
-    table = Table("gold", "answer", box=None, pad_edge=False)
-    table.add_column("items", justify="right")
-    for gold, answer, count in pairs:
-        table.add_row(_plain(gold), _plain(answer or NO_ANSWER), str(count))
-    console.print()
-    console.print(table)
+    if pairs:
+        rows = [(_plain(gold), _plain(answer or NO_ANSWER), str(count)) for gold, answer, count in pairs]
+        click.echo()
+        output.table(("gold", "answer", "items"), rows, right={"items"})
 
 
-def _plain(text: str) -> Text:
-    """Text from files as it stands there: nothing in it is markup, no character of it controls the terminal."""
-    from rich.text import Text
-
-    return Text("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text))
+def _plain(text: str) -> str:
+    """Text from files as it stands there, but for the characters that control a terminal."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _share(shares: dict[str, Any] | None, name: str) -> str:
