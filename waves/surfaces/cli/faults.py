@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import click
 
 from waves.errors import WaveError
@@ -16,8 +18,6 @@ def show(fault: WaveError) -> None:
 
 def as_fault(error: Exception) -> WaveError:
     """A fault as it is; anything else as a bug: where it happened, without the values, which may hold row text."""
-    import traceback
-
     if isinstance(error, WaveError):
         return error
     last = traceback.extract_tb(error.__traceback__)[-1]

@@ -5,6 +5,7 @@ This is the one place where a fault becomes text and an exit code.
 
 from __future__ import annotations
 
+import difflib
 import gc
 import importlib
 import os
@@ -69,8 +70,6 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS:
-            import difflib
-
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             ctx.fail(f"No such command {args[0]!r}.{hint}")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from waves.errors import WaveError
 from waves.models import FireReport
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 WIDE = 200
 """Columns where no terminal says how many there are: nothing is cut in a pipe or a mail."""
@@ -33,6 +30,11 @@ def moment(value: datetime | None) -> str | None:
 def dollars(usd: float | None) -> str:
     """To the hundredth of a cent: a wave of short texts costs less than a cent. `?` where nobody knows."""
     return "?" if usd is None else f"${usd:,.4f}"
+
+
+def count(number: int | None) -> str:
+    """`12,345`; `?` where it is unknown."""
+    return "?" if number is None else f"{number:,}"
 
 
 def exact_moment(value: datetime) -> str:
@@ -75,11 +77,26 @@ def fire_object(report: FireReport) -> dict[str, Any]:
     return found
 
 
-def console() -> Console:
-    """For tables on stdout."""
-    from rich.console import Console
+def table(
+    names: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Container[str] = (),
+    fold: bool = False,
+    title: str | None = None,
+) -> None:
+    """A table on stdout: a heading for each column, the columns of numbers in `right` aligned. A cell is plain text:
+    nothing in it is markup. `fold`: a long cell takes several lines, where it is cut otherwise."""
+    from rich.console import Console  # rich is a fifth of what a command costs to start: only a table pays for it
+    from rich.table import Table
+    from rich.text import Text
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    drawn = Table(box=None, pad_edge=False, title=Text(title) if title else None, title_justify="left", title_style="")
+    for name in names:
+        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold" if fold else "ellipsis")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(drawn)
 
 
 def on_terminal() -> bool:

@@ -1,4 +1,4 @@
-"""How a fire is watched: a progress bar on a terminal, a line for each wave in a pipe, nothing under cron."""
+"""What a fire shows while it runs: a progress bar on a terminal, a line for each wave in a pipe, nothing under cron."""
 
 from __future__ import annotations
 
@@ -14,16 +14,6 @@ from waves.surfaces.cli.output import on_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-
-class Silent:
-    """Nobody looks on."""
-
-    def opened(self, wave_id: str, emitted: int, done: int) -> None: ...
-
-    def advanced(self, done: int) -> None: ...
-
-    def converged(self, wave_id: str, counts: Counts) -> None: ...
 
 
 class Bar:
@@ -66,12 +56,12 @@ class Lines:
 
 
 @contextmanager
-def watching(*, wanted: bool) -> Iterator[Bar | Silent]:
-    """A bar on a terminal, otherwise nothing: cron mails what is printed."""
+def watching(*, wanted: bool) -> Iterator[Bar | None]:
+    """A bar on a terminal, otherwise None, nobody watches: cron mails what is printed."""
     if not wanted or not on_terminal():
-        yield Silent()
+        yield None
         return
-    from rich.console import Console
+    from rich.console import Console  # only a terminal pays for it: cron and `--json` show no bar
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
     columns = (

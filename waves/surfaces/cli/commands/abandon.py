@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import click
 
-from waves.surfaces.cli.options import Person
+from waves.config import project
+from waves.steps.operator.by_hand import abandon_wave
+from waves.steps.session.session import Invocation
+from waves.surfaces.cli.options import by_required, reason_option
 
 
 @click.command("abandon")
 @click.argument("theme")
-@click.option("--by", "name", type=Person(), required=True, help="Who decides so; stands in the audit log.")
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-def command(theme: str, *, name: str, reason: str) -> None:
+@by_required
+@reason_option
+def command(theme: str, *, by: str, reason: str) -> None:
     """Give up the open wave of THEME: nothing is merged, what was paid for stays in history, the gap keeps its rows.
 
     \b
     Example:
       wave abandon comment_classifier --by ana --reason "wrong source"
     """
-    from waves.config import project
-    from waves.steps.operator.by_hand import abandon_wave
-    from waves.steps.session.session import Invocation
-
-    wave_id = abandon_wave(Invocation(project.load(), theme, {}), name, reason)
+    wave_id = abandon_wave(Invocation(project.load(), theme, {}), by, reason)
     click.echo(f"wave {wave_id} of theme {theme} is abandoned")

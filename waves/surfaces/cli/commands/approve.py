@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from waves.surfaces.cli.options import Person
+from waves.config import project
+from waves.models import EXIT_CODE
+from waves.steps.rubrics.approval import Approval, Merged, approve
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import by_required, json_option, reason_option
 from waves.words import counted
-
-if TYPE_CHECKING:
-    from waves.steps.rubrics.approval import Approval, Merged
 
 
 @click.command("approve")
 @click.argument("theme")
-@click.option("--by", "name", type=Person(), required=True, help="Who approves; stands in the audit log.")
+@by_required
 @click.option("--version", help="The version; default: that of the open pilot, else the active one.")
 @click.option("--max-rows", type=click.IntRange(1, 1_000_000_000), help="So many rows at most; default: no limit.")
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@reason_option
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
     theme: str,
     *,
-    name: str,
+    by: str,
     version: str | None,
     max_rows: int | None,
     reason: str,
@@ -41,15 +42,10 @@ def command(
     Example:
       wave approve comment_classifier --by ana --reason "pilot looked right"
     """
-    from waves.config import project
-    from waves.models import EXIT_CODE
-    from waves.steps.rubrics.approval import approve
-    from waves.surfaces.cli import output
-
-    approval = approve(project.load(), theme, by=name, version=version, max_rows=max_rows, reason=reason)
+    approval = approve(project.load(), theme, by=by, version=version, max_rows=max_rows, reason=reason)
     pilot = approval.pilot
     if as_json:
-        output.emit(_object(theme, name, approval))
+        output.emit(_object(theme, by, approval))
     else:
         limit = f"for {counted(max_rows, 'row')}" if max_rows else "without a limit"
         click.echo(f"rubric {approval.version} of theme {theme} is approved {limit}")

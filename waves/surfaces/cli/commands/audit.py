@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from waves.store.tables.audit import AuditEntry
+from waves.config import project
+from waves.steps.reports.audit import story
+from waves.store.tables.audit import AuditEntry
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import json_option
 
 _AGO = re.compile(r"(\d{1,5})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -38,7 +41,7 @@ class Moment(click.ParamType[datetime]):
 @click.option("--since", type=Moment(), help="A date or moment in UTC, or how long ago: 24h, 7d.")
 @click.option("--actor", help="Who did it; `waves` is what no person asked for.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="So many, the newest ones.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def command(
     theme: str,
     *,
@@ -56,10 +59,6 @@ def command(
       wave audit comment_classifier --entity 17
       wave audit comment_classifier --since 24h --actor ana --json
     """
-    from waves.config import project
-    from waves.steps.reports.audit import story
-    from waves.surfaces.cli import output
-
     found = story(project.load(), theme, limit, entity=entity, run_id=run_id, actor=actor, since=since)
     earlier = found[0].fitting - len(found) if found else 0
     if as_json:
@@ -74,18 +73,14 @@ def command(
 
 
 def _object(entry: AuditEntry) -> dict[str, Any]:
-    from waves.surfaces.cli.output import exact_moment
-
     keys = ("run_id", "actor", "entity", "before", "after", "reason")
-    return {"at": exact_moment(entry.at)} | {key: getattr(entry, key) for key in keys}
+    return {"at": output.exact_moment(entry.at)} | {key: getattr(entry, key) for key in keys}
 
 
 def _line(entry: AuditEntry) -> str:
     """`2026-11-20 23:00:03Z  ana  17  state: "quarantined" → "failed"  mended`"""
-    from waves.surfaces.cli.output import harmless
-
     what = (entry.actor, entry.entity or "", _change(entry.before, entry.after), entry.reason or "")
-    told = [f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}", *map(harmless, what)]
+    told = [f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}", *map(output.harmless, what)]
     return "  ".join(word for word in told if word)
 
 

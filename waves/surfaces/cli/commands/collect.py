@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.by_hand import collect_wave
+from waves.steps.session.session import Invocation
 from waves.surfaces.cli.options import Person
 
 
@@ -11,22 +14,18 @@ from waves.surfaces.cli.options import Person
 @click.argument("theme")
 @click.option("--partial", is_flag=True, help="Give what is missing back to the gap, and merge the rest.")
 @click.option("--accept-orphans", is_flag=True, help="Merge a held wave; orphans stay in history only.")
-@click.option("--by", "name", type=Person(), help="Who decides so; wanted with --accept-orphans.")
+@click.option("--by", type=Person(), help="Who decides; required with --accept-orphans, recorded in the audit log.")
 @click.pass_context
-def command(ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bool, name: str | None) -> None:
+def command(ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bool, by: str | None) -> None:
     """Merge the parts of the open wave of THEME in one transaction, and print the counts line.
 
     \b
     Example:
       wave collect comment_classifier
     """
-    from waves.config import project
-    from waves.steps.operator.by_hand import collect_wave
-    from waves.steps.session.session import Invocation
-
-    if accept_orphans != bool(name):
+    if accept_orphans != bool(by):
         raise click.UsageError("--accept-orphans and --by NAME go together.")
-    report = collect_wave(Invocation(project.load(), theme, {}), partial=partial, accept_orphans_by=name)
+    report = collect_wave(Invocation(project.load(), theme, {}), partial=partial, accept_orphans_by=by)
     if report.ending.state == "collected":
         click.echo(report.counts.line())
     else:

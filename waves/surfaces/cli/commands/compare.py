@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
-from waves.surfaces.cli import options
-from waves.surfaces.cli.options import ReportFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from waves.learn.comparison.agreement import Group
-    from waves.learn.comparison.compare import Comparison
+from waves.config import project
+from waves.learn.comparison import page
+from waves.learn.comparison.agreement import Group
+from waves.learn.comparison.compare import Comparison, compare
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import ReportFile, json_option, write_report
 
 
 @click.command("compare")
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--new", help="A version; default: that of the open pilot, else of the newest rubric file.")
 @click.option("--limit", type=click.IntRange(min=1), help="Rows at most; default: all that both have judged.")
 @click.option("--markdown", type=ReportFile(), help="A file to hand to someone.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def command(
     theme: str, *, old: str | None, new: str | None, limit: int | None, markdown: Path | None, as_json: bool
 ) -> None:
@@ -34,14 +33,9 @@ def command(
       wave compare comment_classifier
       wave compare comment_classifier --old v1-ec2fc8d --new v2-1a2b3c4 --json | jq .exact_agreement
     """
-    from waves.config import project
-    from waves.learn.comparison.compare import compare
-    from waves.learn.comparison.page import page
-    from waves.surfaces.cli import output
-
     found = compare(project.load(), theme, old=old, new=new, limit=limit)
     if markdown is not None:
-        options.write_report(markdown, page(found))
+        write_report(markdown, page.page(found))
     if as_json:
         output.emit({"theme": theme} | _object(found))
     else:
@@ -80,21 +74,9 @@ def _group(found: Comparison, group: Group) -> dict[str, Any]:
 
 
 def _show(found: Comparison) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from waves.learn.comparison import page as comparison_page
-    from waves.surfaces.cli import output
-
-    console = output.console()
-    console.print(comparison_page.summary(found), soft_wrap=True, markup=False)
-    for one in comparison_page.tables(found):
-        table = Table(box=None, pad_edge=False)
-        for name in one.head:
-            table.add_column(name, overflow="fold")
-        for row in one.rows:
-            table.add_row(*(Text(cell) for cell in row))
-        console.print()
-        console.print(table)
+    click.echo(page.summary(found))
+    for table in page.tables(found):
+        click.echo()
+        output.table(table.head, table.rows, fold=True)
     if found.more_groups:
-        console.print(f"and {found.more_groups:,} more kinds of flips", soft_wrap=True, markup=False)
+        click.echo(f"and {found.more_groups:,} more kinds of flips")

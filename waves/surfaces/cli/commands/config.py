@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from waves.surfaces.cli.options import Person
-
-if TYPE_CHECKING:
-    from waves.steps.operator.limits import Limit
+from waves.config import project
+from waves.steps.operator.limits import Limit, change, limits
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import by_operator, json_option, reason_option
 
 
 @click.command("config")
@@ -19,13 +17,11 @@ if TYPE_CHECKING:
 @click.option(
     "--unset", is_flag=True, help="Take the value away: that of theme.yaml, or the default, is in force then."
 )
-@click.option(
-    "--by", "name", type=Person(), default="operator", show_default=True, help="Who decides; stands in the audit log."
-)
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@by_operator
+@reason_option
+@json_option
 def command(
-    theme: str, key: str | None, value: str | None, *, unset: bool, name: str, reason: str, as_json: bool
+    theme: str, key: str | None, value: str | None, *, unset: bool, by: str, reason: str, as_json: bool
 ) -> None:
     """Show the limits of THEME and where each comes from; with VALUE, set KEY in the table theme_config.
 
@@ -38,16 +34,12 @@ def command(
       wave config comment_classifier keys 1400 --by ana --reason "a larger window"
       wave config comment_classifier keys --unset --by ana
     """
-    from waves.config import project
-    from waves.steps.operator.limits import change, limits
-    from waves.surfaces.cli import output
-
     if unset and (key is None or value is not None):
         raise click.UsageError("--unset wants a KEY, and no VALUE")
     if key is None or (value is None and not unset):
         _show(theme, limits(project.load(), theme, key), as_json=as_json)
         return
-    before, after = change(project.load(), theme, key, value, by=name, reason=reason)
+    before, after = change(project.load(), theme, key, value, by=by, reason=reason)
     if as_json:
         output.emit({"theme": theme, "key": key, "before": before, "after": after})
     else:
@@ -58,8 +50,6 @@ def command(
 
 
 def _show(theme: str, found: list[Limit], *, as_json: bool) -> None:
-    from waves.surfaces.cli import output
-
     if as_json:
         rows = [{"key": one.key, "value": one.value, "from": one.origin} for one in found]
         output.emit({"theme": theme, "limits": rows})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.psql import psql
+
 
 @click.group("db")
 def command() -> None:
@@ -20,7 +23,4 @@ def command() -> None:
 @click.pass_context
 def psql_shell(ctx: click.Context, arguments: tuple[str, ...]) -> None:
     """Run psql on the project's database; all arguments go to psql. The embedded server is up while it runs."""
-    from waves.config import project
-    from waves.steps.operator.psql import psql
-
     ctx.exit(psql(project.load(), arguments))

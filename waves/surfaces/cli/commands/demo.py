@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
 
 import click
 
+from waves import fire
+from waves.config import project
+from waves.config import theme as themes
+from waves.config.project import Project
+from waves.errors import ConfigurationError
+from waves.steps.reports.status import status
+from waves.steps.rubrics.approval import approve
+from waves.store.connect import open_database
+from waves.store.demo_tables import described, load_sample, load_the_rest, table_of
 from waves.surfaces.cli import faults, progress
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from waves.config.project import Project
 
 THEME = "comment_classifier"
 
@@ -32,13 +37,6 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
       wave demo
       wave demo activity_enrichment
     """
-    from dataclasses import replace
-
-    from waves.config import project
-    from waves.config import theme as themes
-    from waves.store.connect import open_database
-    from waves.store.demo_tables import load_sample, load_the_rest
-
     if theme and every:
         raise click.UsageError("name a THEME, or say --all")
     # whatever waves.yaml or the environment say, a demo touches no database but its own
@@ -59,10 +57,6 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
 
 def _samples(here: Project, folder: Path, names: list[str]) -> dict[str, str]:
     """Those of the themes that work on a sample, each with its table."""
-    from waves.config import theme as themes
-    from waves.errors import ConfigurationError
-    from waves.store.demo_tables import table_of
-
     found = {name: table for name in names if (table := table_of(themes.load(here.prompts, name), folder))}
     if not found:
         raise ConfigurationError(
@@ -74,12 +68,6 @@ def _samples(here: Project, folder: Path, names: list[str]) -> dict[str, str]:
 
 def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, added: int) -> int:
     """Take one theme from nothing to 100 %; the exit code of its fire. A fault of the fire ends the demo."""
-    from waves import fire
-    from waves.steps.reports.status import status
-    from waves.steps.rubrics.approval import approve
-    from waves.store.connect import open_database
-    from waves.store.demo_tables import described
-
     with open_database(here) as db:
         about = described(db, table)
     click.echo(f"sample: {added or 'the'} {about} in table {table}")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.doctor import examine
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import json_option
+
 MARKS = {"ok": "ok     ", "warning": "warning", "broken": "BROKEN "}
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """Check disk, backends, database, migrations and every theme. Exits with the code of the first broken thing.
@@ -17,10 +22,6 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     Example:
       wave doctor
     """
-    from waves.config import project
-    from waves.steps.operator.doctor import examine
-    from waves.surfaces.cli import output
-
     findings = list(examine(project.load()))
     if as_json:
         rows = [{"level": one.level, "what": one.what, "remedy": one.remedy} for one in findings]

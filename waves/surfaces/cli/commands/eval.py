@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
-from waves.surfaces.cli import options, progress
-from waves.surfaces.cli.options import ReportFile
+from waves.config import project
+from waves.errors import NeedsPersonError
+from waves.learn.evaluation.evaluate import evaluate
+from waves.learn.evaluation.forecast import foresee
+from waves.learn.evaluation.report.as_json import evaluation_json, forecast_json
+from waves.learn.evaluation.report.html import evaluation_html
+from waves.learn.evaluation.report.model import EvaluationReport
+from waves.learn.evaluation.report.words import gold_notes
+from waves.learn.evaluation.settings import EvaluationOptions
+from waves.models import EXIT_CODE
+from waves.surfaces.cli import output, progress
+from waves.surfaces.cli.options import ReportFile, json_option, write_report
+from waves.surfaces.cli.tables.evaluation import show
 from waves.words import counted
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from waves.learn.evaluation.report.model import EvaluationReport
-    from waves.learn.evaluation.settings import EvaluationOptions
 
 
 def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -40,7 +46,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.option("--html", type=ReportFile(), help="Write the report to this file, too.")
 @click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be asked.")
 @click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -66,10 +72,6 @@ def command(
       wave eval comment_classifier --dry-run
       wave eval comment_classifier --rubric v1,v2 --batch-size 1,12 --html report.html
     """
-    from waves.learn.evaluation.settings import EvaluationOptions
-    from waves.models import EXIT_CODE
-    from waves.surfaces.cli import output
-
     order = EvaluationOptions(rubrics, backend, models, sizes, limit)
     if dry_run:
         _foresee(theme, order, as_json=as_json)
@@ -78,35 +80,20 @@ def command(
         _confirm(theme, order)
     report = _evaluated(theme, order, watched=not as_json)
     if html is not None and report.ranking is not None:
-        from waves.learn.evaluation.report.html import evaluation_html
-
-        options.write_report(html, evaluation_html(report))
+        write_report(html, evaluation_html(report))
     if as_json:
-        from waves.learn.evaluation.report.as_json import evaluation_json
-
         output.emit({**evaluation_json(report), "snoozed_until": output.moment(report.ending.snoozed_until)})
     else:
-        from waves.surfaces.cli.tables.evaluation import show
-
         show(report)
     ctx.exit(EXIT_CODE[report.ending.state])
 
 
 def _evaluated(theme: str, order: EvaluationOptions, *, watched: bool) -> EvaluationReport:
-    from waves.config import project
-    from waves.learn.evaluation.evaluate import evaluate
-
     with progress.watching(wanted=watched) as watcher:
         return evaluate(project.load(), theme, order, watcher)
 
 
 def _foresee(theme: str, order: EvaluationOptions, *, as_json: bool) -> None:
-    from waves.config import project
-    from waves.learn.evaluation.forecast import foresee
-    from waves.learn.evaluation.report.as_json import forecast_json
-    from waves.learn.evaluation.report.words import gold_notes
-    from waves.surfaces.cli import output
-
     foreseen = foresee(project.load(), theme, order)
     if as_json:
         output.emit(forecast_json(foreseen))
@@ -123,10 +110,6 @@ def _foresee(theme: str, order: EvaluationOptions, *, as_json: bool) -> None:
 
 def _confirm(theme: str, order: EvaluationOptions) -> None:
     """A person at a terminal is asked before money is spent, or may be; caps bind everybody."""
-    from waves.config import project
-    from waves.errors import NeedsPersonError
-    from waves.learn.evaluation.forecast import foresee
-
     foreseen = foresee(project.load(), theme, order)
     requests, usd = foreseen.requests, foreseen.cost_usd
     if not requests or usd == 0:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import click
 
-from waves.surfaces.cli.options import Person
+from waves.config import project
+from waves.steps.operator.forget import forget_rows
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import by_required, dry_run_option, json_option
 
 _WORDS = {
     "verdicts": "verdicts",
@@ -21,11 +24,11 @@ _WORDS = {
 @click.option(
     "--key", "keys", multiple=True, required=True, help="The entity key of a row; may be given several times."
 )
-@click.option("--by", "name", type=Person(), required=True, help="Who decides so; stands in the audit log.")
+@by_required
 @click.option("--reason", default="", help="Why; stands in the audit log. Do not name the row in it.")
-@click.option("--dry-run", is_flag=True, help="Say what would be erased; erase nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-def command(theme: str, *, keys: tuple[str, ...], name: str, reason: str, dry_run: bool, as_json: bool) -> None:
+@dry_run_option
+@json_option
+def command(theme: str, *, keys: tuple[str, ...], by: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Erase what waves knows of a row of THEME: verdicts, audit entries, feedback, and its traces in all files of the
     theme on this host. What is left is a record under a digest of its key that it was forgotten, by whom and why.
 
@@ -37,11 +40,7 @@ def command(theme: str, *, keys: tuple[str, ...], name: str, reason: str, dry_ru
       wave forget comment_classifier --key 17 --by ana --reason "request of 20 November"
       wave forget comment_classifier --key '["hg19", "chr7"]' --by ana --dry-run
     """
-    from waves.config import project
-    from waves.steps.operator.forget import forget_rows
-    from waves.surfaces.cli import output
-
-    found = forget_rows(project.load(), theme, keys, by=name, reason=reason, dry_run=dry_run)
+    found = forget_rows(project.load(), theme, keys, by=by, reason=reason, dry_run=dry_run)
     if as_json:
         told = {"theme": theme, "rows": found.rows, "dry_run": dry_run, "found": found.any, "erased": found.traces}
         output.emit(told | {"other_hosts": found.other_hosts})

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
-from waves.surfaces.cli import faults, options, progress
-from waves.surfaces.cli.options import Person, ReportFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from waves.learn.pilot.pilot import Pilot, PilotOptions
-    from waves.learn.pilot.review import Review
-    from waves.steps.session.session import Watcher
+from waves.config import project
+from waves.ids import new_run_id
+from waves.learn.pilot.pilot import Pilot, PilotOptions
+from waves.learn.pilot.pilot import pilot as run_pilot
+from waves.learn.pilot.review import page
+from waves.models import Ending, FireReport
+from waves.steps.session.session import Watcher
+from waves.surfaces.cli import faults, output, progress
+from waves.surfaces.cli.options import Person, ReportFile, backend_option, json_option, write_report
+from waves.surfaces.cli.tables.pilot import show_pilot
 
 
 @click.command("pilot")
 @click.argument("theme")
 @click.option("--version", help="The version to try; default: that of the newest rubric file.")
 @click.option("--keys", type=click.IntRange(min=1), default=34, show_default=True, help="Rows of the sample at most.")
-@click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
-@click.option("--by", "name", type=Person(), help="Who tries it; stands with the version where it is new.")
+@backend_option
+@click.option("--by", type=Person(), help="Who tries it; stands with the version where it is new.")
 @click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be done.")
 @click.option("--markdown", type=ReportFile(), help="A copy of the review file.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -34,7 +36,7 @@ def command(
     version: str | None,
     keys: int,
     backend: str | None,
-    name: str | None,
+    by: str | None,
     dry_run: bool,
     markdown: Path | None,
     as_json: bool,
@@ -49,19 +51,15 @@ def command(
       wave pilot comment_classifier --keys 34
       wave pilot comment_classifier --version v2-1a2b3c4 --json | jq .changed
     """
-    from waves.learn.pilot.pilot import PilotOptions
-    from waves.learn.pilot.review import page
-    from waves.surfaces.cli import output
-
     with progress.watching(wanted=not as_json) as watcher:
-        found = _piloted(theme, PilotOptions(version, keys, backend, dry_run, name), watcher)
-    report, review = found.report, found.review
+        pilot = _piloted(theme, PilotOptions(version, keys, backend, dry_run, by), watcher)
+    report, review = pilot.report, pilot.review
     if review is not None and markdown is not None:
-        options.write_report(markdown, page(review))
+        write_report(markdown, page(review))
     if as_json:
-        output.emit(_object(found))
+        output.emit(_object(pilot))
     elif review is not None:
-        _show(found, review)
+        show_pilot(pilot, review)
     if report.fault is not None:
         faults.show(report.fault)
     elif not as_json and dry_run:
@@ -71,30 +69,22 @@ def command(
     ctx.exit(report.exit_code)
 
 
-def _piloted(theme: str, order: PilotOptions, watcher: Watcher) -> Pilot:
+def _piloted(theme: str, options: PilotOptions, watcher: Watcher | None) -> Pilot:
     """What should not happen at all is in the report, too: whoever asked for JSON gets it."""
-    from waves.config import project
-    from waves.ids import new_run_id
-    from waves.learn.pilot.pilot import Pilot, pilot
-    from waves.models import Ending, FireReport
-    from waves.surfaces.cli.faults import as_fault
-
     try:
-        return pilot(project.load(), theme, order, watcher)
+        return run_pilot(project.load(), theme, options, watcher)
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a page
-        fault = as_fault(error)
-        return Pilot(FireReport(theme, new_run_id(), Ending("failed", fault.message), 0, fault=fault), order.version)
+        fault = faults.as_fault(error)
+        return Pilot(FireReport(theme, new_run_id(), Ending("failed", fault.message), 0, fault=fault), options.version)
 
 
-def _object(found: Pilot) -> dict[str, Any]:
-    from waves.surfaces.cli import output
-
-    report, review = found.report, found.review
+def _object(pilot: Pilot) -> dict[str, Any]:
+    report, review = pilot.report, pilot.review
     rows = review.rows if review else ()
     error = {"error": output.error_object(report.fault)} if report.fault else {}
     return {
         "theme": report.theme,
-        "version": found.version,
+        "version": pilot.version,
         "wave_id": report.wave_id,
         "state": report.ending.state,
         "rows": [
@@ -113,46 +103,9 @@ def _object(found: Pilot) -> dict[str, Any]:
         "first": review.first if review else 0,
         "missing": review.missing if review else report.counts.missing,
         "llm_calls": report.llm_calls,
-        "cost_usd": found.cost_usd if review else report.cost_usd,
+        "cost_usd": pilot.cost_usd if review else report.cost_usd,
         "duration_ms": report.duration_ms,
         "snoozed_until": output.moment(report.ending.snoozed_until),
         "reason": report.ending.reason,
-        "page": str(found.page) if found.page else None,
+        "page": str(pilot.page) if pilot.page else None,
     } | error
-
-
-def _show(found: Pilot, review: Review) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from waves.learn import markdown as shown
-    from waves.learn.pilot.review import in_short
-    from waves.surfaces.cli import output
-
-    console = output.console()
-    table = Table(box=None, pad_edge=False)
-    for name in ("row", "input", "old", "new", "confidence", "changed"):
-        table.add_column(name, overflow="fold")
-    for row in review.rows:
-        table.add_row(
-            Text(shown.readable(row.entity_key, 24)),
-            Text(shown.readable(in_short(row.input), 80)),
-            Text(shown.readable(shown.worded(row.old), 60)),
-            Text(shown.readable(shown.worded(row.new), 60)),
-            "" if row.confidence is None else f"{row.confidence:.2f}",
-            "yes" if row.changed else "",
-        )
-    console.print(table)
-    theme, cost = found.report.theme, found.cost_usd
-    lines = [
-        f"rubric {review.version}, pilot {review.wave_id}: {review.summary()}; {output.dollars(cost)}",
-        f"review file: {found.page}",
-    ]
-    if not found.report.exit_code:
-        compare = f"`wave compare {theme}`, then " if found.comparable else ""
-        lines.append(
-            f"next: {compare}`wave approve {theme} --by NAME` merges it, "
-            f"or `wave abandon {theme} --by NAME` gives it up"
-        )
-    for line in lines:
-        console.print(line, soft_wrap=True, markup=False)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import click
 
+from waves import fire
+from waves.config import project
+from waves.steps.operator.by_hand import prepare_wave
+from waves.steps.session.session import Invocation
+
 
 @click.command("prepare")
 @click.argument("theme")
@@ -17,11 +22,6 @@ def command(ctx: click.Context, theme: str, *, keys: int | None, dry_run: bool) 
     Example:
       wave prepare comment_classifier --keys 700
     """
-    from waves import fire
-    from waves.config import project
-    from waves.steps.operator.by_hand import prepare_wave
-    from waves.steps.session.session import Invocation
-
     if dry_run:
         report = fire.fire(project.load(), theme, fire.FireOptions(keys=keys, dry_run=True))
         if report.fault is not None:

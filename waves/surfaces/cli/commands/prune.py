@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import click
 
+from waves.config import project
+from waves.steps.operator.prune import prune
+from waves.steps.session.session import Invocation
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import dry_run_option, json_option
 from waves.words import counted
 
 
@@ -12,8 +17,8 @@ from waves.words import counted
 @click.option(
     "--keep-days", type=click.IntRange(min=0), help="Closed longer ago than so many days; default: the limit."
 )
-@click.option("--dry-run", is_flag=True, help="Remove nothing; say what would go.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@dry_run_option
+@json_option
 def command(theme: str, *, keep_days: int | None, dry_run: bool, as_json: bool) -> None:
     """Remove the folders of waves of THEME that the database says are closed, after `keep_days`.
 
@@ -21,11 +26,6 @@ def command(theme: str, *, keep_days: int | None, dry_run: bool, as_json: bool) 
     Example:
       wave prune comment_classifier --keep-days 7
     """
-    from waves.config import project
-    from waves.steps.operator.prune import prune
-    from waves.steps.session.session import Invocation
-    from waves.surfaces.cli import output
-
     gone = prune(Invocation(project.load(), theme, {"keep_days": keep_days}), dry_run=dry_run)
     if as_json:
         output.emit({"theme": theme, "waves": gone, "dry_run": dry_run})

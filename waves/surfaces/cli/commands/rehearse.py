@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from waves.rehearsal.__main__ import main
+
 
 @click.command(
     "rehearse", context_settings={"ignore_unknown_options": True}, epilog="All options: `wave rehearse -- --help`."
@@ -17,6 +19,4 @@ def command(ctx: click.Context, options: tuple[str, ...]) -> None:
     Example:
       wave rehearse --port 8787 --scenario flaky
     """
-    from waves.rehearsal.__main__ import main
-
     ctx.exit(main(list(options)))

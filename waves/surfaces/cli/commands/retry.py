@@ -6,7 +6,11 @@ from collections import Counter
 
 import click
 
-from waves.surfaces.cli.options import Person
+from waves.config import project
+from waves.steps.operator.retry import retry
+from waves.store.tables import audit
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import by_required, dry_run_option, json_option, reason_option
 from waves.words import counted
 
 
@@ -14,12 +18,12 @@ from waves.words import counted
 @click.argument("theme")
 @click.option("--key", "keys", multiple=True, help="The entity key of an item; may be given several times.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
-@click.option("--by", "name", type=Person(), required=True, help="Who decides so; stands in the audit log.")
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-@click.option("--dry-run", is_flag=True, help="Say what would be retried; write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@by_required
+@reason_option
+@dry_run_option
+@json_option
 def command(
-    theme: str, *, keys: tuple[str, ...], everything: bool, name: str, reason: str, dry_run: bool, as_json: bool
+    theme: str, *, keys: tuple[str, ...], everything: bool, by: str, reason: str, dry_run: bool, as_json: bool
 ) -> None:
     """Have items of THEME that were given up asked again: quarantined, refused and failed ones of the active version.
 
@@ -28,14 +32,9 @@ def command(
       wave retry comment_classifier --all --by ana --reason "the provider was broken"
       wave retry comment_classifier --key 17 --key 23 --by ana --dry-run
     """
-    from waves.config import project
-    from waves.steps.operator.retry import retry
-    from waves.store.tables import audit
-    from waves.surfaces.cli import output
-
     if bool(keys) == everything:
         raise click.UsageError("name items with --key, or say --all")
-    found = retry(project.load(), theme, None if everything else keys, by=name, reason=reason, dry_run=dry_run)
+    found = retry(project.load(), theme, None if everything else keys, by=by, reason=reason, dry_run=dry_run)
     unknown = sorted({audit.key_text(key) for key in keys} - {one.entity_key for one in found})
     if as_json:
         items = [

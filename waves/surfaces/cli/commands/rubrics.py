@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from waves.config import project
+from waves.config import theme as themes
+from waves.steps.rubrics.version_report import Version, VersionDetails, diff, show, versions
+from waves.store.rubrics.rubric_registry import UNLIMITED
+from waves.surfaces.cli import output
 from waves.surfaces.cli.commands.rubrics_activate import activate_version, roll_back
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from waves.steps.rubrics.version_report import Version
-    from waves.store.rubrics.rubric_facts import EvaluationRecord
+from waves.surfaces.cli.options import json_option
+from waves.surfaces.cli.tables.rubrics import show_details, show_versions
 
 
 class ThemeFirst(click.Group):
@@ -31,7 +33,7 @@ class ThemeFirst(click.Group):
 
 
 @click.group("rubrics", cls=ThemeFirst, invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout; for all themes.")
+@json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List the rubric versions of all themes or of one; show, compare, activate one, or roll back.
@@ -46,27 +48,17 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         if as_json:
             raise click.UsageError("give --json after the command")
         return
-    from waves.config import project as projects
-    from waves.config import theme as themes
-    from waves.steps.rubrics.version_report import versions
-
-    project = projects.load()
-    found = versions(project, themes.known(project.prompts))
+    here = project.load()
+    by_theme = versions(here, themes.known(here.prompts))
     if as_json:
-        _emit(
-            {
-                "themes": [
-                    {"theme": theme, "versions": [_object(one) for one in every]} for theme, every in found.items()
-                ]
-            }
-        )
+        output.emit({"themes": [_theme_object(theme, known) for theme, known in by_theme.items()]})
     else:
-        _table(found)
+        show_versions(by_theme)
 
 
 @command.command("list", short_help="All versions of a theme, and which is in force.")
 @click.argument("theme")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def list_versions(theme: str, *, as_json: bool) -> None:
     """All versions of THEME: those that were used, and files that wait for activation.
 
@@ -74,20 +66,17 @@ def list_versions(theme: str, *, as_json: bool) -> None:
     Example:
       wave rubrics list comment_classifier
     """
-    from waves.config import project
-    from waves.steps.rubrics.version_report import versions
-
-    found = versions(project.load(), [theme])
+    by_theme = versions(project.load(), [theme])
     if as_json:
-        _emit({"theme": theme, "versions": [_object(one) for one in found[theme]]})
+        output.emit(_theme_object(theme, by_theme[theme]))
     else:
-        _table(found)
+        show_versions(by_theme)
 
 
 @command.command("show", short_help="The text of a version, and what was decided about it.")
 @click.argument("theme")
 @click.argument("version", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
     """The text of VERSION of THEME as it was registered, with its history; default: the version in force.
 
@@ -95,37 +84,18 @@ def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
     Example:
       wave rubrics show comment_classifier v2-1a2b3c4
     """
-    from waves.config import project
-    from waves.steps.rubrics.version_report import show
-    from waves.surfaces.cli.output import harmless, moment
-
-    found = show(project.load(), theme, version)
+    details = show(project.load(), theme, version)
     if as_json:
-        decisions = [
-            {
-                "at": moment(one.created_at),
-                "actor": one.actor,
-                "before": one.before,
-                "after": one.after,
-                "reason": one.reason or None,
-            }
-            for one in found.decisions
-        ]
-        _emit({"theme": theme, **_object(found.version), "text": found.text, "decisions": decisions})
-        return
-    _table({theme: [found.version]})
-    for one in found.decisions:
-        done = " ".join(f"{name}={value}" for name, value in one.after.items())
-        why = f": {one.reason}" if one.reason else ""
-        click.echo(harmless(f"{one.created_at:%Y-%m-%d %H:%M:%SZ}  {one.actor}  {done}{why}"))
-    click.echo("\n" + harmless(found.text, keep="\n\t"))
+        output.emit({"theme": theme, **_object(details.version), **_text_object(details)})
+    else:
+        show_details(theme, details)
 
 
 @command.command("diff", short_help="How two versions differ.")
 @click.argument("theme")
 @click.argument("old", required=False)
 @click.argument("new", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def show_difference(theme: str, old: str | None, new: str | None, *, as_json: bool) -> None:
     """What changes from version OLD of THEME to NEW; default: from the one in force to the newest file.
 
@@ -134,85 +104,51 @@ def show_difference(theme: str, old: str | None, new: str | None, *, as_json: bo
       wave rubrics diff comment_classifier
       wave rubrics diff comment_classifier v1-0a1b2c3 v2-1a2b3c4
     """
-    from waves.config import project
-    from waves.steps.rubrics.version_report import diff
-    from waves.surfaces.cli.output import harmless
-
-    found = diff(project.load(), theme, old, new)
+    difference = diff(project.load(), theme, old, new)
+    text = "\n".join(difference.lines)
     if as_json:
-        _emit({"theme": theme, "old": found.old, "new": found.new, "diff": "\n".join(found.lines)})
-    elif found.lines:
-        click.echo(harmless("\n".join(found.lines), keep="\n\t"))
+        output.emit({"theme": theme, "old": difference.old, "new": difference.new, "diff": text})
+    elif text:
+        click.echo(output.harmless(text, keep="\n\t"))
     else:
-        click.echo(f"{found.old} and {found.new} are alike")
+        click.echo(f"{difference.old} and {difference.new} are alike")
 
 
 command.add_command(activate_version)
 command.add_command(roll_back)
 
 
-def _emit(value: Mapping[str, Any]) -> None:
-    from waves.surfaces.cli import output
-
-    output.emit(value)
+def _theme_object(theme: str, versions: Sequence[Version]) -> dict[str, Any]:
+    return {"theme": theme, "versions": [_object(version) for version in versions]}
 
 
-def _object(one: Version) -> dict[str, Any]:
+def _text_object(details: VersionDetails) -> dict[str, Any]:
+    decisions = [
+        {
+            "at": output.moment(decision.created_at),
+            "actor": decision.actor,
+            "before": decision.before,
+            "after": decision.after,
+            "reason": decision.reason or None,
+        }
+        for decision in details.decisions
+    ]
+    return {"text": details.text, "decisions": decisions}
+
+
+def _object(version: Version) -> dict[str, Any]:
     """A version as docs/design.md fixes it."""
-    from waves.store.rubrics.rubric_registry import UNLIMITED
-    from waves.surfaces.cli.output import moment
-
-    measured = asdict(one.evaluation) if one.evaluation else {}
+    measured = asdict(version.evaluation) if version.evaluation else {}
     return {
-        "version": one.version,
-        "state": one.state.replace(" ", "_"),
-        "active": one.state == "active",
-        "created_at": moment(one.created_at),
-        "created_by": one.created_by,
-        "approved": one.approved_rows is not None,
-        "approved_by": one.approved_by,
-        "approved_rows": None if one.approved_rows == UNLIMITED else one.approved_rows,
-        "verdicts": one.verdicts,
-        "verdicts_estimated": one.verdicts_estimated,
+        "version": version.version,
+        "state": version.state.replace(" ", "_"),
+        "active": version.state == "active",
+        "created_at": output.moment(version.created_at),
+        "created_by": version.created_by,
+        "approved": version.approved_rows is not None,
+        "approved_by": version.approved_by,
+        "approved_rows": None if version.approved_rows == UNLIMITED else version.approved_rows,
+        "verdicts": version.verdicts,
+        "verdicts_estimated": version.verdicts_estimated,
         "evaluation": {name: value for name, value in measured.items() if name != "version"} or None,
     }
-
-
-def _table(found: Mapping[str, Sequence[Version]]) -> None:
-    """A line for each version; the theme stands first where there may be several."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from waves.surfaces.cli import output
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("theme", "version", "state", "registered (UTC)", "by", "approved by", "for rows", "verdicts", "F1"):
-        table.add_column(name, justify="right" if name in {"for rows", "verdicts", "F1"} else "left")
-    for theme, versions in found.items():
-        for one in versions:
-            cells = (
-                theme,
-                one.version,
-                one.state,
-                f"{one.created_at:%Y-%m-%d %H:%M}" if one.created_at else "",
-                one.created_by or "",
-                one.approved_by or "",
-                _rows(one.approved_rows),
-                f"{'≈' if one.verdicts_estimated else ''}{one.verdicts:,}",
-                _f1(one.evaluation),
-            )
-            table.add_row(*(Text(output.harmless(cell)) for cell in cells))
-    output.console().print(table)
-
-
-def _f1(found: EvaluationRecord | None) -> str:
-    """In brackets where it was measured in another setting than that of the theme's fires."""
-    if found is None or found.macro_f1 is None:
-        return ""
-    return f"{found.macro_f1:.3f}" if found.usual else f"({found.macro_f1:.3f})"
-
-
-def _rows(approved: int | None) -> str:
-    from waves.store.rubrics.rubric_registry import UNLIMITED
-
-    return "" if approved is None else "any" if approved == UNLIMITED else f"{approved:,}"

@@ -1,156 +1,166 @@
-"""`wave rubrics activate` and `wave rubrics rollback`: another version comes into force, and what that would cost."""
+"""`wave rubrics activate` and `wave rubrics rollback`: make another version active, after a look at what that costs."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any, assert_never
 
 import click
 
-from waves.surfaces.cli.options import Person
-from waves.words import counted
+from waves.config import project
+from waves.errors import NeedsPersonError
+from waves.steps.rubrics import activation
+from waves.steps.rubrics.activation_cost import ActivationCost, price
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import by_operator, dry_run_option, json_option, reason_option
+from waves.surfaces.cli.tables.activation import cost_lines
 
-if TYPE_CHECKING:
-    from waves.errors import NeedsPersonError
-    from waves.steps.rubrics.activation_cost import ActivationCost
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Show the cost and change nothing: a dry run, or a version that is `active` already."""
+
+    active: bool
 
 
-@click.command("activate", short_help="Put a version in force, after a look at what that costs.")
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Change nothing, and say why: the theme's gate is closed, or nobody has confirmed the cost."""
+
+    fault: NeedsPersonError
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Ask the person at the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activate:
+    """Make the version active."""
+
+
+@click.command("activate", short_help="Make a version active, after a look at what that costs.")
 @click.argument("theme")
 @click.argument("version", required=False)
-@click.option(
-    "--by", "name", type=Person(), default="operator", show_default=True, help="Who decides; stands in the audit log."
-)
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-@click.option("--yes", is_flag=True, help="Do it; without it a person is asked at the terminal.")
-@click.option("--dry-run", is_flag=True, help="Say what it would cost; change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@by_operator
+@reason_option
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@dry_run_option
+@json_option
 def activate_version(
-    theme: str, version: str | None, *, name: str, reason: str, yes: bool, dry_run: bool, as_json: bool
+    theme: str, version: str | None, *, by: str, reason: str, yes: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """Put VERSION of THEME in force; default: that of the newest rubric file.
+    """Make VERSION of THEME the active one; default: the version of the newest rubric file.
 
-    Before anything moves it shows the gap that this opens and what it costs, and wants a yes. Rows that the version has
-    judged as they are now are restored free by the next fires. It has to pass the `gate` of theme.yaml.
+    First it shows how many rows would be asked again and what that costs, and asks for confirmation. Rows that the
+    version has already judged with their present content are restored by the next fires, free of charge. If theme.yaml
+    has a `gate`, the version must pass it.
 
     \b
     Example:
       wave rubrics activate comment_classifier --dry-run
       wave rubrics activate comment_classifier v2-1a2b3c4 --by ana --yes
     """
-    from waves.config import project as projects
-    from waves.steps.rubrics import activation
-    from waves.steps.rubrics.activation_cost import price
-    from waves.surfaces.cli import output
-
-    project = projects.load()
-    found = price(project, theme, version, migrate=not dry_run)
-    new = found.version != found.before
-    a_person = not (yes or dry_run) and new and sys.stdin.isatty() and sys.stderr.isatty()
-    if not as_json or a_person:
-        _tell(found, err=as_json)
-    fault = None if dry_run or not new else found.refusal
-    if fault is None and new and not (yes or dry_run):
-        fault = _asked(found) if a_person else _nobody_said_yes(found)
-    if fault is None and new and not dry_run:
-        activation.activate(project, theme, found.version, by=name, reason=reason)
+    here = project.load()
+    cost = price(here, theme, version, migrate=not dry_run)
+    interactive = not (yes or dry_run) and sys.stdin.isatty() and sys.stderr.isatty()
+    decision = _decide(cost, yes=yes, dry_run=dry_run, interactive=interactive)
+    if not as_json or (interactive and not isinstance(decision, Preview)):
+        for line in cost_lines(cost):
+            click.echo(line, err=as_json)
+    if isinstance(decision, Confirm):
+        decision = _confirmed(cost)
+    fault: NeedsPersonError | None = None
+    match decision:
+        case Preview(active):
+            pass
+        case Refuse(fault):
+            active = False
+        case Activate():
+            activation.activate(here, theme, cost.version, by=by, reason=reason)
+            active = True
+        case _:
+            assert_never(decision)
     if as_json:
-        in_force = not new or (fault is None and not dry_run)
         error = {"error": output.error_object(fault)} if fault else {}
-        output.emit(_object(found, active=in_force, dry_run=dry_run) | error)
+        output.emit(_object(cost, active=active, dry_run=dry_run) | error)
     if fault is not None:
         raise fault
-    if not as_json and not (dry_run and new):
-        click.echo(f"rubric {found.version} of theme {theme} is active")
+    if active and not as_json:
+        click.echo(f"rubric {cost.version} of theme {theme} is active")
 
 
-@click.command("rollback", short_help="Put the version back in force that was so before.")
+@click.command("rollback", short_help="Make the previously active version active again.")
 @click.argument("theme")
-@click.option(
-    "--by", "name", type=Person(), default="operator", show_default=True, help="Who decides; stands in the audit log."
-)
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def roll_back(theme: str, *, name: str, reason: str, as_json: bool) -> None:
-    """Put the version of THEME back in force that was so before the active one. Rows it has judged are restored free by
-    the next fires. A second rollback undoes the first. The gate of theme.yaml is not in its way.
+@by_operator
+@reason_option
+@json_option
+def roll_back(theme: str, *, by: str, reason: str, as_json: bool) -> None:
+    """Make the version of THEME active again that was active before the present one.
+
+    Rows that it has judged are restored by the next fires, free of charge. A second rollback undoes the first. The
+    `gate` of theme.yaml does not apply.
 
     \b
     Example:
       wave rubrics rollback comment_classifier --by ana --reason "v2 mixes up two labels"
     """
-    from waves.config import project
-    from waves.steps.rubrics.activation import rollback
-    from waves.surfaces.cli import output
-
-    move = rollback(project.load(), theme, by=name, reason=reason)
+    move = activation.rollback(project.load(), theme, by=by, reason=reason)
     if as_json:
         output.emit({"theme": theme, "version": move.after, "before": move.before, "active": True})
     else:
         click.echo(f"rubric {move.after} of theme {theme} is active again")
 
 
-def _asked(found: ActivationCost) -> NeedsPersonError | None:
-    if click.confirm(f"Put rubric {found.version} in force?", default=False, err=True):
-        return None
-    return _nobody_said_yes(found)
+def _decide(
+    cost: ActivationCost, *, yes: bool, dry_run: bool, interactive: bool
+) -> Preview | Refuse | Confirm | Activate:
+    if cost.version == cost.before:
+        return Preview(active=True)
+    if dry_run:
+        return Preview(active=False)
+    if cost.refusal is not None:
+        return Refuse(cost.refusal)
+    if yes:
+        return Activate()
+    return Confirm() if interactive else Refuse(_unconfirmed(cost))
 
 
-def _nobody_said_yes(found: ActivationCost) -> NeedsPersonError:
-    from waves.errors import NeedsPersonError
+def _confirmed(cost: ActivationCost) -> Activate | Refuse:
+    if click.confirm(f"Activate rubric {cost.version}?", default=False, err=True):
+        return Activate()
+    return Refuse(_unconfirmed(cost))
 
+
+def _unconfirmed(cost: ActivationCost) -> NeedsPersonError:
     return NeedsPersonError(
-        f"rubric {found.version} of theme {found.theme_id} was not put in force: nobody has said yes to its price",
-        "Look at it, then give --yes, or type yes at a terminal.",
+        f"rubric {cost.version} of theme {cost.theme_id} was not activated: nobody has confirmed what it costs",
+        "Look at the cost, then give --yes, or type yes at a terminal.",
     )
 
 
-def _object(found: ActivationCost, *, active: bool, dry_run: bool) -> dict[str, Any]:
+def _object(cost: ActivationCost, *, active: bool, dry_run: bool) -> dict[str, Any]:
     """`wave rubrics activate --json`, as docs/design.md fixes it."""
-    rows = found.outlook
+    rows = cost.outlook
     return {
-        "theme": found.theme_id,
-        "version": found.version,
-        "before": found.before,
+        "theme": cost.theme_id,
+        "version": cost.version,
+        "before": cost.before,
         "active": active,
         "to_ask": rows.to_ask,
         "to_restore": rows.to_restore,
         "estimated": rows.estimated,
-        "requests": found.requests,
-        "cost_usd": found.cost.usd,
-        "waves": found.waves,
-        "windows": found.windows,
-        "approved": found.approved,
-        "rows_left": found.rows_left,
-        "waits": found.waits,
+        "requests": cost.requests,
+        "cost_usd": cost.cost.usd,
+        "waves": cost.waves,
+        "windows": cost.windows,
+        "approved": cost.approved,
+        "rows_left": cost.rows_left,
+        "waits": cost.waits,
         "sampled": rows.sampled,
         "drifted": rows.drifted,
-        "refusal": found.refusal.message if found.refusal else None,
+        "refusal": cost.refusal.message if cost.refusal else None,
         "dry_run": dry_run,
     }
-
-
-def _tell(found: ActivationCost, *, err: bool) -> None:
-    """The price in lines, on stderr where stdout is a program's."""
-    rows, about = found.outlook, "about " if found.outlook.estimated else ""
-    windows = f", {counted(found.windows, 'window')} of {found.backend}" if found.windows is not None else ""
-    after = f", after {found.before}" if found.before not in (None, found.version) else ""
-    click.echo(f"rubric {found.version} of theme {found.theme_id}{after}", err=err)
-    took = f"{counted(found.requests, 'request')}, {counted(found.waves, 'wave')}{windows}"
-    click.echo(f"  to ask: {about}{counted(rows.to_ask, 'row')} in {took}; {found.cost.text}", err=err)
-    click.echo(f"  to restore without asking: {about}{counted(rows.to_restore, 'row')}", err=err)
-    if rows.drifted:
-        click.echo(
-            f"  the source has drifted: {rows.drifted:,} of {rows.sampled:,} rows that were looked at have changed "
-            f"since {found.before} judged them",
-            err=err,
-        )
-    if found.rows_left is not None and found.waits is None:
-        gate = "approved for some rows" if found.approved else "not approved"
-        left = f"take {found.rows_left:,} more, then wait for" if found.rows_left else "restore and ask nothing until"
-        approval = f"`wave approve {found.theme_id} --version {found.version} --by NAME`"
-        click.echo(f"  {gate}: fires {left} {approval}", err=err)
-    if found.waits is not None:
-        click.echo(f"  fires wait: {found.waits}", err=err)
-    if found.refusal is not None:
-        click.echo(f"  the gate is closed: {found.refusal.message}", err=err)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import click
 
-from waves.surfaces.cli import progress
+from waves.config import project
+from waves.steps.operator.by_hand import run_wave
+from waves.steps.session.session import Invocation
+from waves.surfaces.cli import output, progress
+from waves.surfaces.cli.options import backend_option, parallel_option
 
 
 @click.command("run")
 @click.argument("theme")
-@click.option("--parallel", type=click.IntRange(min=1), help="Requests in flight.")
-@click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
+@parallel_option
+@backend_option
 @click.pass_context
 def command(ctx: click.Context, theme: str, *, parallel: int | None, backend: str | None) -> None:
     """Ask for the items of the open wave of THEME that have no part yet.
@@ -19,11 +23,6 @@ def command(ctx: click.Context, theme: str, *, parallel: int | None, backend: st
     Example:
       wave run comment_classifier --parallel 6
     """
-    from waves.config import project
-    from waves.steps.operator.by_hand import run_wave
-    from waves.steps.session.session import Invocation
-    from waves.surfaces.cli import output
-
     with progress.watching(wanted=True) as watcher:
         report = run_wave(Invocation(project.load(), theme, {"parallel": parallel}, backend, watcher=watcher))
     output.tell(report)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from waves.store.tables.spend import By, Line
+from waves.config import project
+from waves.steps.reports.spend import report
+from waves.store.tables.spend import By, Line
+from waves.surfaces.cli import output
+from waves.surfaces.cli.options import json_option
 
 _BY = ("day", "theme", "model", "backend")
+_FIGURES = ("requests", "paid", "input", "output", "cache write", "of it 1 h", "cache read", "cost", "maybe paid")
 
 
 @click.command("spend")
 @click.argument("theme", required=False)
 @click.option("--by", type=click.Choice(_BY), default="day", show_default=True, help="What each line adds up.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The first day, in UTC; default: the very first.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def command(theme: str | None, *, by: By, since: datetime | None, as_json: bool) -> None:
     """Tokens and US dollars of THEME, or of all themes, from the ledger. Read-only.
 
@@ -28,10 +32,6 @@ def command(theme: str | None, *, by: By, since: datetime | None, as_json: bool)
       wave spend comment_classifier --by model --since 2026-11-01
       wave spend --json | jq .total.cost_usd
     """
-    from waves.config import project
-    from waves.steps.reports.spend import report
-    from waves.surfaces.cli import output
-
     first = since.date() if since else None
     *lines, total = report(project.load(), theme, by, first)
     if as_json:
@@ -59,31 +59,24 @@ def _object(line: Line) -> dict[str, Any]:
 
 
 def _show(by: str, lines: list[Line], total: Line) -> None:
-    from rich.table import Table
-
-    from waves.surfaces.cli import output
-
-    console = output.console()
-    table = Table(box=None, pad_edge=False)
-    table.add_column(by)
-    for name in ("requests", "paid", "input", "output", "cache write", "of it 1 h", "cache read", "cost", "maybe paid"):
-        table.add_column(name, justify="right")
-    for line in [*lines, total]:
-        table.add_row(
-            line.name or "all",
-            f"{line.requests:,}",
-            f"{line.paid:,}",
-            _count(line.input_tokens),
-            _count(line.output_tokens),
-            _count(line.cache_write_tokens),
-            _count(line.cache_write_1h_tokens),
-            _count(line.cache_read_tokens),
-            output.dollars(line.cost_usd),
-            output.dollars(line.maybe_paid_usd) if line.maybe_paid else "",
-        )
-    console.print(table)
+    output.table((by, *_FIGURES), map(_row, [*lines, total]), right=_FIGURES)
     for note in _notes(total):
-        console.print(note, soft_wrap=True, markup=False)
+        click.echo(output.harmless(note))
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    return (
+        line.name or "all",
+        f"{line.requests:,}",
+        f"{line.paid:,}",
+        output.count(line.input_tokens),
+        output.count(line.output_tokens),
+        output.count(line.cache_write_tokens),
+        output.count(line.cache_write_1h_tokens),
+        output.count(line.cache_read_tokens),
+        output.dollars(line.cost_usd),
+        output.dollars(line.maybe_paid_usd) if line.maybe_paid else "",
+    )
 
 
 def _notes(total: Line) -> list[str]:
@@ -96,7 +89,3 @@ def _notes(total: Line) -> list[str]:
     if total.price_tables:
         notes.append(f"prices: {', '.join(total.price_tables)}")
     return notes
-
-
-def _count(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import click
 
-from waves.surfaces.cli.options import Person
+from waves.config import project
+from waves.steps.operator.takeover import takeover
+from waves.surfaces.cli.options import by_required, reason_option
 
 
 @click.command("takeover")
 @click.argument("theme")
-@click.option("--by", "name", type=Person(), required=True, help="Who decides so; stands in the audit log.")
-@click.option("--reason", default="", help="Why; stands in the audit log.")
-def command(theme: str, *, name: str, reason: str) -> None:
+@by_required
+@reason_option
+def command(theme: str, *, by: str, reason: str) -> None:
     """Abandon the wave of THEME that another host holds open. What it has paid for enters history when it is back.
 
     \b
     Example:
       wave takeover comment_classifier --by ana --reason "the host is gone"
     """
-    from waves.config import project
-    from waves.steps.operator.takeover import takeover
-
-    taken = takeover(project.load(), theme, by=name, reason=reason)
+    taken = takeover(project.load(), theme, by=by, reason=reason)
     click.echo(f"wave {taken.wave_id} of host {taken.host} is abandoned; the next fire works on its rows")
