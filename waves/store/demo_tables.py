@@ -55,5 +55,4 @@ def load_the_rest(db: Database, folder: Path) -> None:
 
 def described(db: Database, table: str) -> str:
     """What the rows of a sample table are, such as "comments of scientific reviews"."""
-    row = db.connection.execute(_SQL["described"], {"table": table}).fetchone()
-    return str(row[0]) if row and row[0] else "rows"
+    return str(db.scalar(_SQL["described"], {"table": table}) or "rows")

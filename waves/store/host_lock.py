@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from waves.store import faults, queries
-from waves.store.connect import connect
+from waves.store.connect import connect, scalar
 
 if TYPE_CHECKING:
     from psycopg.rows import TupleRow
@@ -68,5 +68,4 @@ class HostLock:
         connection.execute(named["probe_timeout"])
         if connection.info.server_version >= _KNOWS_TRANSACTION_TIMEOUT:
             connection.execute(named["stay_long"])
-        row = connection.execute(named["try"], {"key": self._key}).fetchone()
-        return bool(row and row[0])
+        return bool(scalar(connection, named["try"], {"key": self._key}))

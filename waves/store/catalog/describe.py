@@ -16,6 +16,7 @@ from waves.errors import ConfigurationError
 from waves.store import queries
 from waves.store.catalog import advice
 from waves.store.catalog import names as catalog_names
+from waves.store.connect import scalar
 from waves.store.shape import column_values, fragments
 from waves.store.shape.shape import Column, Relation, Shape
 
@@ -189,10 +190,10 @@ def _probe_own_sql(db: Database, shape: Shape) -> None:
 def _probe(db: Database, query: sql.Composed, key: str) -> str:
     """The first value of `query`; what PostgreSQL says against it is the operator's to read: it is their own text."""
     try:
-        row = db.connection.execute(query, {}).fetchone()
+        value = scalar(db.connection, query, {})
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:
         said = (error.diag.message_primary or type(error).__name__).splitlines()[0]
         raise ConfigurationError(f"{key}: PostgreSQL says: {said}", f"correct `{key}` in theme.yaml") from error
-    return str(row[0]) if row else ""
+    return str(value)

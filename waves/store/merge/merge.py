@@ -14,6 +14,7 @@ from psycopg.errors import InvalidParameterValue
 
 from waves.errors import ConfigurationError
 from waves.store import queries
+from waves.store.connect import scalar
 from waves.store.merge import statements as merge_statements
 from waves.store.rows.row_needs import judged, values_for
 from waves.store.shape import column_values, fragments
@@ -55,8 +56,8 @@ def create_tables(connection: Connection, shape: Shape) -> None:
 
 def active_version(connection: Connection, shape: Shape) -> str | None:
     """The theme's active version, which stays so until the transaction ends."""
-    row = connection.execute(_SQL["lock_theme"], {"theme": shape.theme_id}).fetchone()
-    return row[0] if row else None
+    version: str | None = scalar(connection, _SQL["lock_theme"], {"theme": shape.theme_id})
+    return version
 
 
 def lock_entries(connection: Connection, shape: Shape) -> None:

@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from waves.errors import BadDataError, HeldError
 from waves.models import Counts
 from waves.store import faults, queries
+from waves.store.connect import scalar
 from waves.store.merge import merge
 from waves.store.shape import fragments
 from waves.store.text import shown, storable
@@ -98,8 +99,7 @@ def remember(db: Database, shape: Shape, manifest: Manifest, run_id: str, parts:
     def act(connection: Connection) -> int:
         merge.create_tables(connection, shape)
         _copy(connection, wave)
-        row = connection.execute(_SQL["remember_verdicts"], wave.bound).fetchone()
-        return int(row[0]) if row else 0
+        return int(scalar(connection, _SQL["remember_verdicts"], wave.bound))
 
     with faults.mapped():
         return retried(db, act)
@@ -212,8 +212,7 @@ def _orphans(connection: Connection, wave: _Collect, orphaned: int) -> str:
         in_scope=fragments.in_scope(shape),
         same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
     )
-    row = connection.execute(query).fetchone()
-    vanished = int(row[0]) if row else 0
+    vanished = int(scalar(connection, query))
     keys = [shown(key) for (key,) in connection.execute(_SQL["orphans"], {"limit": _KEYS_TOLD})]
     more = f" and {orphaned - len(keys)} more" if orphaned > len(keys) else ""
     return f"{orphaned - vanished} changed, {vanished} vanished; keys {', '.join(keys)}{more}"
@@ -222,8 +221,7 @@ def _orphans(connection: Connection, wave: _Collect, orphaned: int) -> str:
 def _upsert(connection: Connection, wave: _Collect, refused: merge.Refused) -> int:
     """→ how many entries there are: exactly those that parts were given for."""
     query = sql.SQL(_SQL["upsert_verdicts"]).format(applied_at=merge.applied_at())
-    row = connection.execute(query, {**wave.bound, **merge.refused_arrays(refused)}).fetchone()
-    entries = int(row[0]) if row else 0
+    entries = int(scalar(connection, query, {**wave.bound, **merge.refused_arrays(refused)}))
     if entries != len(wave.parts):  # parts have distinct ids, so as many matching ids are equal sets
         raise BadDataError(
             f"the entries of wave {wave.manifest.wave_id} are not its parts",

@@ -13,13 +13,17 @@ import psycopg
 from psycopg import sql
 
 from waves.store import faults, queries
+from waves.store.connect import scalar
 from waves.store.rows import candidates
 from waves.store.rows.row_needs import need, target_join
 from waves.store.shape import fragments
 from waves.store.transactions import of_a_row, snapshot
 
 if TYPE_CHECKING:
-    from waves.store.connect import Database
+    from collections.abc import Mapping
+    from typing import Any
+
+    from waves.store.connect import Database, Query
     from waves.store.shape.shape import Shape
     from waves.store.transactions import Connection
 
@@ -115,15 +119,13 @@ def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int
     return _count(connection, query, bound)
 
 
-def planned(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
-    """What the planner takes the number of rows for."""
-    row = connection.execute(query, bound).fetchone()
-    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+def planned(connection: Connection, query: Query, bound: Mapping[str, Any]) -> int:
+    """The number of rows that the planner expects; `query` is an EXPLAIN (FORMAT JSON)."""
+    return int(scalar(connection, query, bound)[0]["Plan"]["Plan Rows"])
 
 
 def _count(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
-    row = connection.execute(query, bound).fetchone()
-    return int(row[0]) if row else 0
+    return int(scalar(connection, query, bound))
 
 
 def _source(shape: Shape) -> dict[str, sql.Composable]:

@@ -8,12 +8,13 @@ a transaction may commit long after the moment that it wrote down.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from waves.store import queries
+from waves.store.connect import scalar
 from waves.store.shape import fragments
 
 if TYPE_CHECKING:
@@ -72,8 +73,7 @@ def key_of(shape: Shape, position: Position) -> tuple[str, ...]:
 
 def read_cursor(connection: Connection, shape: Shape) -> Position | None:
     """None where the search has not begun, or began with another relation or key."""
-    row = connection.execute(_SQL["read_cursor"], {"theme": shape.theme_id}).fetchone()
-    stored: Any = row[0] if row else None
+    stored = scalar(connection, _SQL["read_cursor"], {"theme": shape.theme_id})
     if not isinstance(stored, dict) or stored.get("of") != _signature(shape):
         return None
     return tuple(stored["at"])

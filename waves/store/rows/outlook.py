@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import faults, queries
+from waves.store.connect import scalar
 from waves.store.rows import candidates, census
 from waves.store.rows.row_needs import assess_rows, judged, values_for
 from waves.store.shape import fragments
@@ -133,8 +134,7 @@ def _drifted(connection: Connection, shape: Shape, version: str, keys: Sequence[
     query = judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["drifted"]).format()
     drifted = 0
     for start in range(0, len(keys), _CHUNK):
-        row = connection.execute(query, values_for(shape, version, keys[start : start + _CHUNK])).fetchone()
-        drifted += int(row[0]) if row else 0
+        drifted += int(scalar(connection, query, values_for(shape, version, keys[start : start + _CHUNK])))
     return drifted
 
 

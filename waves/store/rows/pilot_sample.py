@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import faults, queries
+from waves.store.rows.census import planned
 from waves.store.rows.row_needs import assess_rows, judged, values_for
 from waves.store.shape import fragments
 from waves.store.transactions import bisected, snapshot
@@ -74,14 +75,14 @@ def _pool(connection: Connection, shape: Shape, version: str) -> tuple[sql.Compo
     digest = sha256(version.encode())
     values: dict[str, object] = {"seed": version, "number": int.from_bytes(digest.digest()[:4]), "most": _MOST}
     source = fragments.relation(shape.source)
-    scope = _planned(connection, source, fragments.in_scope(shape))
+    scope = _rows_planned(connection, source, fragments.in_scope(shape))
     if scope <= _MOST:
         return _of_source(shape, source, bound=False), values
     if shape.source.kind in _WITH_BLOCKS:
         return _of_source(shape, _some_blocks(source), bound=False), {**values, "percent": 100 * _MOST / scope}
     if (target := _target_with_blocks(shape)) is None:
         return _of_source(shape, source, bound=True), values
-    rows = _planned(connection, fragments.relation(target), sql.SQL("true"))
+    rows = _rows_planned(connection, fragments.relation(target), sql.SQL("true"))
     return _of_target(shape, target), {**values, "percent": min(100.0, 100 * _MOST / max(rows, 1))}
 
 
@@ -126,7 +127,5 @@ def _some_blocks(relation: sql.Composable) -> sql.Composed:
     return sql.SQL(_SQL["some_blocks"]).format(relation=relation)
 
 
-def _planned(connection: Connection, relation: sql.Composable, scope: sql.Composable) -> int:
-    """How many rows PostgreSQL expects there."""
-    row = connection.execute(sql.SQL(_SQL["planned"]).format(relation=relation, in_scope=scope), {}).fetchone()
-    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+def _rows_planned(connection: Connection, relation: sql.Composable, scope: sql.Composable) -> int:
+    return planned(connection, sql.SQL(_SQL["planned"]).format(relation=relation, in_scope=scope), {})

@@ -61,7 +61,4 @@ def record(
     """Keep what was found, for whoever activates the version later. `whole`: on all rows that both have judged.
     `report` holds no row's text. → its id."""
     values = {"theme": theme_id, "old": old, "new": new, "compared": compared, "flips": flips, "whole": whole}
-    row = db.execute(_SQL["record"], {**values, "report": Jsonb(report)}).fetchone()
-    if row is None:
-        raise AssertionError("record")
-    return int(row[0])
+    return int(db.scalar(_SQL["record"], {**values, "report": Jsonb(report)}))

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from waves.store import queries
+from waves.store import faults, queries
+from waves.store.rows.census import planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -100,5 +101,5 @@ def held(db: Database, theme_id: str, versions: Iterable[str]) -> VerdictCounts:
 
 
 def _planned(db: Database, block: str, values: Mapping[str, Any]) -> int:
-    row = db.execute(queries.load(_SQL)[block], values).fetchone()
-    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+    with faults.mapped():
+        return planned(db.connection, queries.load(_SQL)[block], values)

@@ -120,13 +120,12 @@ def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> Mov
     """Makes the version active that was so before the active one. ConfigurationError where there was none."""
     with db.transaction():
         now = _lock(db, theme_id)
-        row = db.execute(queries.load(_SQL)["active_before"], {"theme_id": theme_id, "version": now}).fetchone()
-        if row is None or row[0] is None:
+        before: str | None = db.scalar(queries.load(_SQL)["active_before"], {"theme_id": theme_id, "version": now})
+        if before is None:
             raise ConfigurationError(
                 f"the theme {theme_id} had no active rubric version before {now or 'now'}",
                 f"`wave rubrics list {theme_id}` shows its versions.",
             )
-        before: str = row[0]
         _move(db, theme_id, now, before, actor, reason)
     return Move(now, before)
 
@@ -169,8 +168,7 @@ def rows_left(
     approved = _known(db, theme_id, version).rows_for(input_columns)
     if approved == UNLIMITED:
         return None
-    row = db.execute(queries.load(_SQL)["emitted"], {"theme_id": theme_id, "version": version}).fetchone()
-    emitted = row[0] if row else 0
+    emitted: int = db.scalar(queries.load(_SQL)["emitted"], {"theme_id": theme_id, "version": version})
     return max(0, (without_approval if approved is None else approved) - emitted)
 
 
@@ -180,8 +178,8 @@ def _worded(rows: int | None) -> int | str | None:
 
 def _lock(db: Database, theme_id: str) -> str | None:
     """The active version; nobody else activates, approves or registers until the transaction ends."""
-    row = db.execute(queries.load(_SQL)["lock"], {"theme_id": theme_id}).fetchone()
-    return row[0] if row else None
+    version: str | None = db.scalar(queries.load(_SQL)["lock"], {"theme_id": theme_id})
+    return version
 
 
 def _known(db: Database, theme_id: str, version: str) -> Registered:

@@ -30,8 +30,7 @@ def snooze(db: Database, backend: str, until: datetime, reason: str) -> None:
 def unwoken(db: Database, backend: str) -> int:
     """How many snoozes there were since something last succeeded. Not 0: the newest may be over by now, but nobody has
     tried since."""
-    row = db.execute(queries.load(_SQL)["unwoken"], {"backend": backend}).fetchone()
-    return row[0] if row else 0
+    return int(db.scalar(queries.load(_SQL)["unwoken"], {"backend": backend}) or 0)
 
 
 def wake(db: Database, backend: str) -> None:

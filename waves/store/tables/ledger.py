@@ -89,8 +89,8 @@ def of_run(db: Database, run_id: str) -> RunSpend:
 
 def of_wave(db: Database, wave_id: str) -> float | None:
     """US dollars that were paid for the wave, over all of its runs; None where the price of an answer is unknown."""
-    row = db.execute(queries.load(_SQL)["of_wave"], {"wave_id": wave_id}).fetchone()
-    return row[0] if row else None
+    cost: float | None = db.scalar(queries.load(_SQL)["of_wave"], {"wave_id": wave_id})
+    return cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +137,14 @@ class Scope:
 def spent(db: Database, scope: Scope, run_id: str, *, others: bool) -> float:
     """US dollars that count against a cap: what was paid, and what may have been at its reserve. Of this run, or of
     all `others`."""
-    row = db.execute(queries.load(_SQL)["spent"], {**asdict(scope), "run_id": run_id, "others": others}).fetchone()
-    return float(row[0]) if row else 0.0
+    return float(db.scalar(queries.load(_SQL)["spent"], {**asdict(scope), "run_id": run_id, "others": others}))
 
 
 def claimed(db: Database, scope: Scope, run_id: str) -> float:
     """What other fires that run hold and have not booked yet; a wave is nobody else's."""
     if scope.period is None:
         return 0.0
-    row = db.execute(queries.load(_SQL)["claimed"], {**asdict(scope), "run_id": run_id}).fetchone()
-    return float(row[0]) if row else 0.0
+    return float(db.scalar(queries.load(_SQL)["claimed"], {**asdict(scope), "run_id": run_id}))
 
 
 def claim(db: Database, run_id: str, backend: str, usd: float) -> None:

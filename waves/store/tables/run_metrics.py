@@ -112,8 +112,7 @@ def taken(db: Database, run_id: str, found: int, restored: int) -> None:
 
 def completion_due(db: Database, theme_id: str) -> bool:
     """Whether anything was in the gap, or was merged, since the theme's command last ended well."""
-    row = db.execute(queries.load(_SQL)["completion_due"], {"theme_id": theme_id}).fetchone()
-    return bool(row and row[0])
+    return bool(db.scalar(queries.load(_SQL)["completion_due"], {"theme_id": theme_id}))
 
 
 def completed(db: Database, run_id: str, exit_code: int) -> None:

@@ -26,8 +26,7 @@ def put(db: Database, theme_id: str, key: str, value: str | None, *, by: str, re
     values = {"theme_id": theme_id, "key": key, "value": value, "by": storable(by), "reason": storable(reason) or None}
     named = queries.load(_SQL)
     with db.transaction():
-        row = db.execute(named["lock"], values).fetchone()
-        before: str | None = row[0] if row else None
+        before: str | None = db.scalar(named["lock"], values)
         if before != value:
             db.execute(named["sign"], values)
             db.execute(named["remove" if value is None else "put"], values)

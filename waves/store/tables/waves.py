@@ -82,8 +82,8 @@ def abandon(db: Database, wave_id: str, actor: str, reason: str | None, run_id: 
 
 def state(db: Database, wave_id: str) -> WaveState | None:
     """None where the database does not know the wave."""
-    row = db.execute(queries.load(_SQL)["state"], {"wave_id": wave_id}).fetchone()
-    return row[0] if row else None
+    known: WaveState | None = db.scalar(queries.load(_SQL)["state"], {"wave_id": wave_id})
+    return known
 
 
 def closed(db: Database, wave_id: str) -> bool:

@@ -56,8 +56,7 @@ def use(db: Database, backend: str, start: datetime, end: datetime) -> KeysSent:
 def reserved(db: Database, backend: str, length: timedelta, besides: str | None = None) -> int:
     """Keys that running fires have reserved and not sent yet, the run `besides` left out."""
     values = {"backend": backend, "length": length, "besides": besides}
-    row = db.execute(queries.load(_SQL)["reserved"], values).fetchone()
-    return int(row[0]) if row else 0
+    return int(db.scalar(queries.load(_SQL)["reserved"], values))
 
 
 def reserve(db: Database, backend: str, run_id: str, keys: int) -> None:
