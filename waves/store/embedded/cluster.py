@@ -26,6 +26,7 @@ from waves.store.embedded import server_user
 if TYPE_CHECKING:
     import psycopg
 
+_SQL = queries.load("embedded.sql")
 _MAJOR = "18"
 _SOCKET = ".s.PGSQL.5432"
 _SOCKET_BYTES = 103  # what macOS takes; Linux takes 107
@@ -117,9 +118,8 @@ def stop_unless_visited(server: Server) -> None:
 
 def _visited(connection: psycopg.Connection) -> bool:
     """Whether a guest stays: the server takes a moment to notice that one has gone."""
-    query = queries.load("embedded.sql")["guests"]
     deadline = time.monotonic() + _FAREWELL_SECONDS
-    while connection.execute(query).fetchone() != (0,):
+    while connection.execute(_SQL["guests"]).fetchone() != (0,):
         if time.monotonic() > deadline:
             return True
         time.sleep(0.02)

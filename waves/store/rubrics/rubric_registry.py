@@ -27,7 +27,7 @@ BY_ITSELF: Decider = (audit.MACHINE, "the first version of the theme")
 UNLIMITED = 2**63 - 1
 """`approved_rows` of a version that may touch any number of rows."""
 
-_SQL = "rubric_registry.sql"
+_SQL = queries.load("rubric_registry.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Move:
 
 def ensure_theme(db: Database, theme_id: str) -> None:
     """The theme's row, where it is lacking. Everything else of a theme refers to it."""
-    db.execute(queries.load(_SQL)["ensure_theme"], {"theme_id": theme_id})
+    db.execute(_SQL["ensure_theme"], {"theme_id": theme_id})
 
 
 def register(
@@ -85,25 +85,25 @@ def register(
     with db.transaction():
         ensure_theme(db, theme_id)
         before = _lock(db, theme_id)
-        db.execute(queries.load(_SQL)["register"], values)
+        db.execute(_SQL["register"], values)
         if before is None:
             _move(db, theme_id, None, rubric.version, *first)
     return _known(db, theme_id, rubric.version)
 
 
 def active(db: Database, theme_id: str) -> Registered | None:
-    found = db.records(Registered, queries.load(_SQL)["active"], {"theme_id": theme_id})
+    found = db.records(Registered, _SQL["active"], {"theme_id": theme_id})
     return found[0] if found else None
 
 
 def find(db: Database, theme_id: str, version: str) -> Registered | None:
-    found = db.records(Registered, queries.load(_SQL)["find"], {"theme_id": theme_id, "version": version})
+    found = db.records(Registered, _SQL["find"], {"theme_id": theme_id, "version": version})
     return found[0] if found else None
 
 
 def history(db: Database, theme_id: str) -> list[Registered]:
     """All versions, the first registered first."""
-    return db.records(Registered, queries.load(_SQL)["history"], {"theme_id": theme_id})
+    return db.records(Registered, _SQL["history"], {"theme_id": theme_id})
 
 
 def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> Move:
@@ -120,7 +120,7 @@ def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> Mov
     """Makes the version active that was so before the active one. ConfigurationError where there was none."""
     with db.transaction():
         now = _lock(db, theme_id)
-        before: str | None = db.scalar(queries.load(_SQL)["active_before"], {"theme_id": theme_id, "version": now})
+        before: str | None = db.scalar(_SQL["active_before"], {"theme_id": theme_id, "version": now})
         if before is None:
             raise ConfigurationError(
                 f"the theme {theme_id} had no active rubric version before {now or 'now'}",
@@ -146,7 +146,7 @@ def approve(
         _lock(db, theme_id)
         before = _known(db, theme_id, version)
         values = {"theme_id": theme_id, "version": version, "rows": rows, "by": by, "input_columns": Jsonb(columns)}
-        db.execute(queries.load(_SQL)["approve"], values)
+        db.execute(_SQL["approve"], values)
         moved = before.input_columns != columns
         audit.record(
             db,
@@ -168,7 +168,7 @@ def rows_left(
     approved = _known(db, theme_id, version).rows_for(input_columns)
     if approved == UNLIMITED:
         return None
-    emitted: int = db.scalar(queries.load(_SQL)["emitted"], {"theme_id": theme_id, "version": version})
+    emitted: int = db.scalar(_SQL["emitted"], {"theme_id": theme_id, "version": version})
     return max(0, (without_approval if approved is None else approved) - emitted)
 
 
@@ -178,7 +178,7 @@ def _worded(rows: int | None) -> int | str | None:
 
 def _lock(db: Database, theme_id: str) -> str | None:
     """The active version; nobody else activates, approves or registers until the transaction ends."""
-    version: str | None = db.scalar(queries.load(_SQL)["lock"], {"theme_id": theme_id})
+    version: str | None = db.scalar(_SQL["lock"], {"theme_id": theme_id})
     return version
 
 
@@ -194,7 +194,7 @@ def _known(db: Database, theme_id: str, version: str) -> Registered:
 
 
 def _move(db: Database, theme_id: str, before: str | None, after: str, actor: str, reason: str | None) -> None:
-    db.execute(queries.load(_SQL)["activate"], {"theme_id": theme_id, "version": after})
+    db.execute(_SQL["activate"], {"theme_id": theme_id, "version": after})
     audit.record(
         db,
         theme_id,

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from waves.store.shape.shape import Column, Relation, Shape
 
-_ROW = queries.load("row.sql")
-SETTINGS = _ROW["settings"]
-READING = _ROW["reading"]
+_SQL = queries.load("row.sql")
+SETTINGS = _SQL["settings"]
+READING = _SQL["reading"]
 
 
 def verbatim(text: str) -> sql.SQL:
@@ -73,13 +73,13 @@ def as_text(columns: Iterable[sql.Composable]) -> list[sql.Composed]:
 def entity_key(shape: Shape) -> sql.Composed:
     key = source_key(shape)
     if len(key) == 1:
-        return sql.SQL(_ROW["single_key"]).format(column=key[0])
-    return sql.SQL(_ROW["composite_key"]).format(columns=commas(as_text(key)))
+        return sql.SQL(_SQL["single_key"]).format(column=key[0])
+    return sql.SQL(_SQL["composite_key"]).format(columns=commas(as_text(key)))
 
 
 def input_hash(shape: Shape) -> sql.Composed:
     columns = as_text(column(shape.source, each) for each in shape.input)
-    return sql.SQL(_ROW["input_hash"]).format(columns=commas(columns))
+    return sql.SQL(_SQL["input_hash"]).format(columns=commas(columns))
 
 
 def source_row(shape: Shape) -> sql.Composed:

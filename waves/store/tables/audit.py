@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MACHINE = "waves"
 """The actor of what no person asked for."""
 NO_REASON = "no reason was given"
-_SQL = "audit.sql"
+_SQL = queries.load("audit.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def record(
         "after": None if after is None else Jsonb(after),
         "reason": reason_of(reason),
     }
-    db.execute(queries.load(_SQL)["record"], values)
+    db.execute(_SQL["record"], values)
 
 
 def reason_of(text: str | None) -> str:
@@ -83,7 +83,7 @@ def entries(
     key = None if entity is None else key_text(storable(entity))
     entities = None if key is None else [key, forgotten_as(key)]
     values = {"theme_id": theme_id, "entities": entities, "run_id": run_id, "actor": actor, "since": since}
-    return db.records(AuditEntry, queries.load(_SQL)["entries"], values | {"limit": limit})
+    return db.records(AuditEntry, _SQL["entries"], values | {"limit": limit})
 
 
 def key_text(given: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from waves.store.connect import Database
 
-_SQL = "forget.sql"
+_SQL = queries.load("forget.sql")
 BLANK = "(named a row that was forgotten)"
 _NOTES = ("answers", "wave_reasons", "run_reasons", "audit_reasons")
 
@@ -76,7 +76,7 @@ def spellings(entity_key: str) -> list[str]:
 
 def waves_of(db: Database, theme_id: str, entity_key: str) -> frozenset[str]:
     """The waves that settled the row, as far as its verdicts tell."""
-    rows = db.execute(queries.load(_SQL)["waves"], {"theme_id": theme_id, "key": entity_key})
+    rows = db.execute(_SQL["waves"], {"theme_id": theme_id, "key": entity_key})
     return frozenset(wave_id for (wave_id,) in rows)
 
 
@@ -91,25 +91,24 @@ def record(
 
 def other_hosts(db: Database, theme_id: str, host: str) -> list[str]:
     """Hosts that had waves of the theme: what lies on their disks only they can erase."""
-    rows = db.execute(queries.load(_SQL)["other_hosts"], {"theme_id": theme_id, "host": host})
+    rows = db.execute(_SQL["other_hosts"], {"theme_id": theme_id, "host": host})
     return [name for (name,) in rows]
 
 
 def _erase(
     db: Database, theme_id: str, entity_key: str, waves: set[str], calls: set[str], texts: frozenset[str]
 ) -> Traces:
-    named = queries.load(_SQL)
     names: dict[str, Any] = {"theme_id": theme_id, "key": entity_key, "parts": _parts(entity_key), "blank": BLANK}
     names["named"] = f"(^|[^[:alnum:]_])({'|'.join(map(re.escape, spellings(entity_key)))})($|[^[:alnum:]_])"
-    row = db.execute(named["verdicts"], names).fetchone()
+    row = db.execute(_SQL["verdicts"], names).fetchone()
     verdicts, held, asked = row or (0, [], [])
     names["waves"], names["calls"] = sorted(waves | set(held)), sorted(calls | set(asked))
-    db.execute(named["drift_cursor"], names)  # a place to go on from: nothing that was known of the row
+    db.execute(_SQL["drift_cursor"], names)  # a place to go on from: nothing that was known of the row
     return Traces(
         verdicts=verdicts,
-        audit_entries=db.execute(named["audit_entries"], names).rowcount,
-        feedback=db.execute(named["feedback"], names).rowcount,
-        notes=sum(db.execute(named[note], names).rowcount for note in _NOTES),
+        audit_entries=db.execute(_SQL["audit_entries"], names).rowcount,
+        feedback=db.execute(_SQL["feedback"], names).rowcount,
+        notes=sum(db.execute(_SQL[note], names).rowcount for note in _NOTES),
         reports=_rewrite_reports(db, theme_id, entity_key, texts),
     )
 
@@ -118,11 +117,11 @@ def _rewrite_reports(db: Database, theme_id: str, entity_key: str, texts: frozen
     def about(text: str) -> bool:
         return text == entity_key or any(own in text for own in texts)
 
-    named, changed = queries.load(_SQL), 0
-    for kind, number, report in db.execute(named["reports"], {"theme_id": theme_id}).fetchall():
+    changed = 0
+    for kind, number, report in db.execute(_SQL["reports"], {"theme_id": theme_id}).fetchall():
         left = without(report, about)
         if left != report:
-            db.execute(named[f"rewrite_{kind}"], {"id": number, "left": Jsonb(left)})
+            db.execute(_SQL[f"rewrite_{kind}"], {"id": number, "left": Jsonb(left)})
             changed += 1
     return changed
 
@@ -159,4 +158,4 @@ def _parts(entity_key: str) -> list[str]:
 
 def _recorded(db: Database, theme_id: str, entity_key: str) -> bool:
     values = {"theme_id": theme_id, "forgotten": audit.forgotten_as(entity_key)}
-    return db.execute(queries.load(_SQL)["recorded"], values).fetchone() is not None
+    return db.execute(_SQL["recorded"], values).fetchone() is not None

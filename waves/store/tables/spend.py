@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 By = Literal["day", "theme", "model", "backend"]
 
-_SQL = "spend.sql"
+_SQL = queries.load("spend.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class PerItem:
 
 def report(db: Database, by: By, theme_id: str | None, since: date | None) -> list[Line]:
     """A line for each name, in order, then the one for all. Days are those of UTC, `since` included."""
-    return db.records(Line, queries.load(_SQL)["report"], {"by": by, "theme_id": theme_id, "since": since})
+    return db.records(Line, _SQL["report"], {"by": by, "theme_id": theme_id, "since": since})
 
 
 def per_item(db: Database, theme_id: str, version: str, backend: str, models: Sequence[str]) -> PerItem:
     """Of waves that this rubric took through this backend and these models alone."""
     values = {"theme_id": theme_id, "version": version, "backend": backend, "models": list(models)}
-    usd, items = db.execute(queries.load(_SQL)["per_item"], values).fetchone() or (None, 0)
+    usd, items = db.execute(_SQL["per_item"], values).fetchone() or (None, 0)
     return PerItem(usd, items)

@@ -11,12 +11,12 @@ from waves.store.text import storable
 if TYPE_CHECKING:
     from waves.store.connect import Database
 
-_SQL = "config.sql"
+_SQL = queries.load("config.sql")
 
 
 def overrides(db: Database, theme_id: str) -> dict[str, str]:
     """Key → value as text, unchecked: whoever reads it knows the keys."""
-    rows = db.execute(queries.load(_SQL)["overrides"], {"theme_id": theme_id})
+    rows = db.execute(_SQL["overrides"], {"theme_id": theme_id})
     return {str(key): str(value) for key, value in rows}
 
 
@@ -24,10 +24,9 @@ def put(db: Database, theme_id: str, key: str, value: str | None, *, by: str, re
     """Sets the theme's own value, or removes it where `value` is None; the table audits what that changes. What it was
     before."""
     values = {"theme_id": theme_id, "key": key, "value": value, "by": storable(by), "reason": storable(reason) or None}
-    named = queries.load(_SQL)
     with db.transaction():
-        before: str | None = db.scalar(named["lock"], values)
+        before: str | None = db.scalar(_SQL["lock"], values)
         if before != value:
-            db.execute(named["sign"], values)
-            db.execute(named["remove" if value is None else "put"], values)
+            db.execute(_SQL["sign"], values)
+            db.execute(_SQL["remove" if value is None else "put"], values)
     return before
