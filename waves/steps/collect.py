@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from waves.errors import HeldError
 from waves.models import Counts, Ending
 from waves.steps.requests.settlement import read_wave
@@ -49,8 +47,7 @@ def collect(
     except HeldError as held:
         waves.set_state(session.db, wave.wave_id, "held", held.message, progress.counts())
         return Ending("held", held.line)
-    found = {"entries": merge.entries, "matched": merge.matched, "orphaned": merge.orphaned}
-    counts = replace(progress.counts(), **found, refused=len(merge.refused_by_target))
+    counts = merge.fill_in(progress.counts())
     wave.folder.close({"wave_id": wave.wave_id, "state": "closed", "counts": counts.line()})
     session.log.write("collected", wave=wave.wave_id, counts=counts.line())
     session.watcher.converged(wave.wave_id, counts)

@@ -60,6 +60,10 @@ class Database:
         with faults.mapped(), self.connection.cursor(row_factory=class_row(kind)) as cursor:
             return cursor.execute(query, values).fetchall()
 
+    def record(self, kind: type[T], query: Query, values: Mapping[str, Any] | None = None) -> T | None:
+        """The first row of `query` as `kind`, None if there is no row."""
+        return next(iter(self.records(kind, query, values)), None)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; inside another one, a savepoint."""

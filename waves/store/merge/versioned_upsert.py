@@ -52,6 +52,16 @@ class Merge:
     applied: bool = False
     already_closed: bool = False
 
+    def fill_in(self, counts: Counts) -> Counts:
+        """The wave's `counts`, with those that only the merge knows."""
+        return replace(
+            counts,
+            entries=self.entries,
+            matched=self.matched,
+            orphaned=self.orphaned,
+            refused=len(self.refused_by_target),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Collect:
@@ -131,7 +141,8 @@ def _collect(connection: Connection, wave: _Collect) -> Merge:
     keys = merge.audit_refused(connection, shape, wave.run_id, refused)
     _audit_history(connection, wave, refused)
     result = Merge(entries, matched, entries - matched, keys, applied)
-    _record(connection, wave, result)
+    counts = Jsonb(asdict(result.fill_in(wave.counts)))
+    connection.execute(_SQL["record_counts"], {**wave.bound, "counts": counts})
     return result
 
 
@@ -239,9 +250,3 @@ def _audit_history(connection: Connection, wave: _Collect, refused: merge.Refuse
         "kept": collected if wave.shape.target is None else f"{collected} into history: {version} is not active",
     }
     connection.execute(_SQL["audit_history"], {**wave.bound, **reasons, "refused": list(refused)})
-
-
-def _record(connection: Connection, wave: _Collect, result: Merge) -> None:
-    found = {"entries": result.entries, "matched": result.matched, "orphaned": result.orphaned}
-    counts = replace(wave.counts, **found, refused=len(result.refused_by_target))
-    connection.execute(_SQL["record_counts"], {**wave.bound, "counts": Jsonb(asdict(counts))})

@@ -83,9 +83,13 @@ def judged(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
 
 
 def values_for(shape: Shape, version: str, candidates: Sequence[Key]) -> dict[str, object]:
-    columns = zip(*candidates, strict=True) if candidates else [()] * len(shape.key)
-    arrays = dict(zip(fragments.numbered("k", shape.key), map(list, columns), strict=True))
-    return {"theme": shape.theme_id, "version": version, **arrays}
+    return {"theme": shape.theme_id, "version": version, **key_values(shape, candidates)}
+
+
+def key_values(shape: Shape, keys: Sequence[Key]) -> dict[str, object]:
+    """`k1`, `k2` … as lists of texts: what `fragments.key_arrays` binds."""
+    columns = zip(*keys, strict=True) if keys else [()] * len(shape.key)
+    return dict(zip(fragments.numbered("k", shape.key), map(list, columns), strict=True))
 
 
 def need(shape: Shape) -> sql.Composed:
@@ -144,9 +148,14 @@ def _finding(shape: Shape, offset: int, row: tuple[object, ...]) -> RowNeed:
 
 def _refuse_duplicates(shape: Shape, rows: Sequence[RowNeed]) -> None:
     """A table's key is unique by its index; of a view only the rows themselves can tell."""
-    if any(one.n == other.n for one, other in pairwise(rows)):
-        columns = ", ".join(column.name for column in shape.key)
-        raise ConfigurationError(
-            f"{shape.source} has more than one row with the same key ({columns})",
-            f"choose key columns that are unique in {shape.source}, or correct the view",
-        )
+    if any(row.n == following.n for row, following in pairwise(rows)):
+        raise duplicate_key(shape)
+
+
+def duplicate_key(shape: Shape) -> ConfigurationError:
+    """The fault of a view whose key stands for more than one row."""
+    columns = ", ".join(column.name for column in shape.key)
+    return ConfigurationError(
+        f"{shape.source} has more than one row with the same key ({columns})",
+        f"choose key columns that are unique in {shape.source}, or correct the view",
+    )

@@ -11,6 +11,7 @@ from waves.errors import ConfigurationError
 from waves.models import Item
 from waves.store import faults, queries
 from waves.store.catalog import names as catalog_names
+from waves.store.rows.row_needs import duplicate_key, key_values
 from waves.store.shape import fragments
 from waves.store.transactions import bisected, snapshot
 
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 
     from waves.config.theme import GoldRelation
     from waves.store.connect import Database
+    from waves.store.rows.row_needs import Key
     from waves.store.shape.shape import Shape
-
-    Key = tuple[str, ...]
 
 _SQL = queries.load("evaluations.sql")
 _AT_ONCE = 5_000
@@ -44,11 +44,10 @@ def rows(db: Database, shape: Shape, keys: Sequence[Key]) -> dict[int, Item]:
     with faults.mapped(), snapshot(db) as connection:
 
         def read(first: int, last: int) -> None:
-            columns = zip(*keys[first : last + 1], strict=True)
-            arrays = dict(zip(fragments.numbered("k", shape.key), map(list, columns), strict=True))
-            for n, entity_key, input_hash, *texts in connection.execute(query, arrays):
+            values = key_values(shape, keys[first : last + 1])
+            for n, entity_key, input_hash, *texts in connection.execute(query, values):
                 if first + n - 1 in found:
-                    raise _ambiguous(shape)
+                    raise duplicate_key(shape)
                 found[first + n - 1] = Item(entity_key, input_hash, dict(zip(names, texts, strict=True)))
 
         for start in range(0, len(keys), _AT_ONCE):
@@ -94,11 +93,3 @@ def store(db: Database, theme_id: str, report: Mapping[str, Any]) -> None:
     values = {name: report[name] for name in columns}
     macro = report["macro"]["f1"] if report["macro"] else None
     db.execute(_SQL["store"], {**values, "theme_id": theme_id, "macro_f1": macro, "report": Jsonb(dict(report))})
-
-
-def _ambiguous(shape: Shape) -> ConfigurationError:
-    columns = ", ".join(column.name for column in shape.key)
-    return ConfigurationError(
-        f"{shape.source} has more than one row with the same key ({columns})",
-        "name columns under source.key that tell its rows apart",
-    )

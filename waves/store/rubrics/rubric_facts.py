@@ -79,9 +79,7 @@ def evaluations(db: Database, theme_id: str, usual: FireSetting) -> dict[str, Ev
 
 def comparison(db: Database, theme_id: str, old: str, version: str) -> ComparisonRecord | None:
     """The newest comparison of `version` with `old` on all rows that both have judged."""
-    values = {"theme_id": theme_id, "version": version, "old": old}
-    found = db.records(ComparisonRecord, _SQL["comparison"], values)
-    return found[0] if found else None
+    return db.record(ComparisonRecord, _SQL["comparison"], {"theme_id": theme_id, "version": version, "old": old})
 
 
 def decisions(db: Database, theme_id: str, version: str) -> list[DecisionRecord]:

@@ -92,13 +92,11 @@ def register(
 
 
 def active(db: Database, theme_id: str) -> Registered | None:
-    found = db.records(Registered, _SQL["active"], {"theme_id": theme_id})
-    return found[0] if found else None
+    return db.record(Registered, _SQL["active"], {"theme_id": theme_id})
 
 
 def find(db: Database, theme_id: str, version: str) -> Registered | None:
-    found = db.records(Registered, _SQL["find"], {"theme_id": theme_id, "version": version})
-    return found[0] if found else None
+    return db.record(Registered, _SQL["find"], {"theme_id": theme_id, "version": version})
 
 
 def history(db: Database, theme_id: str) -> list[Registered]:

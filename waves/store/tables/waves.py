@@ -42,8 +42,7 @@ class WaveRow:
 
 def current(db: Database, theme_id: str) -> WaveRow | None:
     """The theme's wave that is open, submitted or held."""
-    found = db.records(WaveRow, _SQL["current"], {"theme_id": theme_id})
-    return found[0] if found else None
+    return db.record(WaveRow, _SQL["current"], {"theme_id": theme_id})
 
 
 def open_wave(db: Database, manifest: Manifest, host: str) -> None:
