@@ -30,7 +30,7 @@ def collect(
             "collected in part: nothing was asked, or no answer came",
             session.run_id,
         )
-        progress = classify_items(wave.manifest, stock.parts, verdicts.settled(session.db, wave.wave_id))
+        progress = classify_items(wave.manifest, stock.parts, verdicts.settled_items(session.db, wave.wave_id))
     if not progress.converged:
         return Ending("not_converged", f"wave {wave.wave_id}: {progress.counts().line()}")
     try:

@@ -64,7 +64,7 @@ def run(session: Session, wave: Wave, guard: Guard) -> Ending | None:
             size = _batch_size(session.limits, number, missing=len(due), have=len(asking.have))
             batches = list(batches_of(due, size))
             ending = _one_pass(session, wave, asking, batches, fresh=number == 1 and never_asked)
-            progress = classify_items(wave.manifest, asking.have, verdicts.settled(session.db, wave.wave_id))
+            progress = classify_items(wave.manifest, asking.have, verdicts.settled_items(session.db, wave.wave_id))
             session.log.write("pass", wave=wave.wave_id, number=number, counts=progress.counts().line())
             if ending is not None or len(progress.missing) == len(withheld):
                 break

@@ -109,7 +109,7 @@ def _measure_all(
         if isinstance(answered, Ending):
             return answered
         report, marks = _measured(setting, gold, lost, wave, answered)
-        evaluations.store(session.db, session.theme.theme_id, report)
+        evaluations.store_evaluation(session.db, session.theme.theme_id, report)
         done.append((setting, report, marks))
     return Ending("converged", f"{counted(len(done), 'setting')} on {counted(len(gold.items), 'item')} of gold")
 

@@ -62,7 +62,7 @@ class Review:
 def review(session: Session, wave: Wave, stock: WaveContents) -> Review:
     """The rows of the wave in its own order."""
     manifest = wave.manifest
-    held = known_rows.old_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])
+    held = known_rows.prior_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])
     places = {name: place for place, name in enumerate(session.theme.source.input)}
     rows = []
     for item in manifest.items:

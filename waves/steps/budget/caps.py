@@ -152,7 +152,7 @@ def _drawing(session: Session, caps: Sequence[Cap], step: float) -> Draw:
 
 def _of_others(session: Session, cap: Cap) -> float:
     spent = ledger.spent(session.db, cap.scope, session.run_id, others=True)
-    return spent + ledger.claimed(session.db, cap.scope, session.run_id)
+    return spent + ledger.claimed_by_others(session.db, cap.scope, session.run_id)
 
 
 def _reached(cap: Cap, spent: float) -> str:

@@ -37,7 +37,7 @@ def forget_rows(
     project: Project, theme_id: str, keys: Sequence[str], *, by: str, reason: str, dry_run: bool
 ) -> Forgotten:
     """Erase what is known of these rows, or only say how much it is."""
-    wanted = sorted({audit.key_text(key) for key in keys})
+    wanted = sorted({audit.stored_key(key) for key in keys})
     with open_session(Invocation(project, theme_id, {}), new_run_id(), read_only=True) as session:
         with nullcontext() if dry_run else locked(session):
             if not dry_run:

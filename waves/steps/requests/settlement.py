@@ -131,7 +131,7 @@ def read_wave(session: Session, wave: Wave) -> WaveContents:
         session.log.write("corrupt_parts", wave=wave.wave_id, count=len(corrupt))
         replay_journals(session, wave)
         valid, _ = wave.parts.read()
-    return WaveContents(classify_items(wave.manifest, valid, verdicts.settled(session.db, wave.wave_id)), valid)
+    return WaveContents(classify_items(wave.manifest, valid, verdicts.settled_items(session.db, wave.wave_id)), valid)
 
 
 def read_progress(session: Session, wave: Wave) -> Progress:

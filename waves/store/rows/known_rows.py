@@ -33,7 +33,7 @@ class Old:
     version: str | None
 
 
-def old_verdicts(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[str, Old]:
+def prior_verdicts(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[str, Old]:
     """By entity key, what the target was last given; else the newest accepted verdict; else what the target holds."""
     query = sql.SQL(_SQL["old"]).format(held=_held(shape), target_join=_target_join(shape))
     values = {"theme": shape.theme_id, "wanted": list(entity_keys)}
@@ -48,7 +48,7 @@ def old_verdicts(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict
     return found
 
 
-def inputs(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[Identity, dict[str, str | None]]:
+def current_inputs(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[Identity, dict[str, str | None]]:
     """The present content of rows, by entity key and hash: of one that changed, not what was judged."""
     keys = fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape))
     query = sql.SQL(_SQL["inputs"]).format(

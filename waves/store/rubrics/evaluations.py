@@ -27,7 +27,7 @@ _SQL = queries.load("evaluations.sql")
 _AT_ONCE = 5_000
 
 
-def rows(db: Database, shape: Shape, keys: Sequence[Key]) -> dict[int, Item]:
+def rows_by_key(db: Database, shape: Shape, keys: Sequence[Key]) -> dict[int, Item]:
     """The rows of the source with these keys (texts), as prepare takes them, by the keys' positions. A key without a
     row, or that cannot be one, is not among them. ConfigurationError where a key stands for more than one row."""
     query = sql.SQL(_SQL["rows"]).format(
@@ -77,7 +77,7 @@ def gold_column(db: Database, shape: Shape, gold: GoldRelation) -> list[tuple[Ke
         return [(tuple(texts), value) for value, *texts in connection.execute(query, {})]
 
 
-def store(db: Database, theme_id: str, report: Mapping[str, Any]) -> None:
+def store_evaluation(db: Database, theme_id: str, report: Mapping[str, Any]) -> None:
     """Enter what one setting reached. Where the newest row of this setting says the same, nothing is written."""
     columns = (
         "rubric_version",

@@ -70,14 +70,14 @@ class VerdictCounts:
     estimated: bool
 
 
-def evaluations(db: Database, theme_id: str, usual: FireSetting) -> dict[str, EvaluationRecord]:
+def newest_evaluations(db: Database, theme_id: str, usual: FireSetting) -> dict[str, EvaluationRecord]:
     """Of each version that has one, the newest usual evaluation; where there is none, the newest of all."""
     values = {"theme_id": theme_id, **asdict(usual)}
     found = db.records(EvaluationRecord, _SQL["evaluations"], values)
     return {one.version: one for one in found}
 
 
-def comparison(db: Database, theme_id: str, old: str, version: str) -> ComparisonRecord | None:
+def newest_comparison(db: Database, theme_id: str, old: str, version: str) -> ComparisonRecord | None:
     """The newest comparison of `version` with `old` on all rows that both have judged."""
     return db.record(ComparisonRecord, _SQL["comparison"], {"theme_id": theme_id, "version": version, "old": old})
 
@@ -87,7 +87,7 @@ def decisions(db: Database, theme_id: str, version: str) -> list[DecisionRecord]
     return db.records(DecisionRecord, _SQL["decisions"], {"theme_id": theme_id, "version": version})
 
 
-def held(db: Database, theme_id: str, versions: Iterable[str]) -> VerdictCounts:
+def verdict_counts(db: Database, theme_id: str, versions: Iterable[str]) -> VerdictCounts:
     """Counted, or estimated where all themes together have many: no table is read as a whole for it."""
     if _planned(db, "all_verdicts", {}) <= _COUNTED:
         rows = db.execute(_SQL["counted"], {"theme_id": theme_id}).fetchall()

@@ -50,7 +50,7 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class VersionChange:
     """Which version was in force, None for none, and which one is now."""
 
     before: str | None
@@ -87,8 +87,8 @@ def register(
         before = _lock(db, theme_id)
         db.execute(_SQL["register"], values)
         if before is None:
-            _move(db, theme_id, None, rubric.version, *first)
-    return _known(db, theme_id, rubric.version)
+            _set_active(db, theme_id, None, rubric.version, *first)
+    return _require_registered(db, theme_id, rubric.version)
 
 
 def active(db: Database, theme_id: str) -> Registered | None:
@@ -104,17 +104,17 @@ def history(db: Database, theme_id: str) -> list[Registered]:
     return db.records(Registered, _SQL["history"], {"theme_id": theme_id})
 
 
-def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> Move:
+def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> VersionChange:
     """Makes `version` the active one; nothing happens where it is. ConfigurationError for an unknown version."""
     with db.transaction():
         before = _lock(db, theme_id)
-        _known(db, theme_id, version)
+        _require_registered(db, theme_id, version)
         if before != version:
-            _move(db, theme_id, before, version, actor, reason)
-    return Move(before, version)
+            _set_active(db, theme_id, before, version, actor, reason)
+    return VersionChange(before, version)
 
 
-def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> Move:
+def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> VersionChange:
     """Makes the version active that was so before the active one. ConfigurationError where there was none."""
     with db.transaction():
         now = _lock(db, theme_id)
@@ -124,8 +124,8 @@ def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> Mov
                 f"the theme {theme_id} had no active rubric version before {now or 'now'}",
                 f"`wave rubrics list {theme_id}` shows its versions.",
             )
-        _move(db, theme_id, now, before, actor, reason)
-    return Move(now, before)
+        _set_active(db, theme_id, now, before, actor, reason)
+    return VersionChange(now, before)
 
 
 def approve(
@@ -142,7 +142,7 @@ def approve(
     rows, columns = UNLIMITED if max_rows is None else max_rows, list(input_columns)
     with db.transaction():
         _lock(db, theme_id)
-        before = _known(db, theme_id, version)
+        before = _require_registered(db, theme_id, version)
         values = {"theme_id": theme_id, "version": version, "rows": rows, "by": by, "input_columns": Jsonb(columns)}
         db.execute(_SQL["approve"], values)
         moved = before.input_columns != columns
@@ -151,9 +151,10 @@ def approve(
             theme_id,
             by,
             version,
-            before={"approved_rows": _worded(before.approved_rows), "approved_by": before.approved_by}
+            before={"approved_rows": _rows_in_words(before.approved_rows), "approved_by": before.approved_by}
             | ({"input_columns": before.input_columns} if moved else {}),
-            after={"approved_rows": _worded(rows), "approved_by": by} | ({"input_columns": columns} if moved else {}),
+            after={"approved_rows": _rows_in_words(rows), "approved_by": by}
+            | ({"input_columns": columns} if moved else {}),
             reason=reason,
         )
 
@@ -163,14 +164,14 @@ def rows_left(
 ) -> int | None:
     """How many rows waves of `version` may still take, None for no limit. Every item that a wave of the version was
     opened with counts, whatever became of it; an approval holds for the columns that it was given for."""
-    approved = _known(db, theme_id, version).rows_for(input_columns)
+    approved = _require_registered(db, theme_id, version).rows_for(input_columns)
     if approved == UNLIMITED:
         return None
     emitted: int = db.scalar(_SQL["emitted"], {"theme_id": theme_id, "version": version})
     return max(0, (without_approval if approved is None else approved) - emitted)
 
 
-def _worded(rows: int | None) -> int | str | None:
+def _rows_in_words(rows: int | None) -> int | str | None:
     return "any" if rows == UNLIMITED else rows
 
 
@@ -180,7 +181,7 @@ def _lock(db: Database, theme_id: str) -> str | None:
     return version
 
 
-def _known(db: Database, theme_id: str, version: str) -> Registered:
+def _require_registered(db: Database, theme_id: str, version: str) -> Registered:
     found = find(db, theme_id, version)
     if found is None:
         known = ", ".join(registered.version for registered in history(db, theme_id)) or "none"
@@ -191,7 +192,7 @@ def _known(db: Database, theme_id: str, version: str) -> Registered:
     return found
 
 
-def _move(db: Database, theme_id: str, before: str | None, after: str, actor: str, reason: str | None) -> None:
+def _set_active(db: Database, theme_id: str, before: str | None, after: str, actor: str, reason: str | None) -> None:
     db.execute(_SQL["activate"], {"theme_id": theme_id, "version": after})
     audit.record(
         db,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SQL = queries.load("backend_state.sql")
 
 
-def snoozed(db: Database, backend: str) -> tuple[datetime, str] | None:
+def current_snooze(db: Database, backend: str) -> tuple[datetime, str] | None:
     """Until when and why the backend is to be left alone; None if it may be used. By the database's clock: a snooze
     that was written while that clock was ahead is not believed."""
     row = db.execute(_SQL["snoozed"], {"backend": backend}).fetchone()
@@ -27,7 +27,7 @@ def snooze(db: Database, backend: str, until: datetime, reason: str) -> None:
     db.execute(_SQL["snooze"], {"backend": backend, "until": until, "reason": storable(reason)})
 
 
-def unwoken(db: Database, backend: str) -> int:
+def snoozes_since_success(db: Database, backend: str) -> int:
     """How many snoozes there were since something last succeeded. Not 0: the newest may be over by now, but nobody has
     tried since."""
     return int(db.scalar(_SQL["unwoken"], {"backend": backend}) or 0)

@@ -93,7 +93,7 @@ def record_forgotten(db: Database, row: RowToForget, counts: dict[str, int], att
         db,
         row.theme_id,
         attribution.by,
-        audit.forgotten_as(row.entity_key),
+        audit.forgotten_entity(row.entity_key),
         before=None,
         after={"state": "forgotten", **counts},
         reason=attribution.reason,
@@ -173,5 +173,5 @@ def _mentions(value: Any, about: Callable[[str], bool]) -> bool:  # noqa: ANN401
 
 
 def _is_recorded(db: Database, row: RowToForget) -> bool:
-    values = {"theme_id": row.theme_id, "forgotten": audit.forgotten_as(row.entity_key)}
+    values = {"theme_id": row.theme_id, "forgotten": audit.forgotten_entity(row.entity_key)}
     return db.execute(_SQL["recorded"], values).fetchone() is not None

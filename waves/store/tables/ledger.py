@@ -76,18 +76,18 @@ def record_calls(db: Database, theme_id: str, wave_id: str, entries: Iterable[Le
     return {call_id for call_id, is_news in found if is_news}
 
 
-def spend(db: Database, theme_id: str) -> Spend:
+def theme_spend(db: Database, theme_id: str) -> Spend:
     return db.records(Spend, _SQL["spend"], {"theme_id": theme_id})[0]
 
 
-def of_run(db: Database, run_id: str) -> RunSpend:
+def run_spend(db: Database, run_id: str) -> RunSpend:
     """What the fire `run_id` sent and what that cost, as far as its calls are settled."""
     row = db.execute(_SQL["of_run"], {"run_id": run_id}).fetchone()
     calls, cost, *tokens = row or (0, 0.0, 0, 0, 0, 0)
     return RunSpend(calls, Usage(*tokens), cost)
 
 
-def of_wave(db: Database, wave_id: str) -> float | None:
+def wave_cost(db: Database, wave_id: str) -> float | None:
     """US dollars that were paid for the wave, over all of its runs; None where the price of an answer is unknown."""
     cost: float | None = db.scalar(_SQL["of_wave"], {"wave_id": wave_id})
     return cost
@@ -102,7 +102,7 @@ class Unpriced:
     usage: Usage
 
 
-def unpriced(db: Database, theme_id: str) -> list[tuple[str, str]]:
+def unpriced_models(db: Database, theme_id: str) -> list[tuple[str, str]]:
     """The backends and models of such answers."""
     return [(backend, model) for backend, model in db.execute(_SQL["unpriced"], {"theme_id": theme_id})]
 
@@ -113,7 +113,7 @@ def unpriced_answers(db: Database, theme_id: str, backend: str, model: str) -> l
     return [Unpriced(call_id, sent_at, Usage(*tokens)) for call_id, sent_at, *tokens in rows]
 
 
-def price(db: Database, costs: Iterable[tuple[str, float, str | None]]) -> None:
+def set_costs(db: Database, costs: Iterable[tuple[str, float, str | None]]) -> None:
     """Enters (call id, US dollars, price table) where the cost is still unknown."""
     rows = [{"call_id": call_id, "cost_usd": usd, "price_table": table} for call_id, usd, table in costs]
     db.execute(_SQL["price"], {"costs": Jsonb(rows)})
@@ -140,7 +140,7 @@ def spent(db: Database, scope: Scope, run_id: str, *, others: bool) -> float:
     return float(db.scalar(_SQL["spent"], {**asdict(scope), "run_id": run_id, "others": others}))
 
 
-def claimed(db: Database, scope: Scope, run_id: str) -> float:
+def claimed_by_others(db: Database, scope: Scope, run_id: str) -> float:
     """What other fires that run hold and have not booked yet; a wave is nobody else's."""
     if scope.period is None:
         return 0.0

@@ -104,18 +104,18 @@ def start_run(
     db.execute(_SQL["start"], {**values, "gap_before": gap_before})
 
 
-def taken(db: Database, run_id: str, found: int, restored: int) -> None:
+def record_taken(db: Database, run_id: str, found: int, restored: int) -> None:
     """So many rows needed work: in a large table that is more than could be counted when the run began. Of them so many
     were restored. Written at once: the run may be killed before it is finished."""
     db.execute(_SQL["taken"], {"run_id": run_id, "found": found, "restored": restored})
 
 
-def completion_due(db: Database, theme_id: str) -> bool:
+def on_complete_due(db: Database, theme_id: str) -> bool:
     """Whether anything was in the gap, or was merged, since the theme's command last ended well."""
     return bool(db.scalar(_SQL["completion_due"], {"theme_id": theme_id}))
 
 
-def completed(db: Database, run_id: str, exit_code: int) -> None:
+def record_on_complete(db: Database, run_id: str, exit_code: int) -> None:
     """The theme's command ran in this run. Written at once: the run may be killed before it is finished."""
     db.execute(_SQL["completed"], {"run_id": run_id, "exit_code": exit_code})
 
@@ -144,7 +144,7 @@ def close_dead_runs(db: Database, theme_id: str, host: str) -> list[str]:
     return [run_id for (run_id,) in db.execute(_SQL["bury"], {"theme_id": theme_id, "host": host})]
 
 
-def running(db: Database, theme_id: str, host: str) -> list[str]:
+def running_ids(db: Database, theme_id: str, host: str) -> list[str]:
     """The theme's runs on this `host` that nobody has closed. Under the theme's locks they are all dead."""
     return [run_id for (run_id,) in db.execute(_SQL["running"], {"theme_id": theme_id, "host": host})]
 

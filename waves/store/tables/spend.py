@@ -39,7 +39,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class PerItem:
+class CostPerItem:
     """The mean cost of an item of closed waves, None where there are none; `items` says how many."""
 
     usd: float | None
@@ -51,8 +51,8 @@ def report(db: Database, by: By, theme_id: str | None, since: date | None) -> li
     return db.records(Line, _SQL["report"], {"by": by, "theme_id": theme_id, "since": since})
 
 
-def per_item(db: Database, theme_id: str, version: str, backend: str, models: Sequence[str]) -> PerItem:
+def cost_per_item(db: Database, theme_id: str, version: str, backend: str, models: Sequence[str]) -> CostPerItem:
     """Of waves that this rubric took through this backend and these models alone."""
     values = {"theme_id": theme_id, "version": version, "backend": backend, "models": list(models)}
     usd, items = db.execute(_SQL["per_item"], values).fetchone() or (None, 0)
-    return PerItem(usd, items)
+    return CostPerItem(usd, items)

@@ -20,7 +20,7 @@ def overrides(db: Database, theme_id: str) -> dict[str, str]:
     return {str(key): str(value) for key, value in rows}
 
 
-def put(db: Database, theme_id: str, key: str, value: str | None, *, by: str, reason: str) -> str | None:
+def set_override(db: Database, theme_id: str, key: str, value: str | None, *, by: str, reason: str) -> str | None:
     """Sets the theme's own value, or removes it where `value` is None; the table audits what that changes. What it was
     before."""
     values = {"theme_id": theme_id, "key": key, "value": value, "by": storable(by), "reason": storable(reason) or None}

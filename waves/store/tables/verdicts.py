@@ -87,7 +87,7 @@ def release(db: Database, wave_id: str, items: Iterable[Identity], reason: str, 
         db.execute(_SQL["release"], values)
 
 
-def settled(db: Database, wave_id: str) -> dict[Identity, VerdictState]:
+def settled_items(db: Database, wave_id: str) -> dict[Identity, VerdictState]:
     """The wave's items that have no part and need none: `failed` and `accepted` mean released, the others
     what they say."""
     rows = db.execute(_SQL["settled"], {"wave_id": wave_id})
@@ -105,7 +105,7 @@ def retry(
 ) -> list[GivenUp]:
     """Puts those items back into the gap with no attempt used up, audited; what they were before."""
     values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
-    texts = {"by": storable(by), "reason": audit.reason_of(reason)}
+    texts = {"by": storable(by), "reason": audit.reason_or_default(reason)}
     return db.records(GivenUp, _SQL["retry"], {**values, **texts})
 
 
