@@ -11,7 +11,7 @@ from waves.steps.requests.settlement import WaveContents
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
 from waves.store.rows import known_rows
-from waves.store.rows.known_rows import Old
+from waves.store.rows.known_rows import PriorVerdict
 from waves.words import counted
 
 _WIDTH = 500
@@ -75,7 +75,7 @@ def review(session: Session, wave: Wave, stock: WaveContents) -> Review:
     return Review(manifest.theme_id, manifest.rubric_version, manifest.wave_id, tuple(rows))
 
 
-def differs(old: Old, new: Output) -> bool:
+def differs(old: PriorVerdict, new: Output) -> bool:
     """Whether the target would show something else. Of what is only read from the target, its own fields count."""
     seen = new if old.version is not None else {name: new[name] for name in old.output if name in new}
     return not same(old.output, seen)

@@ -67,7 +67,7 @@ def _forget(session: Session, key: str, *, by: str, reason: str, dry_run: bool) 
     """Logs, then database, then files: verdicts tell whose logs may name the row, and its manifests, which go last of
     all, which texts are its own."""
     theme, folder = session.theme.theme_id, session.folder
-    known = erasure.find(folder, key)
+    known = erasure.find_traces(folder, key)
     held = known.wave_ids | forget.waves_of(session.db, theme, key)
     row = RowToForget(theme, key, known.wave_ids, known.calls, known.texts)
     attribution = Attribution(by, reason, session.run_id)

@@ -50,7 +50,7 @@ class Index:
     partial: bool
 
 
-def relation(db: Database, text: str, key: str) -> Relation:
+def find_relation(db: Database, text: str, key: str) -> Relation:
     """The relation written as `text` (`name`, `schema.name`, quoted or not) under `key` of theme.yaml."""
     for schema, name in _spellings(db, text):
         row = db.execute(_SQL["relation"], {"schema": schema, "name": name}).fetchone()
@@ -75,7 +75,7 @@ def attributes(db: Database, where: Relation) -> dict[str, Attribute]:
     }
 
 
-def rule(db: Database, where: Relation, *, insert: bool) -> str | None:
+def rewrite_rule(db: Database, where: Relation, *, insert: bool) -> str | None:
     """A rewrite rule under which rows cannot be written to the table, by name."""
     name: str | None = db.scalar(_SQL["rules"], {"oid": where.oid, "insert": insert})
     return name

@@ -35,7 +35,7 @@ class Stretch:
     until: Position | None = None
 
 
-def windows(shape: Shape, start: Position | None) -> list[Stretch]:
+def stretches(shape: Shape, start: Position | None) -> list[Stretch]:
     """What a fire may read, in sequence: from `start` to the end, and then, by key, from the beginning to `start`."""
     if start is None:
         return [Stretch(None)]
@@ -44,7 +44,7 @@ def windows(shape: Shape, start: Position | None) -> list[Stretch]:
     return [Stretch(start), Stretch(None, until=start)]
 
 
-def query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object]]:
+def stretch_query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object]]:
     """Keys (after `source.changed`, where given) of a window, in order, and the values to bind beside `limit`."""
     order = _order(shape)
     conditions: list[sql.Composable] = [sql.SQL("true")]
@@ -61,13 +61,13 @@ def query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object
         position=fragments.commas(sql.SQL("{} AS {}").format(text, alias) for text, alias in texts),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        after=fragments.both(conditions),
+        after=fragments.all_of(conditions),
         order=fragments.commas(order),
     )
     return composed, values
 
 
-def key_of(shape: Shape, position: Position) -> tuple[str, ...]:
+def key_in(shape: Shape, position: Position) -> tuple[str, ...]:
     return position[1:] if shape.changed_type else position
 
 
@@ -92,7 +92,7 @@ def move_cursor(connection: Connection, shape: Shape, position: Position) -> Non
 
 def _order(shape: Shape) -> list[sql.Composable]:
     changed = shape.theme.source.changed
-    return [*([fragments.own(changed)] if changed else []), *fragments.source_key(shape)]
+    return [*([fragments.parenthesised(changed)] if changed else []), *fragments.source_key(shape)]
 
 
 def _types(shape: Shape) -> list[str]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import faults, queries
-from waves.store.rows.census import planned
-from waves.store.rows.row_needs import assess_rows, judged, values_for
+from waves.store.rows.census import planned_rows
+from waves.store.rows.row_needs import assess_rows, candidate_values, judged_cte
 from waves.store.shape import fragments
 from waves.store.transactions import bisected, snapshot
 
@@ -59,11 +59,11 @@ def items(db: Database, shape: Shape, version: str, keys: Sequence[Key]) -> tupl
 
 
 def _unjudged(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> list[Candidate]:
-    query = sql.SQL(_SQL["unjudged"]).format(judged=judged(shape))
+    query = sql.SQL(_SQL["unjudged"]).format(judged=judged_cte(shape))
     found: list[Candidate] = []
 
     def read(first: int, last: int) -> None:
-        rows = connection.execute(query, values_for(shape, version, keys[first : last + 1])).fetchall()
+        rows = connection.execute(query, candidate_values(shape, version, keys[first : last + 1])).fetchall()
         found.extend(Candidate(keys[first + n - 1], entity_key) for n, entity_key in rows)
 
     bisected(connection, 0, len(keys) - 1, read)  # a row that cannot be computed is no candidate
@@ -128,4 +128,4 @@ def _some_blocks(relation: sql.Composable) -> sql.Composed:
 
 
 def _rows_planned(connection: Connection, relation: sql.Composable, scope: sql.Composable) -> int:
-    return planned(connection, sql.SQL(_SQL["planned"]).format(relation=relation, in_scope=scope), {})
+    return planned_rows(connection, sql.SQL(_SQL["planned"]).format(relation=relation, in_scope=scope), {})

@@ -37,7 +37,9 @@ def rows_by_key(db: Database, shape: Shape, keys: Sequence[Key]) -> dict[int, It
         source_row=fragments.source_row(shape),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        same_key=fragments.same(fragments.key_of("s", shape), fragments.cast_keys(shape, fragments.key_of("c", shape))),
+        same_key=fragments.equal(
+            fragments.key_of("s", shape), fragments.cast_keys(shape, fragments.key_of("c", shape))
+        ),
     )
     names = [column.name for column in shape.input]
     found: dict[int, Item] = {}
@@ -57,7 +59,7 @@ def rows_by_key(db: Database, shape: Shape, keys: Sequence[Key]) -> dict[int, It
 
 def gold_column(db: Database, shape: Shape, gold: GoldRelation) -> list[tuple[Key, str]]:
     """(key, text) of every row whose gold column is not NULL, in the order of the keys."""
-    where = catalog_names.relation(db, gold.relation, "gold.relation")
+    where = catalog_names.find_relation(db, gold.relation, "gold.relation")
     known = catalog_names.attributes(db, where)
     key = catalog_names.pick(where, known, gold.key, "gold.key")
     (column,) = catalog_names.pick(where, known, [gold.column], "gold.column")

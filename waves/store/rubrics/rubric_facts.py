@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from waves.store import faults, queries
-from waves.store.rows.census import planned
+from waves.store.rows.census import planned_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -100,4 +100,4 @@ def verdict_counts(db: Database, theme_id: str, versions: Iterable[str]) -> Verd
 
 def _planned(db: Database, block: str, values: Mapping[str, Any]) -> int:
     with faults.mapped():
-        return planned(db.connection, _SQL[block], values)
+        return planned_rows(db.connection, _SQL[block], values)

@@ -31,7 +31,7 @@ _SQL = queries.load("rubric_registry.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredVersion:
     """A version as the database keeps it. `text` is the rubric file; `approved_rows` and `approved_by` are None where
     nobody approved it, `approved_rows` is `UNLIMITED` where somebody did without a limit; `created_by` is None where a
     fire registered it."""
@@ -70,7 +70,7 @@ def register(
     *,
     by: str | None = None,
     first: Decider = BY_ITSELF,
-) -> Registered:
+) -> RegisteredVersion:
     """The version of `rubric`, entered where it is new; what was entered before stays as it is. The first version of
     a theme becomes active by that: `first` says who wanted it. A later one does only by `activate`. `by` is None where
     a fire does it."""
@@ -91,17 +91,17 @@ def register(
     return _require_registered(db, theme_id, rubric.version)
 
 
-def active(db: Database, theme_id: str) -> Registered | None:
-    return db.record(Registered, _SQL["active"], {"theme_id": theme_id})
+def active(db: Database, theme_id: str) -> RegisteredVersion | None:
+    return db.record(RegisteredVersion, _SQL["active"], {"theme_id": theme_id})
 
 
-def find(db: Database, theme_id: str, version: str) -> Registered | None:
-    return db.record(Registered, _SQL["find"], {"theme_id": theme_id, "version": version})
+def find(db: Database, theme_id: str, version: str) -> RegisteredVersion | None:
+    return db.record(RegisteredVersion, _SQL["find"], {"theme_id": theme_id, "version": version})
 
 
-def history(db: Database, theme_id: str) -> list[Registered]:
+def history(db: Database, theme_id: str) -> list[RegisteredVersion]:
     """All versions, the first registered first."""
-    return db.records(Registered, _SQL["history"], {"theme_id": theme_id})
+    return db.records(RegisteredVersion, _SQL["history"], {"theme_id": theme_id})
 
 
 def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> VersionChange:
@@ -181,7 +181,7 @@ def _lock(db: Database, theme_id: str) -> str | None:
     return version
 
 
-def _require_registered(db: Database, theme_id: str, version: str) -> Registered:
+def _require_registered(db: Database, theme_id: str, version: str) -> RegisteredVersion:
     found = find(db, theme_id, version)
     if found is None:
         known = ", ".join(registered.version for registered in history(db, theme_id)) or "none"

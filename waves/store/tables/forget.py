@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from waves.store import queries
 from waves.store.tables import audit
-from waves.store.text import shown
+from waves.store.text import printable_key
 
 if TYPE_CHECKING:
     from waves.store.connect import Database
@@ -78,7 +78,7 @@ def erase(db: Database, row: RowToForget, attribution: Attribution, *, dry_run: 
 
 def spellings(entity_key: str) -> list[str]:
     """The forms in which a reason may name the row."""
-    return sorted({entity_key, shown(entity_key)})
+    return sorted({entity_key, printable_key(entity_key)})
 
 
 def waves_of(db: Database, theme_id: str, entity_key: str) -> frozenset[str]:

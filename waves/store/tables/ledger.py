@@ -94,7 +94,7 @@ def wave_cost(db: Database, wave_id: str) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpriced:
+class UnpricedAnswer:
     """A paid answer whose tokens are known and whose price is not."""
 
     call_id: str
@@ -107,10 +107,10 @@ def unpriced_models(db: Database, theme_id: str) -> list[tuple[str, str]]:
     return [(backend, model) for backend, model in db.execute(_SQL["unpriced"], {"theme_id": theme_id})]
 
 
-def unpriced_answers(db: Database, theme_id: str, backend: str, model: str) -> list[Unpriced]:
+def unpriced_answers(db: Database, theme_id: str, backend: str, model: str) -> list[UnpricedAnswer]:
     values = {"theme_id": theme_id, "backend": backend, "model": model}
     rows = db.execute(_SQL["unpriced_answers"], values)
-    return [Unpriced(call_id, sent_at, Usage(*tokens)) for call_id, sent_at, *tokens in rows]
+    return [UnpricedAnswer(call_id, sent_at, Usage(*tokens)) for call_id, sent_at, *tokens in rows]
 
 
 def set_costs(db: Database, costs: Iterable[tuple[str, float, str | None]]) -> None:

@@ -68,7 +68,7 @@ class Run:
     state: str
     error_summary: str | None
 
-    def worded(self) -> str:
+    def state_in_words(self) -> str:
         """How it ended; of what is no fire but had a run of its own, also what it was."""
         state = self.state.replace("_", " ")
         return f"{self.trigger}: {state}" if self.trigger in {"pilot", "eval", "approve"} else state

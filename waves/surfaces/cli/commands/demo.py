@@ -37,7 +37,7 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
     from waves.config import project
     from waves.config import theme as themes
     from waves.store.connect import open_database
-    from waves.store.demo_tables import load_sample, load_the_rest
+    from waves.store.demo_tables import load_missing, load_sample
 
     if theme and every:
         raise click.UsageError("name a THEME, or say --all")
@@ -47,7 +47,7 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
     samples = _samples(here, folder, themes.known(here.prompts) if every else [theme or THEME])
     with open_database(here) as db:
         added = {table: load_sample(db, folder, table) for table in dict.fromkeys(samples.values())}
-        load_the_rest(db, folder)
+        load_missing(db, folder)
     exit_code = 0
     for theme_id, table in samples.items():
         exit_code = exit_code or _complete(ctx, here, theme_id, table, added.pop(table, 0))
@@ -78,10 +78,10 @@ def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, adde
     from waves.steps.reports.status import status
     from waves.steps.rubrics.approval import approve
     from waves.store.connect import open_database
-    from waves.store.demo_tables import described
+    from waves.store.demo_tables import row_description
 
     with open_database(here) as db:
-        about = described(db, table)
+        about = row_description(db, table)
     click.echo(f"sample: {added or 'the'} {about} in table {table}")
     approval = approve(here, theme_id, by="demo", version=None, max_rows=None, reason="the demo's own rubric")
     click.echo(f"rubric: {approval.version} of theme {theme_id}, approved by demo")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from waves.store.tables.spend import By, Line
+    from waves.store.tables.spend import GroupBy, SpendLine
 
 _BY = ("day", "theme", "model", "backend")
 
@@ -18,7 +18,7 @@ _BY = ("day", "theme", "model", "backend")
 @click.option("--by", type=click.Choice(_BY), default="day", show_default=True, help="What each line adds up.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The first day, in UTC; default: the very first.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(theme: str | None, *, by: By, since: datetime | None, as_json: bool) -> None:
+def command(theme: str | None, *, by: GroupBy, since: datetime | None, as_json: bool) -> None:
     """Tokens and US dollars of THEME, or of all themes, from the ledger. Read-only.
 
     What was maybe paid (no answer came) stands apart, at the most that it can have cost. Unknown is `?`, in JSON null.
@@ -41,7 +41,7 @@ def command(theme: str | None, *, by: By, since: datetime | None, as_json: bool)
         _show(by, lines, total)
 
 
-def _object(line: Line) -> dict[str, Any]:
+def _object(line: SpendLine) -> dict[str, Any]:
     return {
         "requests": {"sent": line.requests, "paid": line.paid, "maybe_paid": line.maybe_paid},
         "tokens": {
@@ -58,7 +58,7 @@ def _object(line: Line) -> dict[str, Any]:
     }
 
 
-def _show(by: str, lines: list[Line], total: Line) -> None:
+def _show(by: str, lines: list[SpendLine], total: SpendLine) -> None:
     from rich.table import Table
 
     from waves.surfaces.cli import output
@@ -86,7 +86,7 @@ def _show(by: str, lines: list[Line], total: Line) -> None:
         console.print(note, soft_wrap=True, markup=False)
 
 
-def _notes(total: Line) -> list[str]:
+def _notes(total: SpendLine) -> list[str]:
     notes = []
     if total.unpriced:
         notes.append(

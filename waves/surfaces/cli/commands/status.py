@@ -147,7 +147,7 @@ def _show(found: list[ThemeStatus]) -> None:
             f"{census.quarantined:,}",
             f"{one.percent:.1f}",
             f"{run.started_at:%Y-%m-%d %H:%M:%SZ}" if run else "never",
-            run.worded() if run else "",
+            run.state_in_words() if run else "",
         )
     console.print(table if found else "no theme yet: a theme is a folder under prompts/ with a theme.yaml")
     for line in (line for one in found for line in _notes(one)):

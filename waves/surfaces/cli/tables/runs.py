@@ -25,7 +25,7 @@ def show(runs: list[Run]) -> None:
     for run in runs:
         table.add_row(
             f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}",
-            run.worded(),
+            run.state_in_words(),
             f"{_count(run.gap_before)} → {_count(run.gap_after)}",
             f"{run.items_processed:,}",
             f"{run.items_restored:,}",
