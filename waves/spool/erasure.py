@@ -31,7 +31,7 @@ _TELLING = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RowTraces:
     """What the manifests of a theme say of the row: the waves that held it, its texts, and the requests that asked for
     it."""
 
@@ -40,15 +40,15 @@ class Found:
     calls: frozenset[str]
 
 
-def find(folder: Path, entity_key: str) -> Found:
+def find_traces(folder: Path, entity_key: str) -> RowTraces:
     """Reads only."""
     waves, texts, calls = set(), set(), set()
     for place in _places(folder)[0]:
-        for item in _held(_manifest(place), entity_key):
+        for item in _items_of(_manifest(place), entity_key):
             waves.add(place.name)
             calls |= _calls(place, entity_key)
             texts |= {text for text in item["input"].values() if text and len(text) >= _TELLING}
-    return Found(frozenset(waves), frozenset(texts), frozenset(calls))
+    return RowTraces(frozenset(waves), frozenset(texts), frozenset(calls))
 
 
 def erase(folder: Path, entity_key: str, texts: frozenset[str], *, dry_run: bool) -> int:
@@ -57,8 +57,8 @@ def erase(folder: Path, entity_key: str, texts: frozenset[str], *, dry_run: bool
     needles = _needles(entity_key, texts)
     changed = 0
     for path in loose:
-        if _speaks(path, needles):
-            changed += _put(path, None, dry_run=dry_run)
+        if _mentions(path, needles):
+            changed += _replace(path, None, dry_run=dry_run)
     for place in places:
         changed += _erase_in(place, entity_key, needles, dry_run=dry_run)
     return changed
@@ -87,11 +87,11 @@ def _manifest(place: Path) -> dict[str, Any] | None:
         return None
 
 
-def _held(manifest: dict[str, Any] | None, entity_key: str) -> list[dict[str, Any]]:
+def _items_of(manifest: dict[str, Any] | None, entity_key: str) -> list[dict[str, Any]]:
     return [item for item in manifest["items"] if item["entity_key"] == entity_key] if manifest else []
 
 
-def _speaks(path: Path, needles: list[bytes]) -> bool:
+def _mentions(path: Path, needles: list[bytes]) -> bool:
     data = files.read_file(path)
     return any(needle in data for needle in needles)
 
@@ -101,7 +101,7 @@ def _erase_in(place: Path, entity_key: str, needles: list[bytes], *, dry_run: bo
     manifest = _manifest(place)
     if manifest is None:
         return _erase_unreadable(place, needles, dry_run=dry_run)
-    if not _held(manifest, entity_key):
+    if not _items_of(manifest, entity_key):
         return 0
     others = [item for item in manifest["items"] if item["entity_key"] != entity_key]
     names = {part_name(item["entity_key"], item["input_hash"]) for item in others}
@@ -120,15 +120,15 @@ def _erase_in(place: Path, entity_key: str, needles: list[bytes], *, dry_run: bo
                 left = _part_without(files.read_file(path), needles)
             case _:  # its part; what was set aside; what was made from the wave, such as a review
                 left = None
-        changed += _put(path, left, dry_run=dry_run)
-    return changed + _put(place / "manifest.json", seal({**manifest, "items": others}), dry_run=dry_run)
+        changed += _replace(path, left, dry_run=dry_run)
+    return changed + _replace(place / "manifest.json", seal({**manifest, "items": others}), dry_run=dry_run)
 
 
 def _erase_unreadable(place: Path, needles: list[bytes], *, dry_run: bool) -> int:
     key, *texts = needles
     exact = [b'"entity_key":' + key, b"," + key + b',"', *texts]  # in a journal a short id looks like a key
     found = list(_files(place))
-    if not any(_speaks(path, exact) for path in found):
+    if not any(_mentions(path, exact) for path in found):
         return 0
     if not dry_run:
         files.remove_tree(place)
@@ -140,7 +140,7 @@ def _files(place: Path) -> Iterator[Path]:
         yield from sorted(Path(where, name) for where, _, names in os.walk(place) for name in names)
 
 
-def _put(path: Path, left: bytes | None, *, dry_run: bool) -> int:
+def _replace(path: Path, left: bytes | None, *, dry_run: bool) -> int:
     """Leaves `left` of a file, or nothing; 1 where that changes something."""
     if left is not None and left == files.read_file(path):
         return 0

@@ -46,26 +46,26 @@ def merge(readings: Sequence[tuple[str, Reading]]) -> History:
     """`readings` are (run id, its journal), the oldest first."""
     calls: dict[str, Call] = {}
     for _, reading in readings:
-        for call_id, call in reading.told.calls.items():
+        for call_id, call in reading.contents.calls.items():
             if call.paid or call_id not in calls:
                 calls[call_id] = call
     for run_id, reading in readings:
-        for call_id, (paid, ended) in reading.told.late.items():
+        for call_id, (paid, ended) in reading.contents.late.items():
             if call_id in calls:
-                calls[call_id] = _told_late(calls[call_id], run_id, paid, ended)
+                calls[call_id] = _with_late_end(calls[call_id], run_id, paid, ended)
     tickets: dict[str, str] = {}
     for _, reading in readings:
-        for ticket in reading.told.tickets.values():
+        for ticket in reading.contents.tickets.values():
             tickets.setdefault(ticket.intent, ticket.batch_id)
     submissions = {
         name: _submission(intent, reading, calls, tickets.get(name))
         for _, reading in readings
-        for name, intent in reading.told.intents.items()
+        for name, intent in reading.contents.intents.items()
     }
     return History(calls, tuple(submissions.values()))
 
 
-def _told_late(call: Call, run_id: str, paid: Paid | None, ended: Ended | None) -> Call:
+def _with_late_end(call: Call, run_id: str, paid: Paid | None, ended: Ended | None) -> Call:
     """The request with what a later run learned of it; the run that got the answer is the one that spent."""
     if paid is not None and call.paid is None:
         call = replace(call, paid=paid, run_id=run_id)

@@ -23,7 +23,7 @@ from waves.calls import Call, Ended, Intent, Paid, Sent, Ticket
 from waves.errors import BadDataError
 from waves.models import Usage
 from waves.spool.files import Appender, read_file, write_atomic
-from waves.spool.sealed import moment
+from waves.spool.sealed import parse_timestamp
 
 JournalEntry = Sent | Paid | Ended | Intent | Ticket
 
@@ -66,7 +66,7 @@ class Journal:
 
 
 @dataclass(slots=True)
-class Told:
+class JournalContents:
     """What the lines of one journal say. `late` is about requests that another run sent: whether that is so, only the
     journals of the whole wave can tell. By call id: an answer and an end, at most one of each."""
 
@@ -80,46 +80,46 @@ class Told:
 class Reading:
     """A journal as it was read. `bad_lines` counts what was kept aside; `torn`: the last line was cut off."""
 
-    told: Told
+    contents: JournalContents
     bad_lines: int
     torn: bool
 
     @property
     def calls(self) -> dict[str, Call]:
         """The requests that this run sent."""
-        return self.told.calls
+        return self.contents.calls
 
 
 def read_journal(path: Path) -> Reading:
     """Also while its run still writes. Bad lines are copied to `<run_id>.bad` beside it, once."""
-    told, bad, torn = parse(read_file(path), path.stem)
+    contents, bad, torn = parse(read_file(path), path.stem)
     aside = path.with_suffix(".bad")
     if bad and not aside.exists():
         write_atomic(aside, b"".join(line + b"\n" for line in bad))
-    return Reading(told, len(bad), torn)
+    return Reading(contents, len(bad), torn)
 
 
 def encode(entry: JournalEntry) -> bytes:
     """One line, line feed included."""
-    return checked({"t": type(entry).__name__.lower(), **asdict(entry), "at": entry.at.isoformat()})
+    return with_checksum({"t": type(entry).__name__.lower(), **asdict(entry), "at": entry.at.isoformat()})
 
 
-def checked(fields: Mapping[str, Any]) -> bytes:
+def with_checksum(fields: Mapping[str, Any]) -> bytes:
     """A line with its crc32, which is over the JSON in ASCII: there a lone surrogate is an escape like any other."""
     body = _ENCODER.encode(fields).encode("ascii")[:-1]
     return body + _MARK + b"%d}\n" % crc32(body)
 
 
-def parse(data: bytes, run_id: str) -> tuple[Told, list[bytes], bool]:
-    """What is told, the bad lines, and whether the last line was torn. A line is bad, too, if it tells the same
+def parse(data: bytes, run_id: str) -> tuple[JournalContents, list[bytes], bool]:
+    """What is contents, the bad lines, and whether the last line was torn. A line is bad, too, if it tells the same
     twice."""
     *lines, last = data.split(b"\n")
     while lines and not lines[-1].strip():
         lines.pop()
-    told = Told()
-    bad = [line for line in lines if not _enter(told, line, run_id)]
-    torn = bool(last) and not _enter(told, last, run_id)
-    return told, bad, torn
+    contents = JournalContents()
+    bad = [line for line in lines if not _enter(contents, line, run_id)]
+    torn = bool(last) and not _enter(contents, last, run_id)
+    return contents, bad, torn
 
 
 def entry_of(line: bytes) -> JournalEntry | None:
@@ -130,40 +130,40 @@ def entry_of(line: bytes) -> JournalEntry | None:
         return None
 
 
-def _enter(told: Told, line: bytes, run_id: str) -> bool:
+def _enter(contents: JournalContents, line: bytes, run_id: str) -> bool:
     match entry_of(line):
         case None:
             return False
         case Intent() as entry:
-            return told.intents.setdefault(entry.intent, entry) is entry
+            return contents.intents.setdefault(entry.intent, entry) is entry
         case Ticket() as entry:
-            return told.tickets.setdefault(entry.intent, entry) is entry
+            return contents.tickets.setdefault(entry.intent, entry) is entry
         case Sent() as entry:
-            return told.calls.setdefault(entry.call_id, call := Call(entry, run_id)) is call
-        case entry if entry.call_id in told.calls:
-            return _enter_here(told, entry)
+            return contents.calls.setdefault(entry.call_id, call := Call(entry, run_id)) is call
+        case entry if entry.call_id in contents.calls:
+            return _enter_here(contents, entry)
         case entry:
-            return _enter_late(told, entry)
+            return _enter_late(contents, entry)
 
 
-def _enter_here(told: Told, entry: Paid | Ended) -> bool:
-    call = told.calls[entry.call_id]
+def _enter_here(contents: JournalContents, entry: Paid | Ended) -> bool:
+    call = contents.calls[entry.call_id]
     match entry, call:
         case Paid(), Call(paid=None):
-            told.calls[entry.call_id] = replace(call, paid=entry)
+            contents.calls[entry.call_id] = replace(call, paid=entry)
         case Ended(), Call(ended=None):
-            told.calls[entry.call_id] = replace(call, ended=entry)
+            contents.calls[entry.call_id] = replace(call, ended=entry)
         case _:
             return False
     return True
 
 
-def _enter_late(told: Told, entry: Paid | Ended) -> bool:
-    match entry, told.late.get(entry.call_id, (None, None)):
+def _enter_late(contents: JournalContents, entry: Paid | Ended) -> bool:
+    match entry, contents.late.get(entry.call_id, (None, None)):
         case Paid(), (None, ended):
-            told.late[entry.call_id] = (entry, ended)
+            contents.late[entry.call_id] = (entry, ended)
         case Ended(), (paid, None):
-            told.late[entry.call_id] = (paid, entry)
+            contents.late[entry.call_id] = (paid, entry)
         case _:
             return False
     return True
@@ -181,7 +181,7 @@ def _decode(line: bytes) -> JournalEntry:
 
 def _entry(fields: dict[str, Any]) -> JournalEntry:
     kind = fields.pop("t")
-    fields["at"] = moment(fields["at"])
+    fields["at"] = parse_timestamp(fields["at"])
     if kind == "sent":
         return Sent(**{**fields, "items": _triples(fields["items"])})
     if kind == "paid":

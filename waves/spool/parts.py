@@ -17,7 +17,7 @@ from waves.errors import BadDataError
 from waves.models import Identity, Manifest, ParseRung, Part
 from waves.spool.faults import reported
 from waves.spool.files import make_folder, sync_files, sync_folder, write_atomic
-from waves.spool.sealed import canonical, moment, seal, unseal
+from waves.spool.sealed import canonical, parse_timestamp, seal, unseal
 
 Check = Callable[[Mapping[str, Any]], str | None]
 
@@ -137,7 +137,7 @@ def _part(fields: dict[str, Any]) -> Part:
         raise ValueError("not an output with its confidence")
     if fields["parse"] not in _RUNGS:
         raise ValueError("not a rung of the parse ladder")
-    fields["created_at"] = moment(fields["created_at"])
+    fields["created_at"] = parse_timestamp(fields["created_at"])
     return Part(**fields)
 
 

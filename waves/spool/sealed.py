@@ -46,7 +46,7 @@ def unseal(data: bytes) -> dict[str, Any]:
     return fields
 
 
-def moment(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """An ISO 8601 moment with its offset, as `isoformat` writes it. ValueError for anything else."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:

@@ -23,7 +23,7 @@ from waves.spool.files import make_folder, new_folder, read_file, write_atomic
 from waves.spool.history import History, merge
 from waves.spool.journal import Journal, read_journal
 from waves.spool.parts import Check, Parts
-from waves.spool.sealed import canonical, moment, seal, unseal
+from waves.spool.sealed import canonical, parse_timestamp, seal, unseal
 
 WaveRoot = Literal["waves", "evaluations"]
 """The folder of a theme in which a wave stands."""
@@ -47,8 +47,8 @@ class WaveDir:
     @classmethod
     def create(cls, data: Path, manifest: Manifest, rubric_text: str) -> WaveDir:
         """Makes the wave visible and durable, both at the end. DiskError if it cannot, then nothing is visible."""
-        shelf: WaveRoot = "evaluations" if manifest.kind == "evaluation" else "waves"
-        path = _wave_path(data, manifest.theme_id, manifest.wave_id, shelf)
+        root: WaveRoot = "evaluations" if manifest.kind == "evaluation" else "waves"
+        path = _wave_path(data, manifest.theme_id, manifest.wave_id, root)
         make_folder(data, 0o711)
         make_folder(path.parent)
         with new_folder(path) as building:
@@ -59,9 +59,9 @@ class WaveDir:
         return cls(path, manifest, rubric_text)
 
     @classmethod
-    def open(cls, data: Path, theme_id: str, wave_id: str, installation: str, shelf: WaveRoot = "waves") -> WaveDir:
+    def open(cls, data: Path, theme_id: str, wave_id: str, installation: str, root: WaveRoot = "waves") -> WaveDir:
         """ConfigurationError for a wave of another database, BadDataError for one that cannot be read."""
-        path, restore = _wave_path(data, theme_id, wave_id, shelf), _RESTORE.format(theme_id)
+        path, restore = _wave_path(data, theme_id, wave_id, root), _RESTORE.format(theme_id)
         if not (path / "manifest.json").exists() or not (path / "rubric.md").exists():
             raise BadDataError(f"wave {wave_id} lacks its manifest or its rubric on this disk", restore)
         try:
@@ -99,7 +99,7 @@ class WaveDir:
 
     def new_journal(self, run_id: str) -> Journal:
         """The journal of a run, which must not have one yet."""
-        return Journal(self.path / "journal" / f"{_named(run_id)}.jsonl")
+        return Journal(self.path / "journal" / f"{_file_name(run_id)}.jsonl")
 
     def journals(self) -> list[Path]:
         return sorted((self.path / "journal").glob("*.jsonl"))
@@ -121,25 +121,25 @@ class WaveDir:
         write_atomic(self.path / _CLOSED, canonical(record) + b"\n")
 
 
-def wave_ids(data: Path, theme_id: str, shelf: WaveRoot = "waves") -> list[str]:
+def wave_ids(data: Path, theme_id: str, root: WaveRoot = "waves") -> list[str]:
     """The waves of a theme on this disk, the oldest first."""
-    folder = data / _named(theme_id) / shelf
+    folder = data / _file_name(theme_id) / root
     with reported(folder):
         if not folder.is_dir():
             return []
         return sorted(entry.name for entry in os.scandir(folder) if _NAME.fullmatch(entry.name) and entry.is_dir())
 
 
-def closed_on_disk(data: Path, theme_id: str, wave_id: str, shelf: WaveRoot = "waves") -> bool:
+def closed_on_disk(data: Path, theme_id: str, wave_id: str, root: WaveRoot = "waves") -> bool:
     """Whether the wave has its `closed.json`: everything about it is in the database. Opens nothing."""
-    return (_wave_path(data, theme_id, wave_id, shelf) / _CLOSED).exists()
+    return (_wave_path(data, theme_id, wave_id, root) / _CLOSED).exists()
 
 
-def _wave_path(data: Path, theme_id: str, wave_id: str, shelf: WaveRoot) -> Path:
-    return data / _named(theme_id) / shelf / _named(wave_id)
+def _wave_path(data: Path, theme_id: str, wave_id: str, root: WaveRoot) -> Path:
+    return data / _file_name(theme_id) / root / _file_name(wave_id)
 
 
-def _named(name: str) -> str:
+def _file_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise BadDataError("A theme, wave or run has an id that cannot be the name of a file.", _NAMES)
     return name
@@ -155,5 +155,5 @@ def _decode(data: bytes) -> tuple[Manifest, str]:
     rubric_sha256 = fields.pop("rubric_sha256")
     fields["items"] = tuple(Item(**item) for item in fields["items"])
     fields["limits"] = Limits(**fields["limits"])
-    fields["created_at"] = moment(fields["created_at"])
+    fields["created_at"] = parse_timestamp(fields["created_at"])
     return Manifest(**fields), rubric_sha256

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from waves.errors import HeldError
 from waves.models import Counts, Ending
@@ -54,8 +54,7 @@ def collect(
     except HeldError as held:
         waves.set_state(session.db, wave.wave_id, "held", held.message, counts)
         return Collected(counts, Ending("held", held.line))
-    merged = {"entries": merge.entries, "matched": merge.matched, "orphaned": merge.orphaned}
-    counts = replace(counts, **merged, refused=len(merge.refused_by_target))
+    counts = merge.fill_in(counts)
     wave.folder.close({"wave_id": wave.wave_id, "state": "closed", "counts": counts.line()})
     session.log.write("collected", wave=wave.wave_id, counts=counts.line())
     session.watcher.converged(wave.wave_id, counts)

@@ -45,11 +45,11 @@ def complete(session: Session, guard: Guard, ending: Ending) -> Ending:
     theme = session.theme
     if ending.state != "complete" or not theme.on_complete:
         return ending
-    if not run_metrics.completion_due(session.db, theme.theme_id):
+    if not run_metrics.on_complete_due(session.db, theme.theme_id):
         return ending
     session.log.write("completing", command=theme.on_complete[0])
     ran = _run(session, guard)
-    run_metrics.completed(session.db, session.run_id, ran.code)
+    run_metrics.record_on_complete(session.db, session.run_id, ran.code)
     session.log.write("on_complete", exit_code=ran.code, output=ran.output.decode("utf-8", "replace"))
     if (interrupted := session.stop.ending) is not None:
         return interrupted

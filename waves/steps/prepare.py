@@ -63,7 +63,7 @@ def prepare(session: Session, keys: int) -> Wave | Ending:
         run_id=session.run_id,
     )  # to restore costs nothing: neither gate nor cap nor window holds back what the version had judged before
     session.log.write("taken", items=len(taken.items), restored=taken.restored, unreadable=taken.unreadable)
-    run_metrics.taken(session.db, session.run_id, len(taken.items) + taken.restored, taken.restored)
+    run_metrics.record_taken(session.db, session.run_id, len(taken.items) + taken.restored, taken.restored)
     if planned.ending is not None and taken.items:
         return planned.ending
     if taken.items:

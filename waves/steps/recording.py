@@ -124,7 +124,7 @@ def record_dry_run(session: Session, trigger: str, started: datetime, builder: R
 
 
 def _finish(session: Session, builder: ReportBuilder, gap_before: int | None) -> None:
-    spent = ledger.of_run(session.db, session.run_id)
+    spent = ledger.run_spend(session.db, session.run_id)
     builder.note(llm_calls=spent.calls, tokens=spent.tokens, cost_usd=spent.cost_usd)
     if spent.cost_usd is None:
         session.log.write("cost_unknown", models=", ".join(ledger.unknown_models(session.db, session.run_id)))

@@ -55,7 +55,7 @@ def _rescue_wave(session: Session, wave_id: str) -> None:
 def _settle_evaluations(session: Session) -> None:
     """Enter what a killed evaluation has sent into the ledger; it goes on when it is asked for again. One that ended in
     order has done so itself: only those in which a run has a journal that died on this host are read."""
-    died = set(run_metrics.running(session.db, session.theme.theme_id, session.host))
+    died = set(run_metrics.running_ids(session.db, session.theme.theme_id, session.host))
     for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations"):
         journals = (session.folder / "evaluations" / wave_id / "journal").glob("*.jsonl")
         if died.isdisjoint(path.stem for path in journals):

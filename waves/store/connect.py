@@ -50,10 +50,19 @@ class Database:
         with faults.mapped():
             return self.connection.execute(query, values)
 
+    def scalar(self, query: Query, values: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - any column type
+        """The first column of the query's first row; see `scalar`."""
+        with faults.mapped():
+            return scalar(self.connection, query, values)
+
     def records(self, kind: type[T], query: Query, values: Mapping[str, Any] | None = None) -> list[T]:
         """The rows of `query` as `kind`, whose fields are the query's columns."""
         with faults.mapped(), self.connection.cursor(row_factory=class_row(kind)) as cursor:
             return cursor.execute(query, values).fetchall()
+
+    def record(self, kind: type[T], query: Query, values: Mapping[str, Any] | None = None) -> T | None:
+        """The first row of `query` as `kind`, None if there is no row."""
+        return next(iter(self.records(kind, query, values)), None)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -69,6 +78,13 @@ class Database:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def scalar(connection: psycopg.Connection[TupleRow], query: Query, values: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - any column type
+    """The first column of the query's first row. None if there is no row, and also if that column is NULL: a caller
+    that must tell the two apart reads the row."""
+    row = connection.execute(query, values).fetchone()
+    return row[0] if row else None
 
 
 def open_database(project: Project, *, migrate: bool = True) -> Database:

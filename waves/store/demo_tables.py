@@ -46,14 +46,13 @@ def load_sample(db: Database, folder: Path, table: str = "artifact_comments") ->
         return db.connection.execute(fill, {"rows": json.dumps(rows)}).rowcount
 
 
-def load_the_rest(db: Database, folder: Path) -> None:
+def load_missing(db: Database, folder: Path) -> None:
     """Make and fill each sample table that is not there, so that no theme that ships lacks its own."""
     for name in sorted(path.stem for path in folder.glob("*.sql")):
         if db.connection.execute(_SQL["exists"], {"table": name}).fetchone() is None:
             load_sample(db, folder, name)
 
 
-def described(db: Database, table: str) -> str:
+def row_description(db: Database, table: str) -> str:
     """What the rows of a sample table are, such as "comments of scientific reviews"."""
-    row = db.connection.execute(_SQL["described"], {"table": table}).fetchone()
-    return str(row[0]) if row and row[0] else "rows"
+    return str(db.scalar(_SQL["described"], {"table": table}) or "rows")

@@ -161,11 +161,11 @@ def _unjudged(connection: Connection, shape: Shape, version: str, harvest: _Harv
 def _edited(connection: Connection, shape: Shape, version: str, harvest: _Harvest, edits: _Edits) -> bool:
     """Tier 2: rows whose content is not the one that was judged. → whether nothing that was found is left."""
     left = edits.rows
-    for window in drift.windows(shape, drift.read_cursor(connection, shape)):
-        query, values = drift.query(shape, window)
+    for window in drift.stretches(shape, drift.read_cursor(connection, shape)):
+        query, values = drift.stretch_query(shape, window)
         for chunk in candidates.stream(connection, query, {**values, "limit": left}, harvest.chunk):
             left -= len(chunk)
-            keys = [drift.key_of(shape, position) for position in chunk]
+            keys = [drift.key_in(shape, position) for position in chunk]
             found = assess_rows(connection, shape, version, keys)
             harvest.unreadable.update(found.unreadable)
             for finding in found.work:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from waves.store import faults, queries
-from waves.store.connect import connect
+from waves.store.connect import connect, scalar
 
 if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
+_SQL = queries.load("host_lock.sql")
 _KNOWS_TRANSACTION_TIMEOUT = 170000
 
 
@@ -48,7 +49,7 @@ class HostLock:
         if self._connection is None:
             return False
         try:
-            self._connection.execute(queries.load("host_lock.sql")["probe"])
+            self._connection.execute(_SQL["probe"])
         except psycopg.Error:
             self.release()
             return False
@@ -62,11 +63,9 @@ class HostLock:
 
     def _try(self, connection: psycopg.Connection[TupleRow]) -> bool:
         """Opens the transaction, keeps the server from ending it for being idle or long, and tries the lock."""
-        named = queries.load("host_lock.sql")
         connection.autocommit = False
-        connection.execute(named["stay_idle"])
-        connection.execute(named["probe_timeout"])
+        connection.execute(_SQL["stay_idle"])
+        connection.execute(_SQL["probe_timeout"])
         if connection.info.server_version >= _KNOWS_TRANSACTION_TIMEOUT:
-            connection.execute(named["stay_long"])
-        row = connection.execute(named["try"], {"key": self._key}).fetchone()
-        return bool(row and row[0])
+            connection.execute(_SQL["stay_long"])
+        return bool(scalar(connection, _SQL["try"], {"key": self._key}))

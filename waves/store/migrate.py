@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from psycopg.rows import TupleRow
 
+_SQL = queries.load("migrate.sql")
 _LOCK = 0x77617665  # "wave": one number per database, whoever migrates
 
 
@@ -58,7 +59,7 @@ def state(connection: psycopg.Connection, migrations: Sequence[Migration] | None
     """Where the database stands: one query, cheap enough for every connection."""
     wanted = migrations or shipped()
     try:
-        rows = connection.execute(queries.load("migrate.sql")["applied"]).fetchall()
+        rows = connection.execute(_SQL["applied"]).fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         rows = []
     return _compared(rows, wanted)
@@ -93,29 +94,27 @@ def refuse_foreign(found: SchemaState) -> None:
 def migrate(connection: psycopg.Connection, migrations: Sequence[Migration] | None = None) -> SchemaState:
     """Applies what is pending, all or nothing, and returns the state afterwards. Safe to call from many processes."""
     wanted = tuple(migrations or shipped())
-    named = queries.load("migrate.sql")
     with connection.transaction():
-        connection.execute(named["lock"], {"key": _LOCK})
+        connection.execute(_SQL["lock"], {"key": _LOCK})
         _make_schema(connection)
-        found = _compared(connection.execute(named["recorded"]).fetchall(), wanted)
+        found = _compared(connection.execute(_SQL["recorded"]).fetchall(), wanted)
         refuse_foreign(found)
         for migration in wanted:
             if migration.name in found.pending:
                 connection.execute(migration.sql.encode())
-                connection.execute(named["record"], {"name": migration.name, "sha256": migration.sha256})
+                connection.execute(_SQL["record"], {"name": migration.name, "sha256": migration.sha256})
     return state(connection, wanted)
 
 
 def _make_schema(connection: psycopg.Connection) -> None:
     """The schema and the table of migrations, where they are lacking. Looked up first: CREATE … IF NOT EXISTS wants
     the right to create even where there is nothing to do."""
-    named = queries.load("migrate.sql")
-    schema, table, database, user = connection.execute(named["look"]).fetchone() or (None, None, "", "")
+    schema, table, database, user = connection.execute(_SQL["look"]).fetchone() or (None, None, "", "")
     try:
         if schema is None:
-            connection.execute(named["create_schema"])
+            connection.execute(_SQL["create_schema"])
         if table is None:
-            connection.execute(named["create_table"])
+            connection.execute(_SQL["create_table"])
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigurationError(
             f"the user {user} may not create the schema waves in the database {database}",

@@ -15,7 +15,7 @@ def storable(text: str) -> str:
     return _REFUSED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def shown(entity_key: str) -> str:
+def printable_key(entity_key: str) -> str:
     """A key for a message: bounded, and nothing in it moves a terminal's cursor or looks like the next key."""
     key = entity_key if len(entity_key) <= _LONGEST_KEY else f"{entity_key[: _LONGEST_KEY - 1]}…"
     return key if key.isprintable() and " " not in key else ascii(key)

@@ -34,8 +34,8 @@ _CONFLICTS = ("40", "55P03", "57014")
 def snapshot(db: Database) -> Iterator[Connection]:
     """One unchanging view of the database, read-only, in which a value's text depends on no setting of the session."""
     with db.connection.transaction():
-        db.connection.execute(fragments.READING)
-        db.connection.execute(fragments.SETTINGS)
+        db.connection.execute(fragments.READ_ONLY)
+        db.connection.execute(fragments.SESSION_SETTINGS)
         yield db.connection
 
 
@@ -44,7 +44,7 @@ def retried(db: Database, act: Callable[[Connection], Result]) -> Result:
     for attempt in range(1, _TRIES + 1):
         try:
             with db.connection.transaction():
-                db.connection.execute(fragments.SETTINGS)
+                db.connection.execute(fragments.SESSION_SETTINGS)
                 return act(db.connection)
         except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
             if attempt == _TRIES:

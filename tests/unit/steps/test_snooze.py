@@ -96,7 +96,7 @@ def test_the_provider_s_own_words_about_the_window_are_kept(session: Session) ->
     windowed = replace(session, backend=replace(session.backend, window=5 * HOUR))
     end = hours(2)
     snooze(windowed, end, "429", Snoozed(end, "429", "quota"))
-    reported, evidence = windows.known(session.db, "provider")
+    reported, evidence = windows.read_window(session.db, "provider")
     assert reported == end
     assert [(one.how, abs(lasts(one.start) + 3 * HOUR) < timedelta(minutes=2)) for one in evidence] == [
         ("exhausted", True)
@@ -108,7 +108,7 @@ def test_an_outage_says_nothing_about_the_window(session: Session) -> None:
     snooze(windowed, None, "529")
     snooze(windowed, hours(24 * 3), "429", Snoozed(hours(24 * 3), "a limit of another window", "quota"))
     snooze(windowed, None, "429", Snoozed(None, "spend limit", "spend"))
-    assert windows.known(session.db, "provider") == (None, [])
+    assert windows.read_window(session.db, "provider") == (None, [])
 
 
 def test_without_a_moment_the_fixed_window_s_end_is_waited_for(session: Session) -> None:

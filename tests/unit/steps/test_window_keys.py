@@ -185,7 +185,7 @@ def test_utilisation_is_obeyed_and_taught_by(windowed: Windowed) -> None:
 def test_a_meter_that_does_not_speak_of_this_window_is_passed_over(windowed: Windowed, meter: Meter) -> None:
     session = windowed()
     observe(session, [meter])
-    assert windows.known(session.db, session.backend.name) == (None, [])
+    assert windows.read_window(session.db, session.backend.name) == (None, [])
 
 
 @pytest.mark.parametrize(("ahead", "counted"), [(HOUR, 30), (6 * HOUR, 0)])
@@ -199,7 +199,7 @@ def test_what_a_clock_that_was_ahead_has_sent_counts_for_a_window_at_most(
 
 def test_a_window_that_a_clock_ahead_has_named_is_passed_over(windowed: Windowed) -> None:
     session = windowed(capacity=100)
-    windows.learn(session.db, session.backend.name, datetime.now(UTC) + 6 * HOUR, [])
+    windows.save_window(session.db, session.backend.name, datetime.now(UTC) + 6 * HOUR, [])
     quota = look(session.db, session.backend)
     assert quota is not None
     assert quota.window.kind == "rolling"

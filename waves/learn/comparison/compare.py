@@ -78,7 +78,7 @@ def compare(project: Project, theme_id: str, *, old: str | None, new: str | None
             agreement=agreement,
             groups=shown,
             more_groups=len(groups) - len(shown),
-            inputs=known_rows.inputs(db, shape, keys),
+            inputs=known_rows.current_inputs(db, shape, keys),
         )
 
 
@@ -117,7 +117,7 @@ def _of_pilot(
     wave = load_wave(WaveDir.open(project.data, theme.theme_id, pilot.wave_id, db.installation))
     valid, _ = wave.parts.read()
     of_new = pilot.rubric_version == versions[1]
-    others = comparisons.outputs(db, theme.theme_id, versions[0] if of_new else versions[1], valid.keys())
+    others = comparisons.accepted_outputs(db, theme.theme_id, versions[0] if of_new else versions[1], valid.keys())
     pairs = ((identity, others[identity], part.output) for identity, part in valid.items() if identity in others)
     return [Pair(*each, other, own) if of_new else Pair(*each, own, other) for each, other, own in pairs]
 
@@ -126,7 +126,7 @@ def _nothing_in_common(
     db: Database, theme_id: str, versions: tuple[str, str], pilot: WaveRow | None
 ) -> ConfigurationError:
     before, after = versions
-    held = rubric_facts.held(db, theme_id, versions).verdicts
+    held = rubric_facts.verdict_counts(db, theme_id, versions).verdicts
     tried = before if held[before] < held[after] else after
     return ConfigurationError(
         f"no row was judged by both {before} and {after} with the same content",
@@ -154,7 +154,7 @@ def _add_up(
 
 def _record(db: Database, theme_id: str, versions: tuple[str, str], agreement: Agreement, *, whole: bool) -> int:
     figured = figures(agreement)
-    return comparisons.record(
+    return comparisons.store_comparison(
         db, theme_id, *versions, compared=agreement.compared, flips=agreement.flips, whole=whole, report=figured
     )
 

@@ -75,7 +75,7 @@ def _measure_settings(
         if isinstance(answers, Ending):
             return answers
         finished = _measure_setting(plan, setting, wave, answers)
-        evaluations.store(session.db, session.theme.theme_id, setting_json(finished.report))
+        evaluations.store_evaluation(session.db, session.theme.theme_id, setting_json(finished.report))
         measured.append(finished)
     return Ending(
         "converged", f"{counted(len(measured), 'setting')} on {counted(len(plan.gold.items), 'item')} of gold"

@@ -170,7 +170,7 @@ def _with_items(session: Session, entries: Sequence[GoldEntry]) -> tuple[list[tu
                 f"{entry.where}: its id has {len(entry.key)} values, but source.key has {width} columns",
                 f"Give a value for each of {', '.join(session.theme.source.key)}, as a list where they are several.",
             )
-    rows = evaluations.rows(session.db, session.shape, [entry.key for entry in of_rows])
+    rows = evaluations.rows_by_key(session.db, session.shape, [entry.key for entry in of_rows])
     seen: dict[str, GoldEntry] = {}
     for number, item in sorted(rows.items()):
         if (other := seen.setdefault(item.entity_key, of_rows[number])) is not of_rows[number]:

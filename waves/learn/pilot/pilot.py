@@ -100,7 +100,7 @@ def _judged(session: Session, guard: Guard, keys: int, builder: ReportBuilder, f
     files.write_atomic(path, page(seen).encode())
     active = rubric_registry.active(session.db, session.theme.theme_id)
     comparable = bool(seen.changed or seen.unchanged) and active is not None and active.version != seen.version
-    cost = ledger.of_wave(session.db, wave.wave_id)
+    cost = ledger.wave_cost(session.db, wave.wave_id)
     return replace(found, review=seen, cost_usd=cost, page=path, comparable=comparable)
 
 
@@ -143,7 +143,7 @@ def _sample(session: Session, keys: int) -> tuple[Item, ...]:
     """Rows of each kind of old verdict."""
     db, shape, version = session.db, session.shape, session.rubric.version
     pool = pilot_sample.candidates(db, shape, version)
-    held = known_rows.old_verdicts(db, shape, [one.entity_key for one in pool])
+    held = known_rows.prior_verdicts(db, shape, [one.entity_key for one in pool])
     kinds = [strata.stratum(held[one.entity_key].output if one.entity_key in held else None) for one in pool]
     chosen = strata.choose(kinds, keys)
     return pilot_sample.items(db, shape, version, [pool[n].key for n in chosen])

@@ -10,7 +10,7 @@ from waves.models import Output
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, WaveContents
 from waves.store.rows import known_rows
-from waves.store.rows.known_rows import Old
+from waves.store.rows.known_rows import PriorVerdict
 from waves.words import counted
 
 _WIDTH = 500
@@ -61,7 +61,7 @@ class Review:
 def review(session: Session, wave: Wave, stock: WaveContents) -> Review:
     """The rows of the wave in its own order."""
     manifest = wave.manifest
-    held = known_rows.old_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])
+    held = known_rows.prior_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])
     places = {name: place for place, name in enumerate(session.theme.source.input)}
     rows = []
     for item in manifest.items:
@@ -74,7 +74,7 @@ def review(session: Session, wave: Wave, stock: WaveContents) -> Review:
     return Review(manifest.theme_id, manifest.rubric_version, manifest.wave_id, tuple(rows))
 
 
-def differs(old: Old, new: Output) -> bool:
+def differs(old: PriorVerdict, new: Output) -> bool:
     """Whether the target would show something else. Of what is only read from the target, its own fields count."""
     seen = new if old.version is not None else {name: new[name] for name in old.output if name in new}
     return not same(old.output, seen)

@@ -150,7 +150,7 @@ def _drawing(session: Session, caps: Sequence[Cap], step: float) -> Draw:
 
 
 def _of_others(db: Database, run_id: str, cap: Cap) -> float:
-    return ledger.spent(db, cap.scope, run_id, others=True) + ledger.claimed(db, cap.scope, run_id)
+    return ledger.spent(db, cap.scope, run_id, others=True) + ledger.claimed_by_others(db, cap.scope, run_id)
 
 
 def _reached(cap: Cap, spent: float) -> str:

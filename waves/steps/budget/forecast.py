@@ -49,7 +49,7 @@ def forecast(session: Session, batches: Sequence[Sequence[Item]], items: int | N
 def _from_history(session: Session, items: int) -> Forecast | None:
     backend = session.backend
     names = (session.theme.theme_id, session.rubric.version, backend.name, backend.models)
-    known = spend.per_item(session.db, *names)
+    known = spend.cost_per_item(session.db, *names)
     if known.usd is None or known.items < ENOUGH:
         return None
     usd = known.usd * items

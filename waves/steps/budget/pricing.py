@@ -29,7 +29,7 @@ def priced(session: Session, calls: Iterable[Call]) -> list[LedgerEntry]:
 
 def reprice(session: Session) -> None:
     """Price the theme's answers whose price was unknown when they came, as far as it is known now."""
-    for name, model in ledger.unpriced(session.db, session.theme.theme_id):
+    for name, model in ledger.unpriced_models(session.db, session.theme.theme_id):
         backend = _backend(session, name, model)
         if not prices.known(backend, model):
             continue
@@ -38,7 +38,7 @@ def reprice(session: Session) -> None:
             found = prices.price(backend, model, answer.usage, answer.sent_at)
             if found.usd is not None:
                 costs.append((answer.call_id, found.usd, found.table))
-        ledger.price(session.db, costs)
+        ledger.set_costs(session.db, costs)
         session.log.write("priced", backend=name, model=model, answers=len(costs))
 
 

@@ -20,7 +20,7 @@ from waves.store.tables import backend_state
 
 def snoozed(session: Session) -> Ending | None:
     """The ending for a fire that finds its backend asleep, or None where it is awake."""
-    state = backend_state.snoozed(session.db, session.backend.name)
+    state = backend_state.current_snooze(session.db, session.backend.name)
     return _ending(session.backend, *state) if state else None
 
 
@@ -30,7 +30,7 @@ def snooze(session: Session, until: datetime | None, reason: str, told: Snoozed 
     config = session.backend
     if told is not None:
         until = window_evidence.refused(session, told) or until
-    pauses = backend_state.unwoken(session.db, config.name)
+    pauses = backend_state.snoozes_since_success(session.db, config.name)
     wake = wake_at(until, now(), pauses=pauses, length=config.window, host=session.host)
     backend_state.snooze(session.db, config.name, wake, reason)
     session.log.write("snoozed", backend=config.name, until=wake.isoformat(), reason=reason, pauses=pauses + 1)
@@ -39,7 +39,7 @@ def snooze(session: Session, until: datetime | None, reason: str, told: Snoozed 
 
 def needs_probe(session: Session) -> bool:
     """Whether a snooze has ended and nobody knows yet that the backend works again."""
-    return backend_state.unwoken(session.db, session.backend.name) > 0 and snoozed(session) is None
+    return backend_state.snoozes_since_success(session.db, session.backend.name) > 0 and snoozed(session) is None
 
 
 def awake(session: Session) -> None:

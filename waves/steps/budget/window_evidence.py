@@ -41,11 +41,11 @@ def refused(session: Session, told: Snoozed) -> datetime | None:
     if config.window is None or not is_exhaustion(config, told, at):
         return None
     length, name = config.window, config.name
-    with windows.locked(session.db, name):
-        reported, known = windows.known(session.db, name)
+    with windows.backend_lock(session.db, name):
+        reported, known = windows.read_window(session.db, name)
         window = current(length, config.resets_at, told.until or reported, at)
         start = reported if reported is not None and window.start < reported <= at else window.start
-        windows.learn(session.db, name, told.until, remember(known, Evidence(start, at, "exhausted"), length))
+        windows.save_window(session.db, name, told.until, remember(known, Evidence(start, at, "exhausted"), length))
     session.log.write("exhausted", backend=name, window_start=start.isoformat(), window=window.kind)
     return told.until or window.end
 
@@ -71,11 +71,11 @@ def observe(session: Session, meters: Sequence[Meter]) -> None:
         end = meter.resets_at
         if end is None or not _speaks_of(meter, length, at):
             continue
-        with windows.locked(session.db, name):
-            _, known = windows.known(session.db, name)
+        with windows.backend_lock(session.db, name):
+            _, known = windows.read_window(session.db, name)
             if meter.used is not None and meter.used >= READABLE:
                 known = remember(known, Evidence(start_of(end, length), at, "utilisation", meter.used), length)
-            windows.learn(session.db, name, end, known)
+            windows.save_window(session.db, name, end, known)
 
 
 def _speaks_of(meter: Meter, length: timedelta, at: datetime) -> bool:

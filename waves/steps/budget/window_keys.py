@@ -67,20 +67,20 @@ def look(db: Database, config: BackendConfig, besides: str | None = None) -> Quo
     length, name, at = config.window, config.name, now()
     if length is None:
         return None
-    reported, found = windows.known(db, name)
+    reported, found = windows.read_window(db, name)
     window = current(length, config.resets_at, reported, at)
     latest = at + length  # what was sent by a clock that was ahead counts, unless it was ahead by more than a window
-    used = windows.use(db, name, window.start, latest)
-    judged = weigh_evidence([(one, windows.use(db, name, one.start, one.at)) for one in found], length, at)
+    used = windows.keys_sent(db, name, window.start, latest)
+    judged = weigh_evidence([(one, windows.keys_sent(db, name, one.start, one.at)) for one in found], length, at)
     capacity = config.capacity or learned(judged)
     seen = [one for one in found if one.how == "utilisation" and abs(one.start - window.start) <= slack(length)]
     holding = WindowUse(
         capacity,
         config.use_at_most,
         used=used.keys,
-        reserved=windows.reserved(db, name, length, besides),
+        reserved=windows.keys_reserved(db, name, length, besides),
         seen=seen[-1].used if seen else None,
-        since=windows.use(db, name, seen[-1].at, latest).keys if seen else 0,
+        since=windows.keys_sent(db, name, seen[-1].at, latest).keys if seen else 0,
     )
     source: Literal["configured", "learned"] | None = "configured" if config.capacity else "learned"
     return Quota(
@@ -98,9 +98,9 @@ def reserve(session: Session, wanted: int) -> KeyGrant:
     """Take up to `wanted` keys of the window for this run, until it ends. What it had reserved before is given back."""
     if session.backend.window is None:
         return KeyGrant(wanted, None)
-    with windows.locked(session.db, session.backend.name):
+    with windows.backend_lock(session.db, session.backend.name):
         granted = would_reserve(session, wanted)
-        windows.reserve(session.db, session.backend.name, session.run_id, granted.keys)
+        windows.reserve_keys(session.db, session.backend.name, session.run_id, granted.keys)
     session.log.write("reserved", backend=session.backend.name, wanted=wanted, keys=granted.keys)
     return granted
 

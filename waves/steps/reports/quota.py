@@ -36,11 +36,11 @@ def report(project: Project, name: str | None) -> list[BackendQuota]:
 
 
 def quota_of(db: Database, config: BackendConfig) -> BackendQuota:
-    asleep, quota = backend_state.snoozed(db, config.name), look(db, config)
+    asleep, quota = backend_state.current_snooze(db, config.name), look(db, config)
     keys, why = (None, "it has no window") if quota is None else (quota.holding.left, quota.why())
     if asleep:
         keys, why = 0, "it sleeps"
-    elif backend_state.unwoken(db, config.name):
+    elif backend_state.snoozes_since_success(db, config.name):
         why = f"after one probe, because its snooze is over; {why}"
     until, reason = asleep or (None, None)
     return BackendQuota(config.name, config.kind, until, reason, quota, keys, why)

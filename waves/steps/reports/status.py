@@ -97,7 +97,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         quota=quota_of(db, backend),
         last_run=run_metrics.last_run(db, theme_id),
         runs=run_metrics.last_runs(db, theme_id, RUNS),
-        spend=ledger.spend(db, theme_id),
+        spend=ledger.theme_spend(db, theme_id),
         keys_per_wave=limits.keys,
     )
 
@@ -110,7 +110,7 @@ def _open_wave(project: Project, db: Database, theme: Theme) -> WaveStatus | Non
     if row.wave_id in wave_dir.wave_ids(project.data, theme.theme_id):
         wave = load_wave(WaveDir.open(project.data, theme.theme_id, row.wave_id, db.installation))
         valid, bad = wave.parts.read()
-        counts = classify_items(wave.manifest, valid, verdicts.settled(db, row.wave_id)).counts()
+        counts = classify_items(wave.manifest, valid, verdicts.settled_items(db, row.wave_id)).counts()
         corrupt = len(bad)
         if row.state == "submitted":
             reason = submission_progress(wave.folder.history().unfinished) or reason

@@ -9,10 +9,10 @@ from waves.steps.session.versions import named, register, require_fit
 from waves.store.catalog import describe as catalog
 from waves.store.connect import open_database
 from waves.store.rubrics import rubric_registry
-from waves.store.rubrics.rubric_registry import Move
+from waves.store.rubrics.rubric_registry import VersionChange
 
 
-def activate(project: Project, theme_id: str, version: str, *, by: str, reason: str) -> Move:
+def activate(project: Project, theme_id: str, version: str, *, by: str, reason: str) -> VersionChange:
     """Put the version in force; where it is, nothing happens. NeedsPersonError where the theme's gate is in the way.
     What it costs is told by `price` before."""
     theme = themes.load(project.prompts, theme_id)
@@ -24,7 +24,7 @@ def activate(project: Project, theme_id: str, version: str, *, by: str, reason: 
         return rubric_registry.activate(db, theme_id, rubric.version, actor=by, reason=reason)
 
 
-def rollback(project: Project, theme_id: str, *, by: str, reason: str) -> Move:
+def rollback(project: Project, theme_id: str, *, by: str, reason: str) -> VersionChange:
     """Put the version in force that was so before the active one. It was there before: no gate is in the way, but the
     theme may be another one by now: ConfigurationError where the version does not fit it."""
     theme = themes.load(project.prompts, theme_id)

@@ -20,7 +20,7 @@ from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.versions import newest_on_disk
 from waves.steps.session.wave import batches_of
 from waves.store.connect import open_database
-from waves.store.rows.outlook import Outlook, outlook
+from waves.store.rows.gap_estimate import GapEstimate, estimate_gap
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import waves
 
@@ -37,7 +37,7 @@ class ActivationCost:
     theme_id: str
     version: str
     before: str | None
-    outlook: Outlook
+    outlook: GapEstimate
     requests: int
     cost: Forecast
     waves: int
@@ -59,7 +59,7 @@ def price(project: Project, theme_id: str, version: str | None, *, migrate: bool
         active = rubric_registry.active(session.db, theme_id)
         whole = session.rubric.version
         before = active.version if active else None
-        found = outlook(session.db, session.shape, whole, before)
+        found = estimate_gap(session.db, session.shape, whole, before)
         limits, windows = session.limits, _windows(session, found.to_ask)
         return ActivationCost(
             theme_id=theme_id,
@@ -95,7 +95,7 @@ def _newest(project: Project, theme_id: str) -> str:
     return found
 
 
-def _cost(session: Session, found: Outlook) -> Forecast:
+def _cost(session: Session, found: GapEstimate) -> Forecast:
     """That of some batches of real items, for as many as there are."""
     if found.to_ask and not found.items:
         return Forecast(None, "what it would cost is unknown: none of the rows that were looked at would be asked")

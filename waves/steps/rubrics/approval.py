@@ -91,7 +91,7 @@ def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: Wave
             f"Give it up with `wave abandon {name} --by NAME`, and run another one.",
         )
     valid, _ = wave.parts.read()
-    missing = len(classify_items(wave.manifest, valid, verdicts.settled(db, pilot.wave_id)).missing)
+    missing = len(classify_items(wave.manifest, valid, verdicts.settled_items(db, pilot.wave_id)).missing)
     if missing:
         raise TryLaterError(
             f"the pilot of rubric {version} is not complete: {missing} of {len(wave.manifest.items)} rows are missing",

@@ -83,8 +83,8 @@ def diff(project: Project, theme_id: str, old: str | None, new: str | None) -> D
 
 def _versions(project: Project, db: Database, theme: Theme) -> list[Version]:
     known, active = rubric_registry.history(db, theme.theme_id), _in_force(db, theme)
-    measured = rubric_facts.evaluations(db, theme.theme_id, usual(project, db, theme))
-    held = rubric_facts.held(db, theme.theme_id, [one.version for one in known])
+    measured = rubric_facts.newest_evaluations(db, theme.theme_id, usual(project, db, theme))
+    held = rubric_facts.verdict_counts(db, theme.theme_id, [one.version for one in known])
     used = [
         Version(
             one.version,

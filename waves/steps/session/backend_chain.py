@@ -32,7 +32,7 @@ def first_awake(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig:
     passed over: its fire says so."""
     asleep: list[tuple[datetime, int]] = []
     for backend in chain:
-        state = backend_state.snoozed(db, backend.name)
+        state = backend_state.current_snooze(db, backend.name)
         if state is None:
             return backend
         asleep.append((state[0], len(asleep)))

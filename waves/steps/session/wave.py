@@ -133,7 +133,7 @@ class WaveContents:
 
 def contents_of(db: Database, wave: Wave, parts: Mapping[Identity, Part]) -> WaveContents:
     """With these parts, and what the database has settled in this wave."""
-    return WaveContents(classify_items(wave.manifest, parts, verdicts.settled(db, wave.wave_id)), parts)
+    return WaveContents(classify_items(wave.manifest, parts, verdicts.settled_items(db, wave.wave_id)), parts)
 
 
 ROOM = 8192

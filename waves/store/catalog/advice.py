@@ -90,8 +90,8 @@ def _sorts(db: Database, shape: Shape) -> bool:
         db.connection.execute("SET LOCAL enable_sort = off")
         db.connection.execute("SET LOCAL enable_seqscan = off")
         explain = sql.SQL(_SQL["explain"]).format(query=query)
-        row = db.connection.execute(explain, {"theme": shape.theme_id, "version": "v1"}).fetchone()
-    return 'Sort"' in json.dumps(row[0] if row else None)  # Incremental Sort, too: of all rows of a version
+        plan = db.scalar(explain, {"theme": shape.theme_id, "version": "v1"})
+    return 'Sort"' in json.dumps(plan)  # Incremental Sort, too: of all rows of a version
 
 
 def _create(where: Relation, columns: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import psycopg
 
 from waves.errors import ConfigurationError
 from waves.store import queries
+from waves.store.connect import scalar
 from waves.store.shape.shape import Column, Relation
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Index:
     partial: bool
 
 
-def relation(db: Database, text: str, key: str) -> Relation:
+def find_relation(db: Database, text: str, key: str) -> Relation:
     """The relation written as `text` (`name`, `schema.name`, quoted or not) under `key` of theme.yaml."""
     for schema, name in _spellings(db, text):
         row = db.execute(_SQL["relation"], {"schema": schema, "name": name}).fetchone()
@@ -74,10 +75,10 @@ def attributes(db: Database, where: Relation) -> dict[str, Attribute]:
     }
 
 
-def rule(db: Database, where: Relation, *, insert: bool) -> str | None:
+def rewrite_rule(db: Database, where: Relation, *, insert: bool) -> str | None:
     """A rewrite rule under which rows cannot be written to the table, by name."""
-    row = db.execute(_SQL["rules"], {"oid": where.oid, "insert": insert}).fetchone()
-    return row[0] if row else None
+    name: str | None = db.scalar(_SQL["rules"], {"oid": where.oid, "insert": insert})
+    return name
 
 
 def pick(where: Relation, known: Mapping[str, Attribute], names: Iterable[str], key: str) -> tuple[Column, ...]:
@@ -150,10 +151,9 @@ def _spellings(db: Database, text: str) -> list[tuple[str | None, str]]:
     if dot:
         found.append((schema, name))
     try:
-        row = db.connection.execute(_SQL["identifiers"], {"text": text}).fetchone()
+        pieces: list[str] = scalar(db.connection, _SQL["identifiers"], {"text": text})
     except psycopg.errors.InvalidParameterValue:
         return found
-    pieces: list[str] = row[0] if row else []
     match pieces:
         case [only]:
             found.append((None, only))
@@ -163,8 +163,7 @@ def _spellings(db: Database, text: str) -> list[tuple[str | None, str]]:
 
 
 def _require_usage(db: Database, found: Relation) -> None:
-    row = db.execute(_SQL["schema_usage"], {"schema": found.schema}).fetchone()
-    if row is not None and not row[0]:
+    if not db.scalar(_SQL["schema_usage"], {"schema": found.schema}):
         raise ConfigurationError(
             f"{user(db)} may not look into schema {found.schema}",
             f"as its owner: GRANT USAGE ON SCHEMA {quoted(found.schema)} TO {user(db)};",

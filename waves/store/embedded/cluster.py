@@ -26,12 +26,13 @@ from waves.store.embedded import server_user
 if TYPE_CHECKING:
     import psycopg
 
+_SQL = queries.load("embedded.sql")
 _MAJOR = "18"
 _SOCKET = ".s.PGSQL.5432"
 _SOCKET_BYTES = 103  # what macOS takes; Linux takes 107
 _PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")  # commas, quotes and blanks mean something in a list of socket folders
 _START_SECONDS = 60
-_FAREWELL_SECONDS = 1.0
+_DISCONNECT_SECONDS = 1.0
 _LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8")
 _SETTINGS = ("listen_addresses=", "unix_socket_permissions=0700", "timezone=UTC", "log_timezone=UTC")
 
@@ -74,7 +75,7 @@ def programs() -> Path:
 
 def running_url(server: Server) -> str | None:
     """The URL of a server that runs and takes connections, else None."""
-    folder = _ready_in(server)
+    folder = _ready_socket_folder(server)
     if folder is None or not _listens(f"{folder}/{_SOCKET}"):
         return None
     return f"postgresql://postgres@/postgres?host={quote(folder, safe='')}&port=5432"
@@ -84,7 +85,7 @@ def start(server: Server) -> str:
     """The URL of the server, started, after making the cluster where there is none."""
     server_user.prepare(server.home, programs().parent)
     if not server.cluster.exists():
-        _make(server)
+        _create(server)
     _check_major(server)
     if (url := _await_other_start(server)) is not None:
         return url
@@ -93,21 +94,21 @@ def start(server: Server) -> str:
     _run(server.cluster, "pg_ctl", "start", "-D", ".", "-l", "../log", "-o", options, "-w", "-t", str(_START_SECONDS))
     url = running_url(server)
     if url is None:
-        raise _broken(server, _last_words(server.log, said))
+        raise _start_failure(server, _last_fatal_line(server.log, said))
     return url
 
 
-def stop_unless_visited(server: Server) -> None:
+def stop_unless_in_use(server: Server) -> None:
     """Stops the server; leaves it running while somebody is connected who is not one of us. Never fails: a server
     that does not stop is found running by the next process."""
     import psycopg
 
-    folder, url = _ready_in(server), running_url(server)
+    folder, url = _ready_socket_folder(server), running_url(server)
     if folder is None or url is None:
         return
     try:
         with psycopg.connect(url, connect_timeout=5, application_name="waves", autocommit=True) as connection:
-            visited = _visited(connection)
+            visited = _has_guests(connection)
     except psycopg.Error:
         return
     stopped = not visited and _run(server.cluster, "pg_ctl", "stop", "-D", ".", "-m", "fast", "-w")
@@ -115,18 +116,17 @@ def stop_unless_visited(server: Server) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _visited(connection: psycopg.Connection) -> bool:
+def _has_guests(connection: psycopg.Connection) -> bool:
     """Whether a guest stays: the server takes a moment to notice that one has gone."""
-    query = queries.load("embedded.sql")["guests"]
-    deadline = time.monotonic() + _FAREWELL_SECONDS
-    while connection.execute(query).fetchone() != (0,):
+    deadline = time.monotonic() + _DISCONNECT_SECONDS
+    while connection.execute(_SQL["guests"]).fetchone() != (0,):
         if time.monotonic() > deadline:
             return True
         time.sleep(0.02)
     return False
 
 
-def _ready_in(server: Server) -> str | None:
+def _ready_socket_folder(server: Server) -> str | None:
     """The folder of the socket, where the server says that it is ready: PostgreSQL writes the one into the fifth line
     of `postmaster.pid`, the other into the eighth."""
     try:
@@ -146,13 +146,13 @@ def _listens(path: str) -> bool:
     return True
 
 
-def _make(server: Server) -> None:
+def _create(server: Server) -> None:
     """Runs initdb in a temporary folder that is renamed when it is complete. The locale is PostgreSQL's own: text
     sorts alike on every system."""
     for left in server.home.glob("new-*"):
         shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix="new-", dir=server.home))
-    server_user.give(folder)
+    server_user.give_ownership(folder)
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     if not _run(folder, "initdb", "-D", ".", "-U", "postgres", "--auth=trust", *_LOCALE, *settings):
         raise DatabaseError(
@@ -165,7 +165,7 @@ def _make(server: Server) -> None:
 def _check_major(server: Server) -> None:
     version = server.cluster / "PG_VERSION"
     if not version.exists():
-        raise _broken(server, "its folder is not complete")
+        raise _start_failure(server, "its folder is not complete")
     if (found := version.read_text().strip()) != _MAJOR:
         raise ConfigurationError(
             f"{server.cluster} was made by PostgreSQL {found}, the installed one is {_MAJOR}",
@@ -186,16 +186,16 @@ def _await_other_start(server: Server) -> str | None:
         try:
             process = psutil.Process(int(server.pid_file.read_text().partition("\n")[0]))
             if process.status() == psutil.STATUS_ZOMBIE or Path(process.cwd()) != server.cluster:
-                _forget(server)
+                _remove_stale_files(server)
         except (psutil.Error, ValueError, FileNotFoundError):
             return None  # nobody, or somebody else, has this number: PostgreSQL clears the file itself
         time.sleep(0.02)
     return None
 
 
-def _forget(server: Server) -> None:
+def _remove_stale_files(server: Server) -> None:
     """Removes the two files in which the dead server left its process id: the cluster's, and the socket's."""
-    folder = _ready_in(server) or _socket_folder(server.home)
+    folder = _ready_socket_folder(server) or _socket_folder(server.home)
     Path(folder, f"{_SOCKET}.lock").unlink(missing_ok=True)
     server.pid_file.unlink()
 
@@ -218,19 +218,19 @@ def _run(folder: Path, program: str, *words: str) -> bool:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
-        **server_user.identity(),
+        **server_user.run_as(),
     )
     return done.returncode == 0
 
 
-def _broken(server: Server, reason: str) -> DatabaseError:
+def _start_failure(server: Server, reason: str) -> DatabaseError:
     return DatabaseError(
         f"the embedded PostgreSQL in {server.home} does not start: {reason}",
         f"see {server.log}; restore the folder from a backup, or move it away to begin with an empty database",
     )
 
 
-def _last_words(log: Path, since: int) -> str:
+def _last_fatal_line(log: Path, since: int) -> str:
     """What the server said last before it gave up, of what it wrote after byte `since`."""
     text = log.read_bytes()[since:].decode(errors="replace") if log.exists() else ""
     fatal = [line.partition("FATAL:")[2].strip() for line in text.splitlines() if "FATAL:" in line]

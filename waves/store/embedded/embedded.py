@@ -23,7 +23,7 @@ from waves.store.embedded.cluster import Server
 if TYPE_CHECKING:
     from pathlib import Path
 
-_held: dict[Path, int] = {}
+_locks: dict[Path, int] = {}
 
 
 def ensure_server(data: Path) -> str:
@@ -32,9 +32,9 @@ def ensure_server(data: Path) -> str:
     server = Server(data.resolve() / "postgres")
     cluster.programs()
     try:
-        _take_part(server.home)
+        _join(server.home)
         if (url := cluster.running_url(server)) is None:
-            with _alone(server.home / "start"):
+            with _exclusive_lock(server.home / "start"):
                 url = cluster.running_url(server) or cluster.start(server)
     except OSError as error:
         raise DatabaseError(
@@ -54,20 +54,20 @@ def socket_url(data: Path) -> str | None:
     return cluster.running_url(Server(data.resolve() / "postgres"))
 
 
-def _take_part(home: Path) -> None:
+def _join(home: Path) -> None:
     """Holds the shared lock; waits only while the last user is stopping the server."""
-    if home in _held:
+    if home in _locks:
         return
     home.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
     home.mkdir(exist_ok=True, mode=0o700)
     lock = os.open(home / "users", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)
-    _held[home] = lock
+    _locks[home] = lock
     atexit.register(_leave, home, os.getpid())
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _exclusive_lock(path: Path) -> Iterator[None]:
     """One process at a time; the lock goes with its process."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -79,11 +79,11 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _leave(home: Path, process: int) -> None:
     """Drops the lock of `process` (a forked child inherits this handler, but is no user) and stops an idle server."""
-    if process != os.getpid() or (lock := _held.pop(home, None)) is None:
+    if process != os.getpid() or (lock := _locks.pop(home, None)) is None:
         return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        cluster.stop_unless_visited(Server(home))
+        cluster.stop_unless_in_use(Server(home))
     except BlockingIOError:
         pass  # others use it
     finally:

@@ -35,7 +35,7 @@ class ServerUser(TypedDict, total=False):
     extra_groups: list[int]
 
 
-def identity() -> ServerUser:
+def run_as() -> ServerUser:
     if os.geteuid() != 0:
         return {}
     user = _user()
@@ -46,16 +46,16 @@ def prepare(home: Path, programs: Path) -> None:
     """Makes `home` the server user's own, and it and the programs reachable."""
     if os.geteuid() != 0:
         return
-    give(home)
+    give_ownership(home)
     user = _user()
-    _open_way([*home.parents, programs, *programs.parents], user.pw_uid)
+    _allow_passage([*home.parents, programs, *programs.parents], user.pw_uid)
     if not (programs / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:  # installed under a strict umask
         for path in [programs, *programs.rglob("*")]:
             mode = path.stat().st_mode
             path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
 
 
-def give(path: Path) -> None:
+def give_ownership(path: Path) -> None:
     """The server's user owns `path`."""
     if os.geteuid() == 0:
         user = _user()
@@ -69,7 +69,7 @@ def private_folder(identifier: str) -> Path:
     folder = Path("/tmp") / f"waves-{owner}-{name}"  # noqa: S108 - its owner and mode are checked
     try:
         folder.mkdir(mode=0o700)
-        give(folder)
+        give_ownership(folder)
     except FileExistsError:
         pass
     found = folder.lstat()
@@ -97,7 +97,7 @@ def _user() -> pwd.struct_passwd:
         ) from None
 
 
-def _open_way(folders: Iterable[Path], user: int) -> None:
+def _allow_passage(folders: Iterable[Path], user: int) -> None:
     for folder in folders:
         found = folder.stat()
         if found.st_uid != user and not found.st_mode & stat.S_IXOTH:

@@ -14,8 +14,9 @@ from psycopg.errors import InvalidParameterValue
 
 from waves.errors import ConfigurationError
 from waves.store import queries
+from waves.store.connect import scalar
 from waves.store.merge import statements as merge_statements
-from waves.store.rows.row_needs import judged, values_for
+from waves.store.rows.row_needs import candidate_values, judged_cte
 from waves.store.shape import column_values, fragments
 from waves.store.transactions import bisected
 
@@ -53,10 +54,10 @@ def create_tables(connection: Connection, shape: Shape) -> None:
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-def active_version(connection: Connection, shape: Shape) -> str | None:
+def lock_active_version(connection: Connection, shape: Shape) -> str | None:
     """The theme's active version, which stays so until the transaction ends."""
-    row = connection.execute(_SQL["lock_theme"], {"theme": shape.theme_id}).fetchone()
-    return row[0] if row else None
+    version: str | None = scalar(connection, _SQL["lock_theme"], {"theme": shape.theme_id})
+    return version
 
 
 def lock_entries(connection: Connection, shape: Shape) -> None:
@@ -69,11 +70,11 @@ def lock_candidates(connection: Connection, shape: Shape, bound: dict[str, objec
     _lock(connection, shape, rows, fragments.cast_keys(shape, fragments.key_of("c", shape)), bound)
 
 
-def match(connection: Connection, shape: Shape, entries: int) -> int:
+def match_entries(connection: Connection, shape: Shape, entries: int) -> int:
     """Finds the entries 0 … `entries` - 1 whose row still has the content that was judged. → how many. A row that
     cannot be computed any more has not."""
     connection.execute(_SQL["analyze_entries"])
-    query = merge_statements.match(shape)
+    query = merge_statements.match_statement(shape)
 
     def act(low: int, high: int) -> None:
         connection.execute(query, {"low": low, "high": high})
@@ -84,26 +85,26 @@ def match(connection: Connection, shape: Shape, entries: int) -> int:
     return int(count)
 
 
-def match_verdicts(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> None:
+def fill_from_verdicts(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> None:
     """Fills the entries from the accepted verdicts that the rows of `keys` do not show, together with those rows."""
     also = sql.SQL(_SQL["from_verdict"]).format(before=merge_statements.before_in_target(shape))
     fill = sql.SQL(_SQL["fill_from_verdicts"]).format(keys=fragments.key_columns(shape))
-    query = judged(shape, also) + fill
+    query = judged_cte(shape, also) + fill
 
     def act(low: int, high: int) -> None:
-        connection.execute(query, {**values_for(shape, version, keys[low : high + 1]), "first": low})
+        connection.execute(query, {**candidate_values(shape, version, keys[low : high + 1]), "first": low})
 
     bisected(connection, 0, len(keys) - 1, act)
     connection.execute(_SQL["analyze_entries"])
     connection.execute(_SQL["analyze_rows"])
 
 
-def write(connection: Connection, shape: Shape, version: str, run_id: str | None, reason: str) -> Refused:
+def write_target(connection: Connection, shape: Shape, version: str, run_id: str | None, reason: str) -> Refused:
     """Writes every matched entry to the target, with an audit row for each row that this changes."""
     audited = sql.SQL(" ") + sql.SQL(_SQL["audit_changed"])
     statements = [
-        merge_statements.update(shape) + audited,
-        *([merge_statements.insert(shape) + audited] if shape.inserts else []),
+        merge_statements.update_statement(shape) + audited,
+        *([merge_statements.insert_statement(shape) + audited] if shape.inserts else []),
     ]
     bound = {**column_values.bindings(shape, version), "theme": shape.theme_id, "run": run_id, "reason": reason}
 
@@ -112,14 +113,14 @@ def write(connection: Connection, shape: Shape, version: str, run_id: str | None
             connection.execute(statement, {**bound, "low": low, "high": high})
 
     count, low, high = _one(connection, "count_rows")
-    refused = {n: _why(error) for n, error in bisected(connection, low, high, act).items()} if count else {}
+    refused = {n: _refusal(error) for n, error in bisected(connection, low, high, act).items()} if count else {}
     if shape.inserts:
-        for n in _overtaken(connection, shape):
+        for n in _inserted_meanwhile(connection, shape):
             refused.pop(n, None)
-            refused |= {n: _why(error) for n, error in bisected(connection, n, n, act).items()}
+            refused |= {n: _refusal(error) for n, error in bisected(connection, n, n, act).items()}
     for (n,) in connection.execute(_SQL["suppressed"]).fetchall():
         refused.setdefault(n, "the target did not take the row: a trigger or a policy suppressed it, or its version")
-    _require_unmoved(connection, shape)
+    _require_unchanged_input(connection, shape)
     return refused
 
 
@@ -133,7 +134,7 @@ def refused_arrays(refused: Refused) -> dict[str, object]:
     return {"refused": list(refused), "reasons": list(refused.values())}
 
 
-def applied_at() -> sql.SQL:
+def applied_at_sql() -> sql.SQL:
     """A moment later than every other verdict of these rows was applied, even if the clock went back."""
     return sql.SQL(_SQL["applied_at"])
 
@@ -147,20 +148,20 @@ def _lock(
     query = sql.SQL(_SQL["lock_target"]).format(
         target=fragments.relation(shape.target),
         rows=rows,
-        same_key=fragments.same(key, keys),
+        same_key=fragments.equal(key, keys),
         order=fragments.commas(key),
     )
     connection.execute(query, bound)
 
 
-def _require_unmoved(connection: Connection, shape: Shape) -> None:
+def _require_unchanged_input(connection: Connection, shape: Shape) -> None:
     """ConfigurationError where to write a row changes what is asked about it, say by a trigger that sets a column of
     `source.input`: every row would be paid for again, fire after fire."""
     query = sql.SQL(_SQL["moved"]).format(
         source_row=fragments.source_row(shape),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of("r", shape)),
+        same_key=fragments.equal(fragments.key_of("s", shape), fragments.key_of("r", shape)),
     )
     written, moved = connection.execute(query, {"some": _SOME}).fetchone() or (0, 0)
     if moved and moved == written and (shape.same_table or written > 1):  # else somebody else may have edited the row
@@ -171,21 +172,21 @@ def _require_unmoved(connection: Connection, shape: Shape) -> None:
         )
 
 
-def _overtaken(connection: Connection, shape: Shape) -> list[int]:
+def _inserted_meanwhile(connection: Connection, shape: Shape) -> list[int]:
     """Rows that were to be inserted and are there by now. Locked, and with what they hold as what was before."""
     if shape.target is None:
         return []
     key = fragments.target_key(shape)
     query = sql.SQL(_SQL["overtaken"]).format(
-        before=merge_statements.shown(shape),
+        before=merge_statements.target_json(shape),
         target=fragments.relation(shape.target),
-        same_key=fragments.same(key, fragments.key_of("r", shape)),
+        same_key=fragments.equal(key, fragments.key_of("r", shape)),
         order=fragments.commas(key),
     )
     return [n for (n,) in connection.execute(query).fetchall()]
 
 
-def _why(error: Error) -> str:
+def _refusal(error: Error) -> str:
     """SQLSTATE and names from the catalogue; what the server says may hold row text."""
     where = error.diag.constraint_name or error.diag.column_name
     return f"the target refused it: {type(error).__name__} ({error.sqlstate})" + (f" at {where}" if where else "")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import queries
-from waves.store.rows.row_needs import settled
+from waves.store.rows.row_needs import is_last_applied
 from waves.store.shape import fragments
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _unsettled(shape: Shape) -> sql.Composable:
     if shape.target is not None and shape.version_column is not None:
         version = fragments.name("t", shape.version_column)
         return sql.SQL(_SQL["without_version"]).format(**_against_target(shape), version=version)
-    verdicts = sql.SQL(_SQL["unsettled"]).format(entity_key=fragments.entity_key(shape), shown=settled(shape))
+    verdicts = sql.SQL(_SQL["unsettled"]).format(entity_key=fragments.entity_key(shape), shown=is_last_applied(shape))
     if not shape.inserts:
         return verdicts
     missing = sql.SQL(_SQL["without_row"]).format(**_against_target(shape))
@@ -117,5 +117,5 @@ def _unsettled(shape: Shape) -> sql.Composable:
 def _against_target(shape: Shape) -> dict[str, sql.Composable]:
     if shape.target is None:
         raise ValueError("a theme without a target has no target table")
-    same = fragments.same(fragments.target_key(shape), fragments.source_key(shape))
+    same = fragments.equal(fragments.target_key(shape), fragments.source_key(shape))
     return {"target": fragments.relation(shape.target), "same_key": same}

@@ -13,13 +13,17 @@ import psycopg
 from psycopg import sql
 
 from waves.store import faults, queries
+from waves.store.connect import scalar
 from waves.store.rows import candidates
-from waves.store.rows.row_needs import need, target_join
+from waves.store.rows.row_needs import need_expression, target_join
 from waves.store.shape import fragments
 from waves.store.transactions import of_a_row, snapshot
 
 if TYPE_CHECKING:
-    from waves.store.connect import Database
+    from collections.abc import Mapping
+    from typing import Any
+
+    from waves.store.connect import Database, Query
     from waves.store.shape.shape import Shape
     from waves.store.transactions import Connection
 
@@ -40,7 +44,7 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class NeedCounts:
     """How many rows are done, are to be asked, are to be restored, and are out of the gap."""
 
     done: int
@@ -52,8 +56,8 @@ class Needs:
 def census(db: Database, shape: Shape, version: str) -> Census:
     """The rows of the theme by where they stand with rubric `version`."""
     with faults.mapped(), snapshot(db) as connection:
-        rows = scope(connection, shape)
-        needs = count_each(connection, shape, version) if rows <= SMALL else None
+        rows = planned_scope(connection, shape)
+        needs = count_exactly(connection, shape, version) if rows <= SMALL else None
         if needs is None and rows <= SMALL:  # a row that nobody can compute can still be counted
             rows = _count(connection, sql.SQL(_SQL["in_scope"]).format(**_source(shape)), {})
         if needs is None:
@@ -62,16 +66,16 @@ def census(db: Database, shape: Shape, version: str) -> Census:
         return Census(needs.done + missing + needs.out, needs.done, missing, needs.out, estimated=False)
 
 
-def scope(connection: Connection, shape: Shape) -> int:
+def planned_scope(connection: Connection, shape: Shape) -> int:
     """How many rows the theme is about, by the planner."""
-    return planned(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
+    return planned_rows(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
 
 
-def count_each(connection: Connection, shape: Shape, version: str) -> Needs | None:
+def count_exactly(connection: Connection, shape: Shape, version: str) -> NeedCounts | None:
     """Every row judged as the gap does, edits included; for small tables. None where a row's value cannot be computed:
     then it can only be estimated."""
     query = sql.SQL(_SQL["exact"]).format(
-        need=need(shape),
+        need=need_expression(shape),
         source_row=fragments.source_row(shape),
         target_join=target_join(shape, "c"),
         **_source(shape),
@@ -83,7 +87,7 @@ def count_each(connection: Connection, shape: Shape, version: str) -> Needs | No
         if of_a_row(error):
             return None
         raise
-    return Needs(*(row or (0, 0, 0, 0)))
+    return NeedCounts(*(row or (0, 0, 0, 0)))
 
 
 def _estimate(connection: Connection, shape: Shape, version: str, rows: int) -> Census:
@@ -104,7 +108,7 @@ def _candidates(connection: Connection, branch: candidates.Branch, bound: dict[s
     count = _count(connection, counted, {**bound, "limit": SMALL})
     if count < SMALL:
         return count
-    return max(count, planned(connection, sql.SQL(_SQL["planned"]).format(rows=branch.rows), bound))
+    return max(count, planned_rows(connection, sql.SQL(_SQL["planned"]).format(rows=branch.rows), bound))
 
 
 def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int:
@@ -115,15 +119,13 @@ def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int
     return _count(connection, query, bound)
 
 
-def planned(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
-    """What the planner takes the number of rows for."""
-    row = connection.execute(query, bound).fetchone()
-    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+def planned_rows(connection: Connection, query: Query, bound: Mapping[str, Any]) -> int:
+    """The number of rows that the planner expects; `query` is an EXPLAIN (FORMAT JSON)."""
+    return int(scalar(connection, query, bound)[0]["Plan"]["Plan Rows"])
 
 
 def _count(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
-    row = connection.execute(query, bound).fetchone()
-    return int(row[0]) if row else 0
+    return int(scalar(connection, query, bound))
 
 
 def _source(shape: Shape) -> dict[str, sql.Composable]:

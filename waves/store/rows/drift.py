@@ -8,12 +8,13 @@ a transaction may commit long after the moment that it wrote down.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from waves.store import queries
+from waves.store.connect import scalar
 from waves.store.shape import fragments
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Stretch:
     until: Position | None = None
 
 
-def windows(shape: Shape, start: Position | None) -> list[Stretch]:
+def stretches(shape: Shape, start: Position | None) -> list[Stretch]:
     """What a fire may read, in sequence: from `start` to the end, and then, by key, from the beginning to `start`."""
     if start is None:
         return [Stretch(None)]
@@ -43,7 +44,7 @@ def windows(shape: Shape, start: Position | None) -> list[Stretch]:
     return [Stretch(start), Stretch(None, until=start)]
 
 
-def query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object]]:
+def stretch_query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object]]:
     """Keys (after `source.changed`, where given) of a window, in order, and the values to bind beside `limit`."""
     order = _order(shape)
     conditions: list[sql.Composable] = [sql.SQL("true")]
@@ -60,20 +61,19 @@ def query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object
         position=fragments.commas(sql.SQL("{} AS {}").format(text, alias) for text, alias in texts),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        after=fragments.both(conditions),
+        after=fragments.all_of(conditions),
         order=fragments.commas(order),
     )
     return composed, values
 
 
-def key_of(shape: Shape, position: Position) -> tuple[str, ...]:
+def key_in(shape: Shape, position: Position) -> tuple[str, ...]:
     return position[1:] if shape.changed_type else position
 
 
 def read_cursor(connection: Connection, shape: Shape) -> Position | None:
     """None where the search has not begun, or began with another relation or key."""
-    row = connection.execute(_SQL["read_cursor"], {"theme": shape.theme_id}).fetchone()
-    stored: Any = row[0] if row else None
+    stored = scalar(connection, _SQL["read_cursor"], {"theme": shape.theme_id})
     if not isinstance(stored, dict) or stored.get("of") != _signature(shape):
         return None
     return tuple(stored["at"])
@@ -92,7 +92,7 @@ def move_cursor(connection: Connection, shape: Shape, position: Position) -> Non
 
 def _order(shape: Shape) -> list[sql.Composable]:
     changed = shape.theme.source.changed
-    return [*([fragments.own(changed)] if changed else []), *fragments.source_key(shape)]
+    return [*([fragments.parenthesised(changed)] if changed else []), *fragments.source_key(shape)]
 
 
 def _types(shape: Shape) -> list[str]:

@@ -25,7 +25,7 @@ _NO_VERDICT = frozenset({"$confidence", "confidence", "$version", "$model", "$ru
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
+class PriorVerdict:
     """The verdict that holds for a row. `version` is None where the target holds what no version of ours has said:
     then `output` has the fields that the target has columns for."""
 
@@ -33,24 +33,24 @@ class Old:
     version: str | None
 
 
-def old_verdicts(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[str, Old]:
+def prior_verdicts(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[str, PriorVerdict]:
     """By entity key, what the target was last given; else the newest accepted verdict; else what the target holds."""
     query = sql.SQL(_SQL["old"]).format(held=_held(shape), target_join=_target_join(shape))
     values = {"theme": shape.theme_id, "wanted": list(entity_keys)}
     with faults.mapped(), snapshot(db) as connection:
         rows = connection.execute(query, values).fetchall()
-    found: dict[str, Old] = {}
+    found: dict[str, PriorVerdict] = {}
     for entity_key, output, version, held in rows:
         if output is not None:
-            found[entity_key] = Old(output, version)
+            found[entity_key] = PriorVerdict(output, version)
         elif shown := _shown(held or {}):
-            found[entity_key] = Old(shown, None)
+            found[entity_key] = PriorVerdict(shown, None)
     return found
 
 
-def inputs(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[Identity, dict[str, str | None]]:
+def current_inputs(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[Identity, dict[str, str | None]]:
     """The present content of rows, by entity key and hash: of one that changed, not what was judged."""
-    keys = fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape))
+    keys = fragments.equal(fragments.key_of("s", shape), fragments.key_of_entry(shape))
     query = sql.SQL(_SQL["inputs"]).format(
         inputs=fragments.commas(fragments.name("s", each) for each in fragments.numbered("i", shape.input)),
         source_row=fragments.source_row(shape),
@@ -67,7 +67,7 @@ def inputs(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[Ident
 def _target_join(shape: Shape) -> sql.Composed:
     if shape.target is None:
         return sql.SQL("").format()
-    same = fragments.same(fragments.target_key(shape), fragments.key_of_entry(shape))
+    same = fragments.equal(fragments.target_key(shape), fragments.key_of_entry(shape))
     return sql.SQL("LEFT JOIN {} AS t ON {}").format(fragments.relation(shape.target), same)
 
 

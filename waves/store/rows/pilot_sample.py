@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import faults, queries
-from waves.store.rows.row_needs import assess_rows, judged, values_for
+from waves.store.rows.census import planned_rows
+from waves.store.rows.row_needs import assess_rows, candidate_values, judged_cte
 from waves.store.shape import fragments
 from waves.store.transactions import bisected, snapshot
 
@@ -58,11 +59,11 @@ def items(db: Database, shape: Shape, version: str, keys: Sequence[Key]) -> tupl
 
 
 def _unjudged(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> list[Candidate]:
-    query = sql.SQL(_SQL["unjudged"]).format(judged=judged(shape))
+    query = sql.SQL(_SQL["unjudged"]).format(judged=judged_cte(shape))
     found: list[Candidate] = []
 
     def read(first: int, last: int) -> None:
-        rows = connection.execute(query, values_for(shape, version, keys[first : last + 1])).fetchall()
+        rows = connection.execute(query, candidate_values(shape, version, keys[first : last + 1])).fetchall()
         found.extend(Candidate(keys[first + n - 1], entity_key) for n, entity_key in rows)
 
     bisected(connection, 0, len(keys) - 1, read)  # a row that cannot be computed is no candidate
@@ -74,14 +75,14 @@ def _pool(connection: Connection, shape: Shape, version: str) -> tuple[sql.Compo
     digest = sha256(version.encode())
     values: dict[str, object] = {"seed": version, "number": int.from_bytes(digest.digest()[:4]), "most": _MOST}
     source = fragments.relation(shape.source)
-    scope = _planned(connection, source, fragments.in_scope(shape))
+    scope = _rows_planned(connection, source, fragments.in_scope(shape))
     if scope <= _MOST:
         return _of_source(shape, source, bound=False), values
     if shape.source.kind in _WITH_BLOCKS:
         return _of_source(shape, _some_blocks(source), bound=False), {**values, "percent": 100 * _MOST / scope}
     if (target := _target_with_blocks(shape)) is None:
         return _of_source(shape, source, bound=True), values
-    rows = _planned(connection, fragments.relation(target), sql.SQL("true"))
+    rows = _rows_planned(connection, fragments.relation(target), sql.SQL("true"))
     return _of_target(shape, target), {**values, "percent": min(100.0, 100 * _MOST / max(rows, 1))}
 
 
@@ -126,7 +127,5 @@ def _some_blocks(relation: sql.Composable) -> sql.Composed:
     return sql.SQL(_SQL["some_blocks"]).format(relation=relation)
 
 
-def _planned(connection: Connection, relation: sql.Composable, scope: sql.Composable) -> int:
-    """How many rows PostgreSQL expects there."""
-    row = connection.execute(sql.SQL(_SQL["planned"]).format(relation=relation, in_scope=scope), {}).fetchone()
-    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+def _rows_planned(connection: Connection, relation: sql.Composable, scope: sql.Composable) -> int:
+    return planned_rows(connection, sql.SQL(_SQL["planned"]).format(relation=relation, in_scope=scope), {})

@@ -52,12 +52,12 @@ class Assessment:
 
 def assess_rows(connection: Connection, shape: Shape, version: str, candidates: Sequence[Key]) -> Assessment:
     """The needs of `candidates` (key texts). ConfigurationError where a key stands for more than one row."""
-    query = judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["findings"]).format(inputs=_inputs(shape))
+    query = judged_cte(shape) + sql.SQL(" ") + sql.SQL(_SQL["findings"]).format(inputs=_inputs(shape))
     rows: list[RowNeed] = []
 
     def read(first: int, last: int) -> None:
-        values = values_for(shape, version, candidates[first : last + 1])
-        rows.extend(_finding(shape, first, row) for row in connection.execute(query, values).fetchall())
+        values = candidate_values(shape, version, candidates[first : last + 1])
+        rows.extend(_row_need(shape, first, row) for row in connection.execute(query, values).fetchall())
 
     unreadable = bisected(connection, 0, len(candidates) - 1, read)
     _refuse_duplicates(shape, rows)
@@ -65,7 +65,7 @@ def assess_rows(connection: Connection, shape: Shape, version: str, candidates: 
     return Assessment(work, tuple(candidates[n] for n in unreadable))
 
 
-def judged(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
+def judged_cte(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
     """`WITH … judged AS (…)`: rows n, k1 …, entity_key, input_hash, i1 …, need, tried, and what `also` adds of verdict
     `v` and target row `t`. To be bound: `values_for`."""
     keys = fragments.key_of("c", shape)
@@ -75,25 +75,29 @@ def judged(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
         source_row=fragments.source_row(shape),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        same_key=fragments.same(fragments.key_of("s", shape), fragments.cast_keys(shape, keys)),
-        need=need(shape),
+        same_key=fragments.equal(fragments.key_of("s", shape), fragments.cast_keys(shape, keys)),
+        need=need_expression(shape),
         also=also,
         target_join=target_join(shape, "c"),
     )
 
 
-def values_for(shape: Shape, version: str, candidates: Sequence[Key]) -> dict[str, object]:
-    columns = zip(*candidates, strict=True) if candidates else [()] * len(shape.key)
-    arrays = dict(zip(fragments.numbered("k", shape.key), map(list, columns), strict=True))
-    return {"theme": shape.theme_id, "version": version, **arrays}
+def candidate_values(shape: Shape, version: str, candidates: Sequence[Key]) -> dict[str, object]:
+    return {"theme": shape.theme_id, "version": version, **key_values(shape, candidates)}
 
 
-def need(shape: Shape) -> sql.Composed:
+def key_values(shape: Shape, keys: Sequence[Key]) -> dict[str, object]:
+    """`k1`, `k2` … as lists of texts: what `fragments.key_arrays` binds."""
+    columns = zip(*keys, strict=True) if keys else [()] * len(shape.key)
+    return dict(zip(fragments.numbered("k", shape.key), map(list, columns), strict=True))
+
+
+def need_expression(shape: Shape) -> sql.Composed:
     """What verdict `v` and target row `t` say about the current content: `ask`, `out`, `done` or `restore`."""
-    return sql.SQL(_SQL["need"]).format(shown=_shown(shape), cleared=_cleared(shape))
+    return sql.SQL(_SQL["need"]).format(shown=_is_shown(shape), cleared=_is_cleared(shape))
 
 
-def settled(shape: Shape) -> sql.Composable:
+def is_last_applied(shape: Shape) -> sql.Composable:
     """Whether accepted verdict `v` is what the target was last given, as far as the verdicts alone can tell. Where the
     target names the version, only verdicts of the same one can be meant: the history of others is not read."""
     if shape.target is None:
@@ -106,21 +110,21 @@ def target_join(shape: Shape, row: str) -> sql.Composed:
     if shape.target is None:
         return sql.SQL("").format()
     kind = sql.SQL("LEFT JOIN" if shape.inserts else "JOIN")
-    same = fragments.same(fragments.target_key(shape), fragments.key_of(row, shape))
+    same = fragments.equal(fragments.target_key(shape), fragments.key_of(row, shape))
     return sql.SQL("{} {} AS t ON {}").format(kind, fragments.relation(shape.target), same)
 
 
-def _shown(shape: Shape) -> sql.Composable:
+def _is_shown(shape: Shape) -> sql.Composable:
     if shape.version_column:
         shows = sql.SQL("{} = %(version)s").format(fragments.name("t", shape.version_column))
-        return fragments.both([shows, settled(shape)])
+        return fragments.all_of([shows, is_last_applied(shape)])
     if shape.inserts:
         exists = sql.SQL("{} IS NOT NULL").format(fragments.target_key(shape)[0])
-        return fragments.both([exists, settled(shape)])
-    return settled(shape)
+        return fragments.all_of([exists, is_last_applied(shape)])
+    return is_last_applied(shape)
 
 
-def _cleared(shape: Shape) -> sql.Composable:
+def _is_cleared(shape: Shape) -> sql.Composable:
     if not shape.version_column:
         return sql.SQL("false")
     key, version = fragments.target_key(shape)[0], fragments.name("t", shape.version_column)
@@ -135,7 +139,7 @@ def _inputs(shape: Shape) -> sql.Composed:
     )
 
 
-def _finding(shape: Shape, offset: int, row: tuple[object, ...]) -> RowNeed:
+def _row_need(shape: Shape, offset: int, row: tuple[object, ...]) -> RowNeed:
     n, what, tried, entity_key, input_hash, *texts = row
     names = (column.name for column in shape.input)
     item = Item(str(entity_key), str(input_hash), dict(zip(names, texts, strict=True)))  # type: ignore[arg-type]
@@ -144,9 +148,14 @@ def _finding(shape: Shape, offset: int, row: tuple[object, ...]) -> RowNeed:
 
 def _refuse_duplicates(shape: Shape, rows: Sequence[RowNeed]) -> None:
     """A table's key is unique by its index; of a view only the rows themselves can tell."""
-    if any(one.n == other.n for one, other in pairwise(rows)):
-        columns = ", ".join(column.name for column in shape.key)
-        raise ConfigurationError(
-            f"{shape.source} has more than one row with the same key ({columns})",
-            f"choose key columns that are unique in {shape.source}, or correct the view",
-        )
+    if any(row.n == following.n for row, following in pairwise(rows)):
+        raise duplicate_key(shape)
+
+
+def duplicate_key(shape: Shape) -> ConfigurationError:
+    """The fault of a view whose key stands for more than one row."""
+    columns = ", ".join(column.name for column in shape.key)
+    return ConfigurationError(
+        f"{shape.source} has more than one row with the same key ({columns})",
+        f"choose key columns that are unique in {shape.source}, or correct the view",
+    )

@@ -40,14 +40,16 @@ def pairs(db: Database, theme_id: str, old: str, new: str) -> Generator[Pair]:
             yield from (Pair(*row) for row in rows)
 
 
-def outputs(db: Database, theme_id: str, version: str, identities: Collection[Identity]) -> dict[Identity, Output]:
+def accepted_outputs(
+    db: Database, theme_id: str, version: str, identities: Collection[Identity]
+) -> dict[Identity, Output]:
     """The accepted verdicts of the version on these contents."""
     keys, hashes = [key for key, _ in identities], [digest for _, digest in identities]
     values = {"theme": theme_id, "version": version, "keys": keys, "hashes": hashes}
     return {(key, digest): output for key, digest, output in db.execute(_SQL["outputs"], values)}
 
 
-def record(
+def store_comparison(
     db: Database,
     theme_id: str,
     old: str,
@@ -61,7 +63,4 @@ def record(
     """Keep what was found, for whoever activates the version later. `whole`: on all rows that both have judged.
     `report` holds no row's text. → its id."""
     values = {"theme": theme_id, "old": old, "new": new, "compared": compared, "flips": flips, "whole": whole}
-    row = db.execute(_SQL["record"], {**values, "report": Jsonb(report)}).fetchone()
-    if row is None:
-        raise AssertionError("record")
-    return int(row[0])
+    return int(db.scalar(_SQL["record"], {**values, "report": Jsonb(report)}))

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from waves.store import queries
+from waves.store import faults, queries
+from waves.store.rows.census import planned_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from waves.store.connect import Database
 
-_SQL = "rubric_facts.sql"
+_SQL = queries.load("rubric_facts.sql")
 _COUNTED = 200_000
 """Verdicts that are counted; of more than these the planner is asked."""
 
@@ -69,29 +70,27 @@ class VerdictCounts:
     estimated: bool
 
 
-def evaluations(db: Database, theme_id: str, usual: FireSetting) -> dict[str, EvaluationRecord]:
+def newest_evaluations(db: Database, theme_id: str, usual: FireSetting) -> dict[str, EvaluationRecord]:
     """Of each version that has one, the newest usual evaluation; where there is none, the newest of all."""
     values = {"theme_id": theme_id, **asdict(usual)}
-    found = db.records(EvaluationRecord, queries.load(_SQL)["evaluations"], values)
+    found = db.records(EvaluationRecord, _SQL["evaluations"], values)
     return {one.version: one for one in found}
 
 
-def comparison(db: Database, theme_id: str, old: str, version: str) -> ComparisonRecord | None:
+def newest_comparison(db: Database, theme_id: str, old: str, version: str) -> ComparisonRecord | None:
     """The newest comparison of `version` with `old` on all rows that both have judged."""
-    values = {"theme_id": theme_id, "version": version, "old": old}
-    found = db.records(ComparisonRecord, queries.load(_SQL)["comparison"], values)
-    return found[0] if found else None
+    return db.record(ComparisonRecord, _SQL["comparison"], {"theme_id": theme_id, "version": version, "old": old})
 
 
 def decisions(db: Database, theme_id: str, version: str) -> list[DecisionRecord]:
     """What was decided about `version`, the first decision first."""
-    return db.records(DecisionRecord, queries.load(_SQL)["decisions"], {"theme_id": theme_id, "version": version})
+    return db.records(DecisionRecord, _SQL["decisions"], {"theme_id": theme_id, "version": version})
 
 
-def held(db: Database, theme_id: str, versions: Iterable[str]) -> VerdictCounts:
+def verdict_counts(db: Database, theme_id: str, versions: Iterable[str]) -> VerdictCounts:
     """Counted, or estimated where all themes together have many: no table is read as a whole for it."""
     if _planned(db, "all_verdicts", {}) <= _COUNTED:
-        rows = db.execute(queries.load(_SQL)["counted"], {"theme_id": theme_id}).fetchall()
+        rows = db.execute(_SQL["counted"], {"theme_id": theme_id}).fetchall()
         found = {str(version): int(count) for version, count in rows}
         return VerdictCounts({version: found.get(version, 0) for version in versions}, estimated=False)
     return VerdictCounts(
@@ -100,5 +99,5 @@ def held(db: Database, theme_id: str, versions: Iterable[str]) -> VerdictCounts:
 
 
 def _planned(db: Database, block: str, values: Mapping[str, Any]) -> int:
-    row = db.execute(queries.load(_SQL)[block], values).fetchone()
-    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+    with faults.mapped():
+        return planned_rows(db.connection, _SQL[block], values)

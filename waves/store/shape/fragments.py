@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from waves.store.shape.shape import Column, Relation, Shape
 
-_ROW = queries.load("row.sql")
-SETTINGS = _ROW["settings"]
-READING = _ROW["reading"]
+_SQL = queries.load("row.sql")
+SESSION_SETTINGS = _SQL["settings"]
+READ_ONLY = _SQL["reading"]
 
 
 def verbatim(text: str) -> sql.SQL:
@@ -44,7 +44,7 @@ def commas(items: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(", ").join(items)
 
 
-def both(items: Iterable[sql.Composable]) -> sql.Composed:
+def all_of(items: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(" AND ").join(items)
 
 
@@ -53,7 +53,7 @@ def numbered(letter: str, columns: Sequence[Column]) -> list[str]:
     return [f"{letter}{n}" for n, _ in enumerate(columns, 1)]
 
 
-def own(text: str) -> sql.Composed:
+def parenthesised(text: str) -> sql.Composed:
     """The operator's SQL as one operand; a comment at its end swallows nothing of ours."""
     return sql.SQL("(\n{}\n)").format(verbatim(text))
 
@@ -73,13 +73,13 @@ def as_text(columns: Iterable[sql.Composable]) -> list[sql.Composed]:
 def entity_key(shape: Shape) -> sql.Composed:
     key = source_key(shape)
     if len(key) == 1:
-        return sql.SQL(_ROW["single_key"]).format(column=key[0])
-    return sql.SQL(_ROW["composite_key"]).format(columns=commas(as_text(key)))
+        return sql.SQL(_SQL["single_key"]).format(column=key[0])
+    return sql.SQL(_SQL["composite_key"]).format(columns=commas(as_text(key)))
 
 
 def input_hash(shape: Shape) -> sql.Composed:
     columns = as_text(column(shape.source, each) for each in shape.input)
-    return sql.SQL(_ROW["input_hash"]).format(columns=commas(columns))
+    return sql.SQL(_SQL["input_hash"]).format(columns=commas(columns))
 
 
 def source_row(shape: Shape) -> sql.Composed:
@@ -95,13 +95,13 @@ def in_scope(shape: Shape) -> sql.Composed:
     """The rows of the source that the theme is about."""
     conditions: list[sql.Composable] = [sql.SQL("{} IS NOT NULL").format(key) for key in source_key(shape)]
     if shape.theme.source.where:
-        conditions.append(own(shape.theme.source.where))
-    return both(conditions)
+        conditions.append(parenthesised(shape.theme.source.where))
+    return all_of(conditions)
 
 
-def same(left: Iterable[sql.Composable], right: Iterable[sql.Composable]) -> sql.Composed:
+def equal(left: Iterable[sql.Composable], right: Iterable[sql.Composable]) -> sql.Composed:
     """`a1 = b1 AND a2 = b2`."""
-    return both(sql.SQL("{} = {}").format(a, b) for a, b in zip(left, right, strict=True))
+    return all_of(sql.SQL("{} = {}").format(a, b) for a, b in zip(left, right, strict=True))
 
 
 def key_of(alias: str, shape: Shape) -> list[sql.SQL]:

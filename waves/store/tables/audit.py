@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MACHINE = "waves"
 """The actor of what no person asked for."""
 NO_REASON = "no reason was given"
-_SQL = "audit.sql"
+_SQL = queries.load("audit.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ def record(
         "entity_id": storable(entity_id),
         "before": None if before is None else Jsonb(before),
         "after": None if after is None else Jsonb(after),
-        "reason": reason_of(reason),
+        "reason": reason_or_default(reason),
     }
-    db.execute(queries.load(_SQL)["record"], values)
+    db.execute(_SQL["record"], values)
 
 
-def reason_of(text: str | None) -> str:
+def reason_or_default(text: str | None) -> str:
     """What a person said, or that nothing was said."""
     return storable(text or "").strip() or NO_REASON
 
@@ -80,13 +80,13 @@ def entries(
 ) -> list[AuditEntry]:
     """The newest `limit` entries that fit, the oldest of them first. What is left of a row that was forgotten is found
     by its key, too."""
-    key = None if entity is None else key_text(storable(entity))
-    entities = None if key is None else [key, forgotten_as(key)]
+    key = None if entity is None else stored_key(storable(entity))
+    entities = None if key is None else [key, forgotten_entity(key)]
     values = {"theme_id": theme_id, "entities": entities, "run_id": run_id, "actor": actor, "since": since}
-    return db.records(AuditEntry, queries.load(_SQL)["entries"], values | {"limit": limit})
+    return db.records(AuditEntry, _SQL["entries"], values | {"limit": limit})
 
 
-def key_text(given: str) -> str:
+def stored_key(given: str) -> str:
     """An entity key as it is stored. A composite one may be written as any JSON array of texts and whole numbers."""
     try:
         parts = json.loads(given) if given.startswith("[") else None
@@ -97,6 +97,6 @@ def key_text(given: str) -> str:
     return json.dumps([str(part) for part in parts], ensure_ascii=False)
 
 
-def forgotten_as(entity_key: str) -> str:
+def forgotten_entity(entity_key: str) -> str:
     """The entity under which it is recorded that a row was forgotten: a digest, because the key may be personal."""
     return "sha256:" + hashlib.sha256(entity_key.encode()).hexdigest()

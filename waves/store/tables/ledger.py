@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Fate = Literal["paid", "unpaid", "maybe_paid"]
 
-_SQL = "ledger.sql"
+_SQL = queries.load("ledger.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +72,29 @@ def record_calls(db: Database, theme_id: str, wave_id: str, entries: Iterable[Le
     if not rows:
         return set()
     values = {"theme_id": theme_id, "wave_id": wave_id, "entries": Jsonb(rows)}
-    found = db.execute(queries.load(_SQL)["settle"], values)
+    found = db.execute(_SQL["settle"], values)
     return {call_id for call_id, is_news in found if is_news}
 
 
-def spend(db: Database, theme_id: str) -> Spend:
-    return db.records(Spend, queries.load(_SQL)["spend"], {"theme_id": theme_id})[0]
+def theme_spend(db: Database, theme_id: str) -> Spend:
+    return db.records(Spend, _SQL["spend"], {"theme_id": theme_id})[0]
 
 
-def of_run(db: Database, run_id: str) -> RunSpend:
+def run_spend(db: Database, run_id: str) -> RunSpend:
     """What the fire `run_id` sent and what that cost, as far as its calls are settled."""
-    row = db.execute(queries.load(_SQL)["of_run"], {"run_id": run_id}).fetchone()
+    row = db.execute(_SQL["of_run"], {"run_id": run_id}).fetchone()
     calls, cost, *tokens = row or (0, 0.0, 0, 0, 0, 0)
     return RunSpend(calls, Usage(*tokens), cost)
 
 
-def of_wave(db: Database, wave_id: str) -> float | None:
+def wave_cost(db: Database, wave_id: str) -> float | None:
     """US dollars that were paid for the wave, over all of its runs; None where the price of an answer is unknown."""
-    row = db.execute(queries.load(_SQL)["of_wave"], {"wave_id": wave_id}).fetchone()
-    return row[0] if row else None
+    cost: float | None = db.scalar(_SQL["of_wave"], {"wave_id": wave_id})
+    return cost
 
 
 @dataclass(frozen=True, slots=True)
-class Unpriced:
+class UnpricedAnswer:
     """A paid answer whose tokens are known and whose price is not."""
 
     call_id: str
@@ -102,26 +102,26 @@ class Unpriced:
     usage: Usage
 
 
-def unpriced(db: Database, theme_id: str) -> list[tuple[str, str]]:
+def unpriced_models(db: Database, theme_id: str) -> list[tuple[str, str]]:
     """The backends and models of such answers."""
-    return [(backend, model) for backend, model in db.execute(queries.load(_SQL)["unpriced"], {"theme_id": theme_id})]
+    return [(backend, model) for backend, model in db.execute(_SQL["unpriced"], {"theme_id": theme_id})]
 
 
-def unpriced_answers(db: Database, theme_id: str, backend: str, model: str) -> list[Unpriced]:
+def unpriced_answers(db: Database, theme_id: str, backend: str, model: str) -> list[UnpricedAnswer]:
     values = {"theme_id": theme_id, "backend": backend, "model": model}
-    rows = db.execute(queries.load(_SQL)["unpriced_answers"], values)
-    return [Unpriced(call_id, sent_at, Usage(*tokens)) for call_id, sent_at, *tokens in rows]
+    rows = db.execute(_SQL["unpriced_answers"], values)
+    return [UnpricedAnswer(call_id, sent_at, Usage(*tokens)) for call_id, sent_at, *tokens in rows]
 
 
-def price(db: Database, costs: Iterable[tuple[str, float, str | None]]) -> None:
+def set_costs(db: Database, costs: Iterable[tuple[str, float, str | None]]) -> None:
     """Enters (call id, US dollars, price table) where the cost is still unknown."""
     rows = [{"call_id": call_id, "cost_usd": usd, "price_table": table} for call_id, usd, table in costs]
-    db.execute(queries.load(_SQL)["price"], {"costs": Jsonb(rows)})
+    db.execute(_SQL["price"], {"costs": Jsonb(rows)})
 
 
 def unknown_models(db: Database, run_id: str) -> list[str]:
     """The models that answered a run at a cost which nobody knows."""
-    return [model for (model,) in db.execute(queries.load(_SQL)["unknown_models"], {"run_id": run_id})]
+    return [model for (model,) in db.execute(_SQL["unknown_models"], {"run_id": run_id})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +137,24 @@ class Scope:
 def spent(db: Database, scope: Scope, run_id: str, *, others: bool) -> float:
     """US dollars that count against a cap: what was paid, and what may have been at its reserve. Of this run, or of
     all `others`."""
-    row = db.execute(queries.load(_SQL)["spent"], {**asdict(scope), "run_id": run_id, "others": others}).fetchone()
-    return float(row[0]) if row else 0.0
+    return float(db.scalar(_SQL["spent"], {**asdict(scope), "run_id": run_id, "others": others}))
 
 
-def claimed(db: Database, scope: Scope, run_id: str) -> float:
+def claimed_by_others(db: Database, scope: Scope, run_id: str) -> float:
     """What other fires that run hold and have not booked yet; a wave is nobody else's."""
     if scope.period is None:
         return 0.0
-    row = db.execute(queries.load(_SQL)["claimed"], {**asdict(scope), "run_id": run_id}).fetchone()
-    return float(row[0]) if row else 0.0
+    return float(db.scalar(_SQL["claimed"], {**asdict(scope), "run_id": run_id}))
 
 
 def claim(db: Database, run_id: str, backend: str, usd: float) -> None:
     """Note what this run may have spent on the backend, all in all."""
-    db.execute(queries.load(_SQL)["claim"], {"run_id": run_id, "backend": backend, "usd": usd})
+    db.execute(_SQL["claim"], {"run_id": run_id, "backend": backend, "usd": usd})
 
 
 def lock_budget(db: Database) -> None:
     """Until the end of the transaction nobody else looks at what is left, or takes of it."""
-    db.execute(queries.load(_SQL)["lock"])
+    db.execute(_SQL["lock"])
 
 
 def _row(entry: LedgerEntry) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from waves.store.connect import Database
 
-_SQL = "run_metrics.sql"
+_SQL = queries.load("run_metrics.sql")
 
 
 class Figures(TypedDict, total=False):
@@ -68,7 +68,7 @@ class Run:
     state: str
     error_summary: str | None
 
-    def worded(self) -> str:
+    def state_in_words(self) -> str:
         """How it ended; of what is no fire but had a run of its own, also what it was."""
         state = self.state.replace("_", " ")
         return f"{self.trigger}: {state}" if self.trigger in {"pilot", "eval", "approve"} else state
@@ -101,24 +101,23 @@ def start_run(
 ) -> None:
     """`trigger` is who asked: cron, cli, http, mcp …"""
     values = {"run_id": run_id, "theme_id": theme_id, "trigger": trigger, "host": host, "pid": pid, "dry_run": dry_run}
-    db.execute(queries.load(_SQL)["start"], {**values, "gap_before": gap_before})
+    db.execute(_SQL["start"], {**values, "gap_before": gap_before})
 
 
-def taken(db: Database, run_id: str, found: int, restored: int) -> None:
+def record_taken(db: Database, run_id: str, found: int, restored: int) -> None:
     """So many rows needed work: in a large table that is more than could be counted when the run began. Of them so many
     were restored. Written at once: the run may be killed before it is finished."""
-    db.execute(queries.load(_SQL)["taken"], {"run_id": run_id, "found": found, "restored": restored})
+    db.execute(_SQL["taken"], {"run_id": run_id, "found": found, "restored": restored})
 
 
-def completion_due(db: Database, theme_id: str) -> bool:
+def on_complete_due(db: Database, theme_id: str) -> bool:
     """Whether anything was in the gap, or was merged, since the theme's command last ended well."""
-    row = db.execute(queries.load(_SQL)["completion_due"], {"theme_id": theme_id}).fetchone()
-    return bool(row and row[0])
+    return bool(db.scalar(_SQL["completion_due"], {"theme_id": theme_id}))
 
 
-def completed(db: Database, run_id: str, exit_code: int) -> None:
+def record_on_complete(db: Database, run_id: str, exit_code: int) -> None:
     """The theme's command ran in this run. Written at once: the run may be killed before it is finished."""
-    db.execute(queries.load(_SQL)["completed"], {"run_id": run_id, "exit_code": exit_code})
+    db.execute(_SQL["completed"], {"run_id": run_id, "exit_code": exit_code})
 
 
 def finish_run(db: Database, run_id: str, **figures: Unpack[Figures]) -> None:
@@ -126,7 +125,7 @@ def finish_run(db: Database, run_id: str, **figures: Unpack[Figures]) -> None:
     values = dict.fromkeys(Figures.__annotations__) | dict(figures) | {"run_id": run_id}
     if figures.get("error_summary"):
         values["error_summary"] = storable(str(figures["error_summary"]))
-    db.execute(queries.load(_SQL)["finish"], values)
+    db.execute(_SQL["finish"], values)
 
 
 def record_dry_run(db: Database, run_id: str, theme_id: str, dry_run: DryRun) -> None:
@@ -136,18 +135,18 @@ def record_dry_run(db: Database, run_id: str, theme_id: str, dry_run: DryRun) ->
     values["error_summary"] = storable(dry_run.error_summary or "") or None
     refused = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege)
     with faults.mapped(), suppress(*refused):
-        db.connection.execute(queries.load(_SQL)["foreseen"], values)
+        db.connection.execute(_SQL["foreseen"], values)
 
 
 def close_dead_runs(db: Database, theme_id: str, host: str) -> list[str]:
     """Closes the theme's running rows of this `host`; the run ids. Only under the theme's locks: whoever holds them
     knows that no other fire runs, where a process number tells nothing, because another process may bear it by now."""
-    return [run_id for (run_id,) in db.execute(queries.load(_SQL)["bury"], {"theme_id": theme_id, "host": host})]
+    return [run_id for (run_id,) in db.execute(_SQL["bury"], {"theme_id": theme_id, "host": host})]
 
 
-def running(db: Database, theme_id: str, host: str) -> list[str]:
+def running_ids(db: Database, theme_id: str, host: str) -> list[str]:
     """The theme's runs on this `host` that nobody has closed. Under the theme's locks they are all dead."""
-    return [run_id for (run_id,) in db.execute(queries.load(_SQL)["running"], {"theme_id": theme_id, "host": host})]
+    return [run_id for (run_id,) in db.execute(_SQL["running"], {"theme_id": theme_id, "host": host})]
 
 
 def last_run(db: Database, theme_id: str) -> Run | None:
@@ -159,4 +158,4 @@ def last_run(db: Database, theme_id: str) -> Run | None:
 def last_runs(db: Database, theme_id: str, count: int, *, dry_runs: bool = True) -> list[Run]:
     """The newest first, a running one included."""
     values = {"theme_id": theme_id, "count": count, "dry_runs": dry_runs}
-    return db.records(Run, queries.load(_SQL)["last"], values)
+    return db.records(Run, _SQL["last"], values)

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from waves.store.connect import Database
 
-By = Literal["day", "theme", "model", "backend"]
+GroupBy = Literal["day", "theme", "model", "backend"]
 
-_SQL = "spend.sql"
+_SQL = queries.load("spend.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SpendLine:
     """Requests of one name; `name` is None in the line that adds up all. A sum is None where one of its answers did not
     tell, or had no price: `unpriced` counts those. What was maybe paid is in no cost; it counts at its reserve."""
 
@@ -39,20 +39,20 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class PerItem:
+class CostPerItem:
     """The mean cost of an item of closed waves, None where there are none; `items` says how many."""
 
     usd: float | None
     items: int
 
 
-def report(db: Database, by: By, theme_id: str | None, since: date | None) -> list[Line]:
+def report(db: Database, by: GroupBy, theme_id: str | None, since: date | None) -> list[SpendLine]:
     """A line for each name, in order, then the one for all. Days are those of UTC, `since` included."""
-    return db.records(Line, queries.load(_SQL)["report"], {"by": by, "theme_id": theme_id, "since": since})
+    return db.records(SpendLine, _SQL["report"], {"by": by, "theme_id": theme_id, "since": since})
 
 
-def per_item(db: Database, theme_id: str, version: str, backend: str, models: Sequence[str]) -> PerItem:
+def cost_per_item(db: Database, theme_id: str, version: str, backend: str, models: Sequence[str]) -> CostPerItem:
     """Of waves that this rubric took through this backend and these models alone."""
     values = {"theme_id": theme_id, "version": version, "backend": backend, "models": list(models)}
-    usd, items = db.execute(queries.load(_SQL)["per_item"], values).fetchone() or (None, 0)
-    return PerItem(usd, items)
+    usd, items = db.execute(_SQL["per_item"], values).fetchone() or (None, 0)
+    return CostPerItem(usd, items)

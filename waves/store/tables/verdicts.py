@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from waves.models import VerdictState
     from waves.store.connect import Database
 
-_SQL = "verdicts.sql"
+_SQL = queries.load("verdicts.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +84,20 @@ def release(db: Database, wave_id: str, items: Iterable[Identity], reason: str, 
     given = [{"entity_key": key, "input_hash": digest} for key, digest in dict.fromkeys(items)]
     if given:
         values = {"wave_id": wave_id, "items": Jsonb(given), "reason": storable(reason), "run_id": run_id}
-        db.execute(queries.load(_SQL)["release"], values)
+        db.execute(_SQL["release"], values)
 
 
-def settled(db: Database, wave_id: str) -> dict[Identity, VerdictState]:
+def settled_items(db: Database, wave_id: str) -> dict[Identity, VerdictState]:
     """The wave's items that have no part and need none: `failed` and `accepted` mean released, the others
     what they say."""
-    rows = db.execute(queries.load(_SQL)["settled"], {"wave_id": wave_id})
+    rows = db.execute(_SQL["settled"], {"wave_id": wave_id})
     return {(key, digest): state for key, digest, state in rows}
 
 
 def given_up(db: Database, theme_id: str, version: str, keys: Sequence[str] | None) -> list[GivenUp]:
     """Items of this version that are failed, refused or quarantined: those with these keys, or all."""
     values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
-    return db.records(GivenUp, queries.load(_SQL)["given_up"], values)
+    return db.records(GivenUp, _SQL["given_up"], values)
 
 
 def retry(
@@ -105,8 +105,8 @@ def retry(
 ) -> list[GivenUp]:
     """Puts those items back into the gap with no attempt used up, audited; what they were before."""
     values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
-    texts = {"by": storable(by), "reason": audit.reason_of(reason)}
-    return db.records(GivenUp, queries.load(_SQL)["retry"], {**values, **texts})
+    texts = {"by": storable(by), "reason": audit.reason_or_default(reason)}
+    return db.records(GivenUp, _SQL["retry"], {**values, **texts})
 
 
 def _enter(
@@ -128,7 +128,7 @@ def _enter(
         "run_id": run_id,
         "failures": Jsonb(given),
     }
-    rows = db.execute(queries.load(_SQL)["enter"], {**values, **limit})
+    rows = db.execute(_SQL["enter"], {**values, **limit})
     return {(key, digest): (state, attempts) for key, digest, state, attempts in rows}
 
 

@@ -13,7 +13,7 @@ from waves.store import queries
 if TYPE_CHECKING:
     from waves.store.connect import Database
 
-_SQL = "views.sql"
+_SQL = queries.load("views.sql")
 _KINDS = ("runs", "audit_log", "outcome_feedback")
 
 
@@ -21,18 +21,17 @@ def ensure_views(db: Database, theme_id: str) -> None:
     """Makes the views that are lacking. Existing ones are left alone: replacing a view waits for its readers."""
     if not _lacking(db, theme_id):
         return
-    named = queries.load(_SQL)
     with db.transaction():
-        db.execute(named["lock"])
+        db.execute(_SQL["lock"])
         for kind in _lacking(db, theme_id):
             view = f"{theme_id}_{kind}"
-            _run(db, named[f"create_{kind}"], view, theme_id)
+            _run(db, _SQL[f"create_{kind}"], view, theme_id)
             if kind == "outcome_feedback":
-                _run(db, named["fill_in_theme"], view, theme_id)
+                _run(db, _SQL["fill_in_theme"], view, theme_id)
 
 
 def _lacking(db: Database, theme_id: str) -> list[str]:
-    rows = db.execute(queries.load(_SQL)["existing"], {"views": [f"{theme_id}_{kind}" for kind in _KINDS]})
+    rows = db.execute(_SQL["existing"], {"views": [f"{theme_id}_{kind}" for kind in _KINDS]})
     existing = {name for (name,) in rows}
     return [kind for kind in _KINDS if f"{theme_id}_{kind}" not in existing]
 

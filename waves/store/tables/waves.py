@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from waves.models import Counts, Manifest, WaveKind, WaveState
     from waves.store.connect import Database
 
-_SQL = "waves.sql"
+_SQL = queries.load("waves.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,7 @@ class WaveRow:
 
 def current(db: Database, theme_id: str) -> WaveRow | None:
     """The theme's wave that is open, submitted or held."""
-    found = db.records(WaveRow, queries.load(_SQL)["current"], {"theme_id": theme_id})
-    return found[0] if found else None
+    return db.record(WaveRow, _SQL["current"], {"theme_id": theme_id})
 
 
 def open_wave(db: Database, manifest: Manifest, host: str) -> None:
@@ -58,7 +57,7 @@ def open_wave(db: Database, manifest: Manifest, host: str) -> None:
         "counts": Jsonb({"emitted": len(manifest.items), "missing": len(manifest.items)}),
     }
     with db.transaction():
-        db.execute(queries.load(_SQL)["open"], values)
+        db.execute(_SQL["open"], values)
         other = current(db, manifest.theme_id)
     if other is None or other.wave_id != manifest.wave_id:
         which = f"{other.wave_id}, on host {other.host}" if other else "closed meanwhile"
@@ -82,8 +81,8 @@ def abandon(db: Database, wave_id: str, actor: str, reason: str | None, run_id: 
 
 def state(db: Database, wave_id: str) -> WaveState | None:
     """None where the database does not know the wave."""
-    row = db.execute(queries.load(_SQL)["state"], {"wave_id": wave_id}).fetchone()
-    return row[0] if row else None
+    known: WaveState | None = db.scalar(_SQL["state"], {"wave_id": wave_id})
+    return known
 
 
 def closed(db: Database, wave_id: str) -> bool:
@@ -93,7 +92,7 @@ def closed(db: Database, wave_id: str) -> bool:
 
 def closed_before(db: Database, theme_id: str, days: int) -> list[str]:
     """The waves that were collected more than `days` days ago: those whose folders may go."""
-    rows = db.execute(queries.load(_SQL)["closed_before"], {"theme_id": theme_id, "days": days})
+    rows = db.execute(_SQL["closed_before"], {"theme_id": theme_id, "days": days})
     return [wave_id for (wave_id,) in rows]
 
 
@@ -114,11 +113,11 @@ def _change(
         "counts": None if counts is None else Jsonb(asdict(counts)),
     }
     with db.transaction():
-        row = db.execute(queries.load(_SQL)["lock_open"], {"wave_id": wave_id}).fetchone()
+        row = db.execute(_SQL["lock_open"], {"wave_id": wave_id}).fetchone()
         if row is None:
             return False
         theme_id, before = row
-        db.execute(queries.load(_SQL)["change"], values)
+        db.execute(_SQL["change"], values)
         if before != after:
             states = ({"state": before}, {"state": after})
             audit.record(db, theme_id, actor, wave_id, before=states[0], after=states[1], reason=reason, run_id=run_id)

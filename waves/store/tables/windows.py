@@ -22,47 +22,46 @@ if TYPE_CHECKING:
 
     from waves.store.connect import Database
 
-_SQL = "windows.sql"
+_SQL = queries.load("windows.sql")
 
 
 @contextmanager
-def locked(db: Database, backend: str) -> Iterator[None]:
+def backend_lock(db: Database, backend: str) -> Iterator[None]:
     """A transaction that no other one on this backend comes between."""
     with db.transaction():
-        db.execute(queries.load(_SQL)["lock"], {"backend": backend})
+        db.execute(_SQL["lock"], {"backend": backend})
         yield
 
 
-def known(db: Database, backend: str) -> tuple[datetime | None, list[Evidence]]:
+def read_window(db: Database, backend: str) -> tuple[datetime | None, list[Evidence]]:
     """The newest end that the provider named, and the evidence, oldest first."""
-    row = db.execute(queries.load(_SQL)["known"], {"backend": backend}).fetchone()
+    row = db.execute(_SQL["known"], {"backend": backend}).fetchone()
     return (row[0], [_evidence(entry) for entry in row[1]]) if row else (None, [])
 
 
-def learn(db: Database, backend: str, window_ends: datetime | None, evidence: Iterable[Evidence]) -> None:
+def save_window(db: Database, backend: str, window_ends: datetime | None, evidence: Iterable[Evidence]) -> None:
     """Replaces the evidence; an end that is not known leaves the one that was."""
     entries = [
         {"start": one.start.isoformat(), "at": one.at.isoformat(), "how": one.how, "used": one.used} for one in evidence
     ]
     values = {"backend": backend, "window_ends": window_ends, "evidence": Jsonb(entries)}
-    db.execute(queries.load(_SQL)["learn"], values)
+    db.execute(_SQL["learn"], values)
 
 
-def use(db: Database, backend: str, start: datetime, end: datetime) -> KeysSent:
+def keys_sent(db: Database, backend: str, start: datetime, end: datetime) -> KeysSent:
     """What was sent from `start` to `end`, both included, as far as its calls are settled."""
-    return db.records(KeysSent, queries.load(_SQL)["use"], {"backend": backend, "start": start, "end": end})[0]
+    return db.records(KeysSent, _SQL["use"], {"backend": backend, "start": start, "end": end})[0]
 
 
-def reserved(db: Database, backend: str, length: timedelta, besides: str | None = None) -> int:
+def keys_reserved(db: Database, backend: str, length: timedelta, besides: str | None = None) -> int:
     """Keys that running fires have reserved and not sent yet, the run `besides` left out."""
     values = {"backend": backend, "length": length, "besides": besides}
-    row = db.execute(queries.load(_SQL)["reserved"], values).fetchone()
-    return int(row[0]) if row else 0
+    return int(db.scalar(_SQL["reserved"], values))
 
 
-def reserve(db: Database, backend: str, run_id: str, keys: int) -> None:
+def reserve_keys(db: Database, backend: str, run_id: str, keys: int) -> None:
     """The run will send so many keys from now on; what it had reserved before is replaced."""
-    db.execute(queries.load(_SQL)["reserve"], {"backend": backend, "run_id": run_id, "keys": keys})
+    db.execute(_SQL["reserve"], {"backend": backend, "run_id": run_id, "keys": keys})
 
 
 def _evidence(entry: dict[str, Any]) -> Evidence:

@@ -16,7 +16,7 @@ from waves.errors import ConfigurationError
 from waves.steps.reports.status import status
 from waves.steps.rubrics.approval import approve
 from waves.store.connect import open_database
-from waves.store.demo_tables import described, load_sample, load_the_rest, table_of
+from waves.store.demo_tables import load_missing, load_sample, row_description, table_of
 from waves.surfaces.cli import faults, progress
 
 THEME = "comment_classifier"
@@ -45,7 +45,7 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
     samples = _samples(here, folder, themes.known(here.prompts) if every else [theme or THEME])
     with open_database(here) as db:
         added = {table: load_sample(db, folder, table) for table in dict.fromkeys(samples.values())}
-        load_the_rest(db, folder)
+        load_missing(db, folder)
     exit_code = 0
     for theme_id, table in samples.items():
         exit_code = exit_code or _complete(ctx, here, theme_id, table, added.pop(table, 0))
@@ -69,7 +69,7 @@ def _samples(here: Project, folder: Path, names: list[str]) -> dict[str, str]:
 def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, added: int) -> int:
     """Take one theme from nothing to 100 %; the exit code of its fire. A fault of the fire ends the demo."""
     with open_database(here) as db:
-        about = described(db, table)
+        about = row_description(db, table)
     click.echo(f"sample: {added or 'the'} {about} in table {table}")
     approval = approve(here, theme_id, by="demo", version=None, max_rows=None, reason="the demo's own rubric")
     click.echo(f"rubric: {approval.version} of theme {theme_id}, approved by demo")

@@ -35,7 +35,7 @@ def command(
     if bool(keys) == everything:
         raise click.UsageError("name items with --key, or say --all")
     found = retry(project.load(), theme, None if everything else keys, by=by, reason=reason, dry_run=dry_run)
-    unknown = sorted({audit.key_text(key) for key in keys} - {one.entity_key for one in found})
+    unknown = sorted({audit.stored_key(key) for key in keys} - {one.entity_key for one in found})
     if as_json:
         items = [
             {"entity_key": one.entity_key, "state": one.state, "attempts": one.attempts, "reason": one.reason}

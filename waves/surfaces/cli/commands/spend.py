@@ -9,7 +9,7 @@ import click
 
 from waves.config import project
 from waves.steps.reports.spend import report
-from waves.store.tables.spend import By, Line
+from waves.store.tables.spend import GroupBy, SpendLine
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import json_option
 
@@ -22,7 +22,7 @@ _FIGURES = ("requests", "paid", "input", "output", "cache write", "of it 1 h", "
 @click.option("--by", type=click.Choice(_BY), default="day", show_default=True, help="What each line adds up.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The first day, in UTC; default: the very first.")
 @json_option
-def command(theme: str | None, *, by: By, since: datetime | None, as_json: bool) -> None:
+def command(theme: str | None, *, by: GroupBy, since: datetime | None, as_json: bool) -> None:
     """Tokens and US dollars of THEME, or of all themes, from the ledger. Read-only.
 
     What was maybe paid (no answer came) stands apart, at the most that it can have cost. Unknown is `?`, in JSON null.
@@ -41,7 +41,7 @@ def command(theme: str | None, *, by: By, since: datetime | None, as_json: bool)
         _show(by, lines, total)
 
 
-def _object(line: Line) -> dict[str, Any]:
+def _object(line: SpendLine) -> dict[str, Any]:
     return {
         "requests": {"sent": line.requests, "paid": line.paid, "maybe_paid": line.maybe_paid},
         "tokens": {
@@ -58,13 +58,13 @@ def _object(line: Line) -> dict[str, Any]:
     }
 
 
-def _show(by: str, lines: list[Line], total: Line) -> None:
+def _show(by: str, lines: list[SpendLine], total: SpendLine) -> None:
     output.table((by, *_FIGURES), map(_row, [*lines, total]), right=_FIGURES)
     for note in _notes(total):
         click.echo(output.harmless(note))
 
 
-def _row(line: Line) -> tuple[str, ...]:
+def _row(line: SpendLine) -> tuple[str, ...]:
     return (
         line.name or "all",
         f"{line.requests:,}",
@@ -79,7 +79,7 @@ def _row(line: Line) -> tuple[str, ...]:
     )
 
 
-def _notes(total: Line) -> list[str]:
+def _notes(total: SpendLine) -> list[str]:
     notes = []
     if total.unpriced:
         notes.append(

@@ -24,7 +24,7 @@ def show_runs(runs: Sequence[Run]) -> None:
 def _row(run: Run) -> tuple[str, ...]:
     return (
         f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}",
-        run.worded(),
+        run.state_in_words(),
         f"{output.count(run.gap_before)} → {output.count(run.gap_after)}",
         f"{run.items_processed:,}",
         f"{run.items_restored:,}",

@@ -34,7 +34,7 @@ def _row(theme: ThemeStatus) -> tuple[str, ...]:
         f"{census.quarantined:,}",
         f"{theme.percent:.1f}",
         f"{run.started_at:%Y-%m-%d %H:%M:%SZ}" if run else "never",
-        run.worded() if run else "",
+        run.state_in_words() if run else "",
     )
 
 

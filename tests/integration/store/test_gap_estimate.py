@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from waves.store.rows import census
-from waves.store.rows import outlook as looking
-from waves.store.rows.outlook import Outlook, outlook
+from waves.store.rows import census, gap_estimate
+from waves.store.rows.gap_estimate import GapEstimate, estimate_gap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 
-def looked(corpus: Corpus, version: str, in_force: str | None = None) -> Outlook:
-    return outlook(corpus.db, corpus.shape, version, in_force)
+def looked(corpus: Corpus, version: str, active_version: str | None = None) -> GapEstimate:
+    return estimate_gap(corpus.db, corpus.shape, version, active_version)
 
 
 def half_judged(corpus: Corpus, rows: int) -> None:
@@ -67,7 +66,7 @@ def test_a_large_table_is_estimated_from_a_sample(comments: Make, monkeypatch: p
     half_judged(corpus, 4000)
     corpus.run("ANALYZE")
     monkeypatch.setattr(census, "SMALL", 100)
-    monkeypatch.setattr(looking, "_SAMPLE", 1500)
+    monkeypatch.setattr(gap_estimate, "_SAMPLE", 1500)
     found = looked(corpus, corpus.v2, corpus.v1)
     assert found.estimated
     assert 500 < found.sampled < 3000
@@ -82,7 +81,7 @@ def test_a_small_gap_in_a_large_table_is_found_by_the_index(comments: Make, monk
     corpus.run("UPDATE comments SET version = %s WHERE id IN (8, 9)", corpus.v2)
     corpus.run("ANALYZE")
     monkeypatch.setattr(census, "SMALL", 100)
-    monkeypatch.setattr(looking, "_SAMPLE", 50)
+    monkeypatch.setattr(gap_estimate, "_SAMPLE", 50)
     found = looked(corpus, corpus.v1)
     assert (found.to_ask, found.to_restore, found.estimated) == (1, 2, True)
     assert [item.entity_key for item in found.items] == ["7"]
@@ -102,7 +101,7 @@ def test_a_view_is_looked_at_too(on_table: Make, keys: Any, monkeypatch: pytest.
     corpus.run("ANALYZE")
     found = looked(corpus, corpus.v1)
     assert (found.to_ask, found.to_restore, found.sampled) == (200, 0, 300 if keys.get("table") else 200)
-    monkeypatch.setattr(looking, "_SAMPLE", 60)
+    monkeypatch.setattr(gap_estimate, "_SAMPLE", 60)
     monkeypatch.setattr(census, "SMALL", 10)
     assert 50 < looked(corpus, corpus.v1).to_ask < 450
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import faults, queries
+from waves.store.connect import scalar
 from waves.store.rows import candidates, census
-from waves.store.rows.row_needs import assess_rows, judged, values_for
+from waves.store.rows.row_needs import assess_rows, candidate_values, judged_cte
 from waves.store.shape import fragments
 from waves.store.transactions import snapshot
 
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
     from waves.store.shape.shape import Shape
     from waves.store.transactions import Connection
 
-_SQL = queries.load("outlook.sql")
+_SQL = queries.load("gap_estimate.sql")
 _SAMPLE = 5000
 """Rows of a sample, about; and candidates that are judged one by one."""
 _CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class GapEstimate:
     """`to_ask` rows and `to_restore` rows, for which an accepted verdict on their present content is there already.
     `items` are some of those to ask. Of `sampled` rows `drifted` have changed since the version in force judged them;
     None where none is in force."""
@@ -47,7 +48,7 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _SampleNeeds:
     """What some rows need: the items to ask, and how many are to be restored. `readable`: PostgreSQL can compute
     them."""
 
@@ -56,38 +57,38 @@ class _Judged:
     readable: tuple[Key, ...]
 
 
-def outlook(db: Database, shape: Shape, version: str, in_force: str | None) -> Outlook:
-    """What `version` would find, and what has drifted under the version that is `in_force`."""
+def estimate_gap(db: Database, shape: Shape, version: str, active_version: str | None) -> GapEstimate:
+    """What `version` would find, and what has drifted under the version that is `active_version`."""
     with faults.mapped(), snapshot(db) as connection:
         population = _population(connection, shape)
-        keys = _sample(connection, shape, population)
-        sample = _judge(connection, shape, version, keys)
-        few = _few(connection, shape, version)
-        found = sample if few is None else _judge(connection, shape, version, few)
+        keys = _sample_keys(connection, shape, population)
+        sample = _needs_of(connection, shape, version, keys)
+        few = _small_gap(connection, shape, version)
+        found = sample if few is None else _needs_of(connection, shape, version, few)
         scale = population / len(keys) if few is None and keys and population > _SAMPLE else 1.0
         to_ask, to_restore = round(len(found.items) * scale), round(found.to_restore * scale)
-        small = census.scope(connection, shape) <= census.SMALL
-        counted = census.count_each(connection, shape, version) if small else None
+        small = census.planned_scope(connection, shape) <= census.SMALL
+        counted = census.count_exactly(connection, shape, version) if small else None
         if counted is not None:
             to_ask, to_restore = counted.ask, counted.restore
-        return Outlook(
+        return GapEstimate(
             to_ask,
             to_restore,
             estimated=counted is None,
             items=found.items,
             sampled=len(sample.readable),
-            drifted=_drifted(connection, shape, in_force, sample.readable) if in_force else None,
+            drifted=_count_drifted(connection, shape, active_version, sample.readable) if active_version else None,
         )
 
 
 def _population(connection: Connection, shape: Shape) -> int:
     """How many rows the relation has that the sample is taken from."""
     if _from_target(shape):
-        return census.planned(connection, sql.SQL(_SQL["planned_target"]).format(target=_target(shape)), {})
-    return census.scope(connection, shape)
+        return census.planned_rows(connection, sql.SQL(_SQL["planned_target"]).format(target=_target(shape)), {})
+    return census.planned_scope(connection, shape)
 
 
-def _sample(connection: Connection, shape: Shape, population: int) -> list[Key]:
+def _sample_keys(connection: Connection, shape: Shape, population: int) -> list[Key]:
     """Keys of rows all over the table; of all its rows where it is not larger than a sample. A view has no pages to
     choose from: the target's stand for it, and only where rows are inserted there is it read as a whole."""
     keys = fragments.target_key(shape) if _from_target(shape) else fragments.source_key(shape)
@@ -102,7 +103,7 @@ def _sample(connection: Connection, shape: Shape, population: int) -> list[Key]:
     return connection.execute(query, {"percent": percent, "limit": 4 * _SAMPLE}).fetchall()
 
 
-def _few(connection: Connection, shape: Shape, version: str) -> list[Key] | None:
+def _small_gap(connection: Connection, shape: Shape, version: str) -> list[Key] | None:
     """The rows without a verdict of `version` in the target; None where they are many, or not found by an index."""
     if candidates.compares_all(shape):
         return None
@@ -116,7 +117,7 @@ def _few(connection: Connection, shape: Shape, version: str) -> list[Key] | None
     return keys
 
 
-def _judge(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> _Judged:
+def _needs_of(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> _SampleNeeds:
     items: list[Item] = []
     unreadable: set[Key] = set()
     to_restore = 0
@@ -125,16 +126,15 @@ def _judge(connection: Connection, shape: Shape, version: str, keys: Sequence[Ke
         unreadable.update(found.unreadable)
         items += [finding.item for finding in found.work if finding.need == "ask"]
         to_restore += sum(finding.need == "restore" for finding in found.work)
-    return _Judged(tuple(items), to_restore, tuple(key for key in keys if key not in unreadable))
+    return _SampleNeeds(tuple(items), to_restore, tuple(key for key in keys if key not in unreadable))
 
 
-def _drifted(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> int:
+def _count_drifted(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> int:
     """How many of these rows `version` has judged with other content, and not as they are now."""
-    query = judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["drifted"]).format()
+    query = judged_cte(shape) + sql.SQL(" ") + sql.SQL(_SQL["drifted"]).format()
     drifted = 0
     for start in range(0, len(keys), _CHUNK):
-        row = connection.execute(query, values_for(shape, version, keys[start : start + _CHUNK])).fetchone()
-        drifted += int(row[0]) if row else 0
+        drifted += int(scalar(connection, query, candidate_values(shape, version, keys[start : start + _CHUNK])))
     return drifted
 
 
