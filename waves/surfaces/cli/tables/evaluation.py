@@ -16,7 +16,7 @@ _MOST = 10
 
 
 def show(report: dict[str, Any]) -> None:
-    """The report of `wave eval --json` as tables; where it was interrupted, what was finished and why no more."""
+    """The report of `wave eval --json` as tables. Of an interrupted evaluation: what was finished, and why it ended."""
     settings = report["settings"]
     if settings:
         output.table(("rubric", "model", "batch", *_FIGURES), _settings(report), right=_FIGURES)
@@ -30,21 +30,23 @@ def show(report: dict[str, Any]) -> None:
 
 def _settings(report: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for number, each in enumerate(report["settings"]):
-        told = report["comparisons"][number] if report["best"] is not None else None
+        against_best = report["comparisons"][number] if report["best"] is not None else None
         yield (
             _plain(each["rubric_version"]),
             _plain(each["model"]),
             str(each["batch_size"]),
             f"{each['answered']:,}/{each['items']:,}",
-            _share(each["macro"], "f1") if each["fields"] is None else _number(told and told["score"]),
+            _share(each["macro"], "f1") if each["fields"] is None else _number(against_best and against_best["score"]),
             _share(each["micro"], "f1"),
             _number(each["exact_match"]),
             _share(each["calibration"], "error"),
             _dollars(each["cost_usd_per_item"]),
             _number(each["tokens_per_item"], 1),
             _number(each["seconds_per_item"]),
-            f"{told['low']:+.3f} … {told['high']:+.3f}" if told and number != report["best"] else "",
-            _number(told["p"]) if told and number != report["best"] else "",
+            f"{against_best['low']:+.3f} … {against_best['high']:+.3f}"
+            if against_best and number != report["best"]
+            else "",
+            _number(against_best["p"]) if against_best and number != report["best"] else "",
             _mark(report, number),
         )
 
