@@ -87,7 +87,7 @@ def test_status_does_not_import_what_talks_to_a_model(site: Site) -> None:
         (["collect", "t", "--by", "ana"], "--accept-orphans and --by NAME go together."),
         (["rubrics", "activte", "t"], "No such command 'activte'."),
         (["abandon", "t"], "Missing option '--by'"),
-        (["demo", "t", "--all"], "name a THEME, or say --all"),
+        (["demo", "t", "--all"], "name a THEME, or give --all"),
         (["--stauts"], "No such option '--stauts'. Did you mean '--status'?"),
     ],
 )

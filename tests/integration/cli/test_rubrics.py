@@ -393,7 +393,7 @@ def test_a_difference_is_shown_as_diff_does(judged: Site) -> None:
     judged.write(SECOND, "no rubric at all\n")
     assert "+no rubric at all" in judged.wave("rubrics", THEME, "diff").out, "a draft can be looked at"
     alike = judged.wave("rubrics", "diff", THEME, str(active(judged)), str(active(judged)))
-    assert "are alike" in alike.out
+    assert "are identical" in alike.out
 
 
 def test_fires_go_on_with_the_registered_text_whatever_becomes_of_the_file(judged: Site, tee: Tee) -> None:

@@ -17,15 +17,15 @@ from waves.surfaces.cli.tables.status import _spend_notes
         (Spend(0.0, 1234.5), ["spent $0.0000 today (UTC), $1,234.5000 in all"]),
         (
             Spend(0.25, 0.5, [], 0.125),
-            ["spent $0.2500 today (UTC), $0.5000 in all, and up to $0.1250 more that was maybe paid"],
+            ["spent $0.2500 today (UTC), $0.5000 in all, and up to $0.1250 more was maybe paid"],
         ),
         (
             Spend(0.0, 0.0, [], None),
-            ["spent $0.0000 today (UTC), $0.0000 in all, and nobody knows how much more that was maybe paid"],
+            ["spent $0.0000 today (UTC), $0.0000 in all, and an unknown amount more was maybe paid"],
         ),
         (
             Spend(0.25, None, ["m", "n"]),
-            ["what was spent is unknown: m, n answered at a cost that nobody knows; `wave spend`"],
+            ["what was spent is unknown: answers of m, n have no known cost; see `wave spend`"],
         ),
     ],
 )

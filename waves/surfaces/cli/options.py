@@ -61,6 +61,8 @@ by_required = click.option("--by", type=Person(), required=True, help=_DECIDES)
 by_operator = click.option("--by", type=Person(), default="operator", show_default=True, help=_DECIDES)
 reason_option = click.option("--reason", default="", help="Why; recorded in the audit log.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing; show what would be done.")
-"""For a command that asks no model anyway. What a dry run of a fire, an evaluation or a pilot does is stated there."""
-parallel_option = click.option("--parallel", type=click.IntRange(min=1), help="Requests in flight at once.")
-backend_option = click.option("--backend", help="A backend of waves.yaml, or `rehearsal`.")
+"""For commands that ask no model. A fire, an evaluation and a pilot have a help text of their own."""
+parallel_option = click.option(
+    "--parallel", type=click.IntRange(min=1), metavar="N", help="Keep N requests in flight at once."
+)
+backend_option = click.option("--backend", metavar="NAME", help="A backend of waves.yaml, or `rehearsal`.")

@@ -38,7 +38,7 @@ class Bar:
 
     def converged(self, wave_id: str, counts: Counts) -> None:
         if self._task is not None:
-            self._progress.refresh()  # a wave shorter than the refresh interval was never drawn
+            self._progress.refresh()  # otherwise a wave shorter than the refresh interval is never drawn
             self._progress.remove_task(self._task)
             self._task = None
         self._progress.console.print(f"wave {wave_id}: {counts.line()}", highlight=False)
@@ -56,12 +56,12 @@ class Lines:
 
 
 @contextmanager
-def watching(*, wanted: bool) -> Iterator[Bar | None]:
-    """A bar on a terminal, otherwise None, nobody watches: cron mails what is printed."""
-    if not wanted or not on_terminal():
+def watching(*, enabled: bool) -> Iterator[Bar | None]:
+    """A bar if it is enabled and stderr is a terminal. Otherwise None, because cron mails what is printed."""
+    if not enabled or not on_terminal():
         yield None
         return
-    from rich.console import Console  # only a terminal pays for it: cron and `--json` show no bar
+    from rich.console import Console  # imported here, because cron and `--json` show no bar
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
     columns = (

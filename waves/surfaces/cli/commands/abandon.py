@@ -15,7 +15,9 @@ from waves.surfaces.cli.options import by_required, reason_option
 @by_required
 @reason_option
 def command(theme: str, *, by: str, reason: str) -> None:
-    """Give up the open wave of THEME: nothing is merged, what was paid for stays in history, the gap keeps its rows.
+    """Give up the open wave of THEME.
+
+    Nothing is merged, its rows stay in the gap, and the answers that were paid for stay in history.
 
     \b
     Example:

@@ -18,8 +18,10 @@ from waves.words import counted
 @click.command("approve")
 @click.argument("theme")
 @by_required
-@click.option("--version", help="The version; default: that of the open pilot, else the active one.")
-@click.option("--max-rows", type=click.IntRange(1, 1_000_000_000), help="So many rows at most; default: no limit.")
+@click.option("--version", metavar="VERSION", help="Default: the version of the open pilot, else the active version.")
+@click.option(
+    "--max-rows", type=click.IntRange(1, 1_000_000_000), metavar="N", help="Approve it for N rows; default: no limit."
+)
 @reason_option
 @json_option
 @click.pass_context
@@ -33,10 +35,10 @@ def command(
     reason: str,
     as_json: bool,
 ) -> None:
-    """Let a rubric version of THEME touch more rows than the few that nobody has to approve.
+    """Open the gate: let a rubric version of THEME judge more rows than the few that need no approval.
 
-    An approval is for the columns that the theme judges now. A complete pilot of the version is merged: into the target
-    where the version is active, else into history alone, from where activation restores it without a request.
+    The approval holds for the input columns that the theme has now. A complete pilot of the version is merged: into the
+    target if the version is active, else into history only, from where activation restores it without a request.
 
     \b
     Example:
@@ -75,7 +77,10 @@ def _object(theme: str, by: str, approval: Approval) -> dict[str, Any]:
 
 
 def _line(pilot: Merged) -> str:
-    where = {"target": "merged into the target", "history": "merged into history, where activation finds it"}
+    destination = {
+        "target": "merged into the target",
+        "history": "merged into history, from where activation restores it",
+    }
     if pilot.into is None or pilot.counts is None:
         return f"pilot {pilot.wave_id} is not merged: {pilot.ending.reason}"
-    return f"pilot {pilot.wave_id}: {pilot.counts.line()}; {where[pilot.into]}"
+    return f"pilot {pilot.wave_id}: {pilot.counts.line()}; {destination[pilot.into]}"

@@ -12,12 +12,14 @@ from waves.surfaces.cli.options import Person
 
 @click.command("collect")
 @click.argument("theme")
-@click.option("--partial", is_flag=True, help="Give what is missing back to the gap, and merge the rest.")
-@click.option("--accept-orphans", is_flag=True, help="Merge a held wave; orphans stay in history only.")
+@click.option("--partial", is_flag=True, help="Give missing items back to the gap, and merge the rest.")
+@click.option("--accept-orphans", is_flag=True, help="Merge a held wave; its orphans go to history only.")
 @click.option("--by", type=Person(), help="Who decides; required with --accept-orphans, recorded in the audit log.")
 @click.pass_context
 def command(ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bool, by: str | None) -> None:
-    """Merge the parts of the open wave of THEME in one transaction, and print the counts line.
+    """Merge the open wave of THEME into the database, in one transaction, and print the counts line.
+
+    The wave must have converged: no item is missing.
 
     \b
     Example:

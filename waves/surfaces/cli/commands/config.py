@@ -14,9 +14,7 @@ from waves.surfaces.cli.options import by_operator, json_option, reason_option
 @click.argument("theme")
 @click.argument("key", required=False)
 @click.argument("value", required=False)
-@click.option(
-    "--unset", is_flag=True, help="Take the value away: that of theme.yaml, or the default, is in force then."
-)
+@click.option("--unset", is_flag=True, help="Remove the value; then that of theme.yaml applies, or the default.")
 @by_operator
 @reason_option
 @json_option
@@ -25,8 +23,8 @@ def command(
 ) -> None:
     """Show the limits of THEME and where each comes from; with VALUE, set KEY in the table theme_config.
 
-    Environment (WAVES_KEYS …) and flags go before it, theme.yaml comes after it. A value out of bounds is refused, and
-    the one from before stays in force.
+    A flag and the environment (WAVES_KEYS …) override the table; the table overrides theme.yaml. A value out of bounds
+    is refused, and the previous value stays.
 
     \b
     Example:
@@ -35,7 +33,7 @@ def command(
       wave config comment_classifier keys --unset --by ana
     """
     if unset and (key is None or value is not None):
-        raise click.UsageError("--unset wants a KEY, and no VALUE")
+        raise click.UsageError("--unset takes a KEY and no VALUE")
     if key is None or (value is None and not unset):
         _show(theme, limits(project.load(), theme, key), as_json=as_json)
         return
@@ -46,13 +44,13 @@ def command(
         click.echo(f"{key} of theme {theme}: {before or 'not set'} → {after or 'not set'}")
         (limit,) = limits(project.load(), theme, key)
         if limit.origin == "environment":
-            click.echo(f"WAVES_{limit.key.upper()} goes before it: {limit.value} is in force here", err=True)
+            click.echo(f"WAVES_{limit.key.upper()} overrides it: the limit is {limit.value} here", err=True)
 
 
-def _show(theme: str, found: list[Limit], *, as_json: bool) -> None:
+def _show(theme: str, limits: list[Limit], *, as_json: bool) -> None:
     if as_json:
-        rows = [{"key": one.key, "value": one.value, "from": one.origin} for one in found]
+        rows = [{"key": limit.key, "value": limit.value, "from": limit.origin} for limit in limits]
         output.emit({"theme": theme, "limits": rows})
         return
-    for one in found:
-        click.echo(f"{one.key:<26}{'none' if one.value is None else f'{one.value:,}':>14}  {one.origin}")
+    for limit in limits:
+        click.echo(f"{limit.key:<26}{'none' if limit.value is None else f'{limit.value:,}':>14}  {limit.origin}")

@@ -10,7 +10,7 @@ from waves.steps.operator.psql import psql
 
 @click.group("db")
 def command() -> None:
-    """The project's database by hand.
+    """Work on the project's database by hand.
 
     \b
     Example:
@@ -22,5 +22,5 @@ def command() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def psql_shell(ctx: click.Context, arguments: tuple[str, ...]) -> None:
-    """Run psql on the project's database; all arguments go to psql. The embedded server is up while it runs."""
+    """Run psql on the project's database; all arguments go to psql. The embedded server runs as long as psql does."""
     ctx.exit(psql(project.load(), arguments))

@@ -1,4 +1,4 @@
-"""`wave demo`: from nothing to every row of a sample judged."""
+"""`wave demo`: from nothing to a sample whose rows are all judged."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ THEME = "comment_classifier"
 
 @click.command("demo")
 @click.argument("theme", required=False)
-@click.option("--all", "every", is_flag=True, help="Each theme that has a sample, one after the other.")
+@click.option("--all", "every", is_flag=True, help="Run every theme that has a sample, one after the other.")
 @click.pass_context
 def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
-    """Set up the samples on the embedded database, and the rehearsal provider; approve the rubric of THEME (default:
-    comment_classifier) and fire it to completion.
+    """Set up the sample data on the embedded database, start the rehearsal provider, approve the rubric of THEME, and
+    fire until every row is judged. Without THEME it takes comment_classifier.
 
-    The rehearsal provider is a stand-in on this machine: it is no language model, and costs nothing.
+    The rehearsal provider is a stand-in on this machine: it is no language model and costs nothing.
 
     \b
     Example:
@@ -38,8 +38,8 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
       wave demo activity_enrichment
     """
     if theme and every:
-        raise click.UsageError("name a THEME, or say --all")
-    # whatever waves.yaml or the environment say, a demo touches no database but its own
+        raise click.UsageError("name a THEME, or give --all")
+    # a demo uses the embedded database only, whatever waves.yaml or the environment name
     here = replace(project.load(), database="embedded")
     folder = here.root / "data" / "sample"
     samples = _samples(here, folder, themes.known(here.prompts) if every else [theme or THEME])
@@ -50,40 +50,41 @@ def command(ctx: click.Context, theme: str | None, *, every: bool) -> None:
     for theme_id, table in samples.items():
         exit_code = exit_code or _complete(ctx, here, theme_id, table, added.pop(table, 0))
     click.echo(
-        "next: .venv/bin/wave status, .venv/bin/wave db psql, or the demo again: nothing is missing, nothing is asked"
+        "next: .venv/bin/wave status, .venv/bin/wave db psql, "
+        "or the demo again: it asks nothing, because nothing is missing"
     )
     ctx.exit(exit_code)
 
 
 def _samples(here: Project, folder: Path, names: list[str]) -> dict[str, str]:
-    """Those of the themes that work on a sample, each with its table."""
-    found = {name: table for name in names if (table := table_of(themes.load(here.prompts, name), folder))}
-    if not found:
+    """The themes that have sample data, each with its table."""
+    samples = {name: table for name in names if (table := table_of(themes.load(here.prompts, name), folder))}
+    if not samples:
         raise ConfigurationError(
             f"the sample data of {', '.join(names) or 'any theme'} is not in {folder}",
-            "Run the demo from a checkout, where the samples lie beside waves.yaml, and with a theme that ships.",
+            "Run the demo in a checkout, which has the samples beside waves.yaml, with a theme that ships with it.",
         )
-    return found
+    return samples
 
 
 def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, added: int) -> int:
-    """Take one theme from nothing to 100 %; the exit code of its fire. A fault of the fire ends the demo."""
+    """Take one theme from nothing to 100 %. Returns the exit code of its fire; a fault of the fire ends the demo."""
     with open_database(here) as db:
         about = row_description(db, table)
     click.echo(f"sample: {added or 'the'} {about} in table {table}")
     approval = approve(here, theme_id, by="demo", version=None, max_rows=None, reason="the demo's own rubric")
     click.echo(f"rubric: {approval.version} of theme {theme_id}, approved by demo")
     click.echo("provider: the rehearsal on this machine, which is no language model and costs nothing")
-    order = fire.FireOptions(backend="rehearsal", until_complete=True, trigger="demo")
-    watching = progress.watching(wanted=True) if sys.stderr.isatty() else progress.lines()
+    options = fire.FireOptions(backend="rehearsal", until_complete=True, trigger="demo")
+    watching = progress.watching(enabled=True) if sys.stderr.isatty() else progress.lines()
     with watching as watcher:
-        report = fire.fire(here, theme_id, order, watcher)
+        report = fire.fire(here, theme_id, options, watcher)
     if report.fault is not None:
         faults.show(report.fault)
         ctx.exit(report.exit_code)
     with open_database(here) as db:
-        stands = status(here, db, theme_id)
-    done, total = stands.census.done, stands.census.total
-    click.echo(f"{report.ending.state}: {done} of {total} {about.split()[0]}, percent {stands.percent:g}")
+        progressed = status(here, db, theme_id)
+    done, total = progressed.census.done, progressed.census.total
+    click.echo(f"{report.ending.state}: {done} of {total} {about.split()[0]}, percent {progressed.percent:g}")
     click.echo(f"requests: {report.llm_calls}, {report.duration_ms / 1000:.1f} s")
     return report.exit_code

@@ -16,20 +16,22 @@ MARKS = {"ok": "ok     ", "warning": "warning", "broken": "BROKEN "}
 @json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Check disk, backends, database, migrations and every theme. Exits with the code of the first broken thing.
+    """Check disk, backends, database, migrations and every theme, and suggest fixes.
+
+    The exit code is that of the first thing that is broken. Warnings do not count.
 
     \b
     Example:
       wave doctor
     """
-    findings = list(examine(project.load()))
+    checks = list(examine(project.load()))
     if as_json:
-        rows = [{"level": one.level, "what": one.what, "remedy": one.remedy} for one in findings]
+        rows = [{"level": check.level, "what": check.what, "remedy": check.remedy} for check in checks]
         output.emit({"findings": rows})
     else:
-        for one in findings:
-            click.echo(f"{MARKS[one.level]}  {one.what}")
-            if one.remedy:
-                click.echo(f"         {one.remedy}")
-    broken = [one.fault for one in findings if one.fault is not None]
+        for check in checks:
+            click.echo(f"{MARKS[check.level]}  {check.what}")
+            if check.remedy:
+                click.echo(f"         {check.remedy}")
+    broken = [check.fault for check in checks if check.fault is not None]
     ctx.exit(broken[0].exit_code if broken else 0)

@@ -1,4 +1,4 @@
-"""`wave eval`: rubric versions, models and batch sizes against gold."""
+"""`wave eval`: compare rubric versions, models and batch sizes on gold."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from waves.words import counted
 def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
     words = tuple(word for part in (value or "").split(",") if (word := part.strip()))
     if value is not None and not words:
-        raise click.BadParameter("at least one is wanted", ctx, param)
+        raise click.BadParameter("at least one value is required", ctx, param)
     return words
 
 
@@ -38,14 +38,26 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 
 @click.command("eval")
 @click.argument("theme")
-@click.option("--rubric", "rubrics", callback=_listed, help="Versions, e.g. v1,v2-1a2b3c4; default: the active one.")
-@click.option("--backend", help="A backend of waves.yaml, or `rehearsal`; default: the theme's first.")
-@click.option("--models", callback=_listed, help="Models of that backend, with commas; default: its first.")
-@click.option("--batch-size", "sizes", callback=_sizes, help="Items in a request, e.g. 1,6,12; default: the theme's.")
-@click.option("--limit", type=click.IntRange(min=1), help="So many items of gold; the same ones each time.")
-@click.option("--html", type=ReportFile(), help="Write the report to this file, too.")
-@click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be asked.")
-@click.option("--yes", is_flag=True, help="Do not ask before money is spent.")
+@click.option(
+    "--rubric", "rubrics", callback=_listed, metavar="VERSIONS", help="E.g. v1,v2-1a2b3c4; default: the active one."
+)
+@click.option("--backend", metavar="NAME", help="A backend of waves.yaml, or `rehearsal`; default: the theme's first.")
+@click.option(
+    "--models", callback=_listed, metavar="NAMES", help="Models of the backend, with commas; default: its first."
+)
+@click.option(
+    "--batch-size",
+    "sizes",
+    callback=_sizes,
+    metavar="SIZES",
+    help="Items in a request, e.g. 1,6,12; default: the theme's.",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Use N items of the gold, the same ones each time."
+)
+@click.option("--html", type=ReportFile(), help="Also write the report to this file.")
+@click.option("--dry-run", is_flag=True, help="Ask no model and write nothing; show what would be asked.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation before money is spent.")
 @json_option
 @click.pass_context
 def command(
@@ -62,23 +74,23 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Ask for the gold of THEME and compare: each combination of versions, models and batch sizes is a setting.
+    """Judge the gold of THEME, and compare settings. Each combination of version, model and batch size is a setting.
 
-    Nothing is merged. What was paid for is not bought again: as long as the gold is about the same rows, an evaluation
-    goes on where it was, and a finished one is read from disk.
+    Nothing is merged, and nothing is paid for twice: as long as the gold is about the same rows, an interrupted
+    evaluation goes on where it ended, and a finished one is read from disk.
 
     \b
     Example:
       wave eval comment_classifier --dry-run
       wave eval comment_classifier --rubric v1,v2 --batch-size 1,12 --html report.html
     """
-    order = EvaluationOptions(rubrics, backend, models, sizes, limit)
+    options = EvaluationOptions(rubrics, backend, models, sizes, limit)
     if dry_run:
-        _foresee(theme, order, as_json=as_json)
+        _foresee(theme, options, as_json=as_json)
         return
     if not yes and sys.stdin.isatty():
-        _confirm(theme, order)
-    report = _evaluated(theme, order, watched=not as_json)
+        _confirm(theme, options)
+    report = _evaluated(theme, options, watched=not as_json)
     if html is not None and report.ranking is not None:
         write_report(html, evaluation_html(report))
     if as_json:
@@ -88,13 +100,13 @@ def command(
     ctx.exit(EXIT_CODE[report.ending.state])
 
 
-def _evaluated(theme: str, order: EvaluationOptions, *, watched: bool) -> EvaluationReport:
-    with progress.watching(wanted=watched) as watcher:
-        return evaluate(project.load(), theme, order, watcher)
+def _evaluated(theme: str, options: EvaluationOptions, *, watched: bool) -> EvaluationReport:
+    with progress.watching(enabled=watched) as watcher:
+        return evaluate(project.load(), theme, options, watcher)
 
 
-def _foresee(theme: str, order: EvaluationOptions, *, as_json: bool) -> None:
-    foreseen = foresee(project.load(), theme, order)
+def _foresee(theme: str, options: EvaluationOptions, *, as_json: bool) -> None:
+    foreseen = foresee(project.load(), theme, options)
     if as_json:
         output.emit(forecast_json(foreseen))
         return
@@ -108,12 +120,12 @@ def _foresee(theme: str, order: EvaluationOptions, *, as_json: bool) -> None:
         click.echo(output.harmless(line))
 
 
-def _confirm(theme: str, order: EvaluationOptions) -> None:
-    """A person at a terminal is asked before money is spent, or may be; caps bind everybody."""
-    foreseen = foresee(project.load(), theme, order)
+def _confirm(theme: str, options: EvaluationOptions) -> None:
+    """Ask a person at a terminal before money is spent, or may be. Caps apply in any case."""
+    foreseen = foresee(project.load(), theme, options)
     requests, usd = foreseen.requests, foreseen.cost_usd
     if not requests or usd == 0:
         return
-    cost = "at a cost that nobody knows" if usd is None else f"about ${usd:,.2g} at most"
+    cost = "at an unknown cost" if usd is None else f"about ${usd:,.2g} at most"
     if not click.confirm(f"{counted(requests, 'request')}, {cost}. Go on?", default=False, err=True):
-        raise NeedsPersonError("nothing was asked: nobody has said yes", "Type yes, or give --yes.")
+        raise NeedsPersonError("nothing was asked: nobody has confirmed the cost", "Type yes, or give --yes.")

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 @click.command("fire")
 @click.argument("theme")
-@click.option("--keys", type=click.IntRange(min=1), help="Items this fire may take at most.")
+@click.option("--keys", type=click.IntRange(min=1), metavar="N", help="Take at most N items.")
 @parallel_option
 @backend_option
-@click.option("--dry-run", is_flag=True, help="Ask no model; say what would be done. Only the run row is written.")
-@click.option("--until-complete", is_flag=True, help="Waves until the gap is empty.")
-@click.option("--trigger", default="shell", show_default=True, help="Who fires; stands in the run row.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Ask no model; show what would be done and what it would cost. Only a run row is written.",
+)
+@click.option("--until-complete", is_flag=True, help="Go on, wave after wave, until the gap is empty.")
+@click.option("--trigger", default="shell", show_default=True, help="What started the fire; recorded in the run row.")
 @json_option
 @click.pass_context
 def command(
@@ -40,35 +44,40 @@ def command(
     trigger: str,
     as_json: bool,
 ) -> None:
-    """Rescue, then prepare, run and collect waves of THEME until the keys are used up.
+    """Run the whole cycle for THEME: rescue, then prepare, run and collect waves until the keys are used up.
+
+    Rescue repairs what a killed fire left behind. An open wave is finished before a new one is prepared. Without a
+    terminal it prints only what needs a person.
 
     \b
     Example:
       wave fire comment_classifier --keys 700 --parallel 6
     """
-    from waves.fire import FireOptions  # it brings the database driver and the workers; `--help` needs neither
+    from waves.fire import (
+        FireOptions,
+    )  # imported here: `wave fire --help` needs neither the database driver nor the workers
 
     options = FireOptions(keys, parallel, backend, dry_run, until_complete, trigger)
-    with progress.watching(wanted=not as_json) as watcher:
+    with progress.watching(enabled=not as_json) as watcher:
         report = _fired(theme, options, watcher)
     if as_json:
         output.emit(output.fire_object(report))
     elif dry_run and report.fault is None:
         click.echo(report.ending.reason)
     else:
-        output.tell(report)
+        output.show_ending(report)
     if report.fault is not None:
         show(report.fault)
     ctx.exit(report.exit_code)
 
 
 def _fired(theme: str, options: FireOptions, watcher: Watcher | None) -> FireReport:
-    """The report of a fire. It also holds what stopped the fire before it began, and a bug: with `--json` both are
-    reported as JSON."""
-    from waves.fire import fire  # as above
+    """The report of a fire. A fault from before the fire, and a bug, are in the report too, so that `--json` prints
+    them as JSON."""
+    from waves.fire import fire  # see above
 
     try:
         return fire(project.load(), theme, options, watcher)
-    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a page
+    except Exception as error:  # noqa: BLE001 - the last resort: two lines instead of a traceback
         fault = as_fault(error)
         return FireReport(theme, new_run_id(), Ending("failed", fault.message), 0, fault=fault)

@@ -1,4 +1,4 @@
-"""`wave pilot`: a version judges a sample, and shows what it would change."""
+"""`wave pilot`: let a rubric version judge a sample, and show what it would change."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ from waves.surfaces.cli.tables.pilot import show_pilot
 
 @click.command("pilot")
 @click.argument("theme")
-@click.option("--version", help="The version to try; default: that of the newest rubric file.")
-@click.option("--keys", type=click.IntRange(min=1), default=34, show_default=True, help="Rows of the sample at most.")
+@click.option("--version", metavar="VERSION", help="The version to try; default: the newest rubric file.")
+@click.option(
+    "--keys", type=click.IntRange(min=1), default=34, metavar="N", show_default=True, help="Sample at most N rows."
+)
 @backend_option
-@click.option("--by", type=Person(), help="Who tries it; stands with the version where it is new.")
-@click.option("--dry-run", is_flag=True, help="Ask no model, write nothing; say what would be done.")
-@click.option("--markdown", type=ReportFile(), help="A copy of the review file.")
+@click.option("--by", type=Person(), help="Who tries it; recorded with the version if it is new.")
+@click.option(
+    "--dry-run", is_flag=True, help="Ask no model and write nothing; show what would be done and what it would cost."
+)
+@click.option("--markdown", type=ReportFile(), help="Also write the review to this file.")
 @json_option
 @click.pass_context
 def command(
@@ -41,17 +45,17 @@ def command(
     markdown: Path | None,
     as_json: bool,
 ) -> None:
-    """Have a rubric version of THEME judge a sample of rows, and show its verdicts beside those that hold now.
+    """Let a rubric version of THEME judge a sample of rows, and show the new verdicts beside the present ones.
 
-    The sample has rows of every old verdict. Nothing is merged: `wave approve` does that, `wave abandon` gives it up.
-    Called again, it goes on with what is missing, and shows the pilot that is open.
+    The sample has rows of every present verdict. Nothing is merged: `wave approve` merges the pilot, `wave abandon`
+    gives it up. Run the command again to go on with missing items, or to show the open pilot.
 
     \b
     Example:
       wave pilot comment_classifier --keys 34
       wave pilot comment_classifier --version v2-1a2b3c4 --json | jq .changed
     """
-    with progress.watching(wanted=not as_json) as watcher:
+    with progress.watching(enabled=not as_json) as watcher:
         pilot = _piloted(theme, PilotOptions(version, keys, backend, dry_run, by), watcher)
     report, review = pilot.report, pilot.review
     if review is not None and markdown is not None:
@@ -70,10 +74,10 @@ def command(
 
 
 def _piloted(theme: str, options: PilotOptions, watcher: Watcher | None) -> Pilot:
-    """What should not happen at all is in the report, too: whoever asked for JSON gets it."""
+    """The pilot. A bug is in its report too, so that `--json` prints it as JSON."""
     try:
         return run_pilot(project.load(), theme, options, watcher)
-    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a page
+    except Exception as error:  # noqa: BLE001 - the last resort: two lines instead of a traceback
         fault = faults.as_fault(error)
         return Pilot(FireReport(theme, new_run_id(), Ending("failed", fault.message), 0, fault=fault), options.version)
 

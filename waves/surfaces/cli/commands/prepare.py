@@ -12,11 +12,15 @@ from waves.steps.session.session import Invocation
 
 @click.command("prepare")
 @click.argument("theme")
-@click.option("--keys", type=click.IntRange(min=1), help="Items of the wave at most.")
-@click.option("--dry-run", is_flag=True, help="Write nothing; say what would be taken.")
+@click.option("--keys", type=click.IntRange(min=1), metavar="N", help="Take at most N items.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show what would be taken and what it would cost. Only a run row is written."
+)
 @click.pass_context
 def command(ctx: click.Context, theme: str, *, keys: int | None, dry_run: bool) -> None:
-    """Take a bounded set of items from the gap of THEME, and write batch files. An open wave gets its batches anew.
+    """Open a wave: take a bounded set of items from the gap of THEME, and write the batch files.
+
+    If a wave is open already, its batch files are written again from its missing items.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`wave quota`: what a backend's window still holds, what is known of it, and what the next fire may take."""
+"""`wave quota`: how full a backend's window is, what is known about it, and what the next fire may take."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from waves.surfaces.cli.tables.quota import quota_lines
 @click.argument("backend", required=False)
 @json_option
 def command(backend: str | None, *, as_json: bool) -> None:
-    """Window, use, reservations, learned capacity with its evidence, and snooze of BACKEND, or of every backend in
-    waves.yaml. Read-only.
+    """Show the quota window of BACKEND, or of every backend in waves.yaml. Read-only.
+
+    For each: the window, its use and reservations, the learned capacity with its evidence, the snooze, and how many
+    keys the next fire may take.
 
     \b
     Example:

@@ -13,7 +13,7 @@ from waves.rehearsal.__main__ import main
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def command(ctx: click.Context, options: tuple[str, ...]) -> None:
-    """Serve the Messages API on loopback as a stand-in provider. It is a rehearsal and not a language model.
+    """Serve the Messages API on loopback, as a stand-in for a provider. It is a rehearsal and not a language model.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`wave retry`: quarantined, refused and failed items back to the gap."""
+"""`wave retry`: give quarantined, refused and failed items back to the gap."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from waves.words import counted
 
 @click.command("retry")
 @click.argument("theme")
-@click.option("--key", "keys", multiple=True, help="The entity key of an item; may be given several times.")
-@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.option("--key", "keys", multiple=True, metavar="KEY", help="The entity key of an item; can be repeated.")
+@click.option("--all", "everything", is_flag=True, help="Retry all of them.")
 @by_required
 @reason_option
 @dry_run_option
@@ -25,7 +25,8 @@ from waves.words import counted
 def command(
     theme: str, *, keys: tuple[str, ...], everything: bool, by: str, reason: str, dry_run: bool, as_json: bool
 ) -> None:
-    """Have items of THEME that were given up asked again: quarantined, refused and failed ones of the active version.
+    """Give items of THEME back to the gap, so that they are asked again: those that are quarantined, refused or failed
+    for the active version.
 
     \b
     Example:
@@ -33,20 +34,20 @@ def command(
       wave retry comment_classifier --key 17 --key 23 --by ana --dry-run
     """
     if bool(keys) == everything:
-        raise click.UsageError("name items with --key, or say --all")
-    found = retry(project.load(), theme, None if everything else keys, by=by, reason=reason, dry_run=dry_run)
-    unknown = sorted({audit.stored_key(key) for key in keys} - {one.entity_key for one in found})
+        raise click.UsageError("name items with --key, or give --all")
+    items = retry(project.load(), theme, None if everything else keys, by=by, reason=reason, dry_run=dry_run)
+    unknown = sorted({audit.stored_key(key) for key in keys} - {item.entity_key for item in items})
     if as_json:
-        items = [
-            {"entity_key": one.entity_key, "state": one.state, "attempts": one.attempts, "reason": one.reason}
-            for one in found
+        rows = [
+            {"entity_key": item.entity_key, "state": item.state, "attempts": item.attempts, "reason": item.reason}
+            for item in items
         ]
-        output.emit({"theme": theme, "retried": 0 if dry_run else len(found), "items": items, "unknown_keys": unknown})
+        output.emit({"theme": theme, "retried": 0 if dry_run else len(items), "items": rows, "unknown_keys": unknown})
         return
-    states = ", ".join(f"{count} {state}" for state, count in sorted(Counter(one.state for one in found).items()))
+    states = ", ".join(f"{count} {state}" for state, count in sorted(Counter(item.state for item in items).items()))
     verb = "would go" if dry_run else "went"
     click.echo(
-        f"{counted(len(found), 'item')} of theme {theme} {verb} back to the gap" + (f": {states}" if states else "")
+        f"{counted(len(items), 'item')} of theme {theme} {verb} back to the gap" + (f": {states}" if states else "")
     )
     if unknown:
-        click.echo(f"not among the items that were given up: {', '.join(unknown)}", err=True)
+        click.echo(f"neither quarantined, refused nor failed: {', '.join(unknown)}", err=True)

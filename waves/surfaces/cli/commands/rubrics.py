@@ -1,4 +1,4 @@
-"""`wave rubrics`: the versions of a theme's rubric, their texts, how two differ. Activation: `rubrics_activate`."""
+"""`wave rubrics`: a theme's rubric versions, their texts and differences. `rubrics_activate` makes one active."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from waves.surfaces.cli.tables.rubrics import show_details, show_versions
 
 
 class ThemeFirst(click.Group):
-    """`wave rubrics THEME show` means `wave rubrics show THEME`, and `wave rubrics THEME` its list."""
+    """`wave rubrics THEME show` means `wave rubrics show THEME`; `wave rubrics THEME` lists its versions."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -36,7 +36,7 @@ class ThemeFirst(click.Group):
 @json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """List the rubric versions of all themes or of one; show, compare, activate one, or roll back.
+    """List the rubric versions of all themes, or of one; show, compare and activate versions; roll back.
 
     \b
     Example:
@@ -56,11 +56,11 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         show_versions(by_theme)
 
 
-@command.command("list", short_help="All versions of a theme, and which is in force.")
+@command.command("list", short_help="List all versions of a theme; one of them is active.")
 @click.argument("theme")
 @json_option
 def list_versions(theme: str, *, as_json: bool) -> None:
-    """All versions of THEME: those that were used, and files that wait for activation.
+    """List all versions of THEME: those that were used, and files that were never activated.
 
     \b
     Example:
@@ -73,12 +73,12 @@ def list_versions(theme: str, *, as_json: bool) -> None:
         show_versions(by_theme)
 
 
-@command.command("show", short_help="The text of a version, and what was decided about it.")
+@command.command("show", short_help="Show the text of a version, and what was decided about it.")
 @click.argument("theme")
 @click.argument("version", required=False)
 @json_option
 def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
-    """The text of VERSION of THEME as it was registered, with its history; default: the version in force.
+    """Show the text of VERSION of THEME as it was registered, with its history; default: the active version.
 
     \b
     Example:
@@ -91,13 +91,13 @@ def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
         show_details(theme, details)
 
 
-@command.command("diff", short_help="How two versions differ.")
+@command.command("diff", short_help="Show how two versions differ.")
 @click.argument("theme")
 @click.argument("old", required=False)
 @click.argument("new", required=False)
 @json_option
 def show_difference(theme: str, old: str | None, new: str | None, *, as_json: bool) -> None:
-    """What changes from version OLD of THEME to NEW; default: from the one in force to the newest file.
+    """Show what changes from version OLD of THEME to NEW; default: from the active version to the newest file.
 
     \b
     Example:
@@ -111,7 +111,7 @@ def show_difference(theme: str, old: str | None, new: str | None, *, as_json: bo
     elif text:
         click.echo(output.harmless(text, keep="\n\t"))
     else:
-        click.echo(f"{difference.old} and {difference.new} are alike")
+        click.echo(f"{difference.old} and {difference.new} are identical")
 
 
 command.add_command(activate_version)

@@ -98,7 +98,7 @@ def activate_version(
 @reason_option
 @json_option
 def roll_back(theme: str, *, by: str, reason: str, as_json: bool) -> None:
-    """Make the version of THEME active again that was active before the present one.
+    """Make the version of THEME active again that was active before the active one.
 
     Rows that it has judged are restored by the next fires, free of charge. A second rollback undoes the first. The
     `gate` of theme.yaml does not apply.

@@ -1,4 +1,4 @@
-"""`wave run`: classify what is missing of the open wave."""
+"""`wave run`: classify the missing items of the open wave."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from waves.surfaces.cli.options import backend_option, parallel_option
 @backend_option
 @click.pass_context
 def command(ctx: click.Context, theme: str, *, parallel: int | None, backend: str | None) -> None:
-    """Ask for the items of the open wave of THEME that have no part yet.
+    """Ask the model about the missing items of the open wave of THEME.
 
     \b
     Example:
       wave run comment_classifier --parallel 6
     """
-    with progress.watching(wanted=True) as watcher:
+    with progress.watching(enabled=True) as watcher:
         report = run_wave(Invocation(project.load(), theme, {"parallel": parallel}, backend, watcher=watcher))
-    output.tell(report)
+    output.show_ending(report)
     ctx.exit(report.exit_code)

@@ -1,4 +1,4 @@
-"""`wave spend`: requests, tokens and money."""
+"""`wave spend`: requests, tokens and US dollars."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ _FIGURES = ("requests", "paid", "input", "output", "cache write", "of it 1 h", "
 
 @click.command("spend")
 @click.argument("theme", required=False)
-@click.option("--by", type=click.Choice(_BY), default="day", show_default=True, help="What each line adds up.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The first day, in UTC; default: the very first.")
+@click.option("--by", type=click.Choice(_BY), default="day", show_default=True, help="What each line sums up.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="The first day, e.g. 2026-11-01, in UTC; default: everything.",
+)
 @json_option
 def command(theme: str | None, *, by: GroupBy, since: datetime | None, as_json: bool) -> None:
-    """Tokens and US dollars of THEME, or of all themes, from the ledger. Read-only.
+    """Show the requests, tokens and US dollars of THEME, or of all themes, from the ledger. Read-only.
 
-    What was maybe paid (no answer came) stands apart, at the most that it can have cost. Unknown is `?`, in JSON null.
+    Requests whose answer never came were maybe paid. They have a column of their own, with the most that they can have
+    cost. An unknown amount is shown as `?`, in JSON as null.
 
     \b
     Example:
@@ -83,8 +89,8 @@ def _notes(total: SpendLine) -> list[str]:
     notes = []
     if total.unpriced:
         notes.append(
-            f"{total.unpriced:,} answers have no price: the provider did not count their tokens, or nobody knows the "
-            "price of their model; `prices` of the backend in waves.yaml gives one"
+            f"{total.unpriced:,} answers have no price: the provider did not count their tokens, or the price of their "
+            "model is unknown; set `prices` of the backend in waves.yaml"
         )
     if total.price_tables:
         notes.append(f"prices: {', '.join(total.price_tables)}")

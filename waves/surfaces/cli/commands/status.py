@@ -22,12 +22,12 @@ from waves.surfaces.cli.tables.status import show_themes
 @click.command("status")
 @click.argument("theme", required=False)
 @json_option
-@click.option("--watch", is_flag=True, help="Repeat every two seconds until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
 @click.pass_context
 def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = False, watch: bool = False) -> None:
-    """Progress, open wave, quarantine, snooze and spend of THEME, or of every theme. Read-only.
+    """Show progress, open wave, quarantine, snooze and spend of THEME, or of every theme. Read-only.
 
-    Of a THEME that is named also its last runs: the gap before and after, items, requests, cost and wall clock.
+    With THEME it also shows the last runs: the gap before and after, items, requests, cost and wall clock.
 
     \b
     Example:
@@ -55,7 +55,7 @@ def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = Fal
 
 
 def _read(theme: str | None) -> tuple[list[ThemeStatus], list[WaveError]]:
-    """All themes that can be read, and what is wrong with the others: one broken theme hides no other."""
+    """The themes that can be read, and the faults of the others: one broken theme does not hide the rest."""
     reports: list[ThemeStatus] = []
     faults: list[WaveError] = []
     try:
@@ -114,6 +114,6 @@ def _object(theme: ThemeStatus) -> dict[str, Any]:
     }
 
 
-def _counts_object(counts: Any) -> dict[str, int] | None:  # noqa: ANN401 - Counts, or None where the folder is elsewhere
+def _counts_object(counts: Any) -> dict[str, int] | None:  # noqa: ANN401 - Counts, or None if the folder is on another host
     names = ("emitted", "parts", "released", "quarantined", "missing")
     return {name: getattr(counts, name) for name in names} if counts is not None else None

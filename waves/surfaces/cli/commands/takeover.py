@@ -14,7 +14,9 @@ from waves.surfaces.cli.options import by_required, reason_option
 @by_required
 @reason_option
 def command(theme: str, *, by: str, reason: str) -> None:
-    """Abandon the wave of THEME that another host holds open. What it has paid for enters history when it is back.
+    """Give up the wave of THEME that another host holds open.
+
+    The next fire works on its rows. Answers that the other host has paid for enter history when it comes back.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What `wave quota` shows of a backend, and `wave status` of the one that a theme asks."""
+"""What `wave quota` shows of a backend, and `wave status` of the backend that a theme asks."""
 
 from __future__ import annotations
 

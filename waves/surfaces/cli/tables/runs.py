@@ -1,4 +1,4 @@
-"""The report of each run, for a person: the gap before and after, what was done, what it cost, how long it took."""
+"""The runs of a theme as a table: the gap before and after, what was done, what it cost, how long it took."""
 
 from __future__ import annotations
 

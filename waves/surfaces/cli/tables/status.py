@@ -91,11 +91,11 @@ def _spend_notes(theme: ThemeStatus) -> list[str]:
     spend = theme.spend
     if spend.total_usd is None:
         models = ", ".join(spend.unknown_models)
-        return [f"what was spent is unknown: {models} answered at a cost that nobody knows; `wave spend`"]
+        return [f"what was spent is unknown: answers of {models} have no known cost; see `wave spend`"]
     if spend.total_usd == spend.maybe_paid_usd == 0:
         return []
     known = f"spent ${spend.today_usd:,.4f} today (UTC), ${spend.total_usd:,.4f} in all"
     if spend.maybe_paid_usd == 0:
         return [known]
-    most = "nobody knows how much" if spend.maybe_paid_usd is None else f"up to ${spend.maybe_paid_usd:,.4f}"
-    return [f"{known}, and {most} more that was maybe paid"]
+    most = "an unknown amount" if spend.maybe_paid_usd is None else f"up to ${spend.maybe_paid_usd:,.4f}"
+    return [f"{known}, and {most} more was maybe paid"]
