@@ -43,7 +43,22 @@ COMMANDS: dict[str, str] = {
     "demo": "Classify the sample comments, or another sample, to 100 %.",
 }
 """In the order in which an operator needs them: look, fire, single steps, cost, decisions, repairs, trying out."""
+
+ROOMS: dict[str, tuple[str, ...]] = {
+    "reports": ("status", "quota", "spend", "audit"),
+    "fires": ("fire", "prepare", "run", "collect", "retry", "abandon", "takeover"),
+    "rubrics": ("pilot", "compare", "approve", "eval", "rubrics"),
+    "project": ("config", "forget", "prune", "doctor", "db", "rehearse", "demo"),
+}
+"""The folders of `commands/`, and the commands in each."""
+
 EXIT_CODE_HELP = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
+
+
+def _load(name: str) -> click.Command:
+    room = next(room for room, names in ROOMS.items() if name in names)
+    command: click.Command = importlib.import_module(f"waves.surfaces.cli.commands.{room}.{name}").command
+    return command
 
 
 class LazyGroup(click.Group):
@@ -55,8 +70,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"waves.surfaces.cli.commands.{cmd_name}")
-        command: click.Command = module.command
+        command = _load(cmd_name)
         inner = command.commands.values() if isinstance(command, click.Group) else ()
         for each in (command, *inner):
             each.epilog = f"{each.epilog or ''}\n\n{EXIT_CODE_HELP}".strip()
@@ -89,8 +103,7 @@ def cli(ctx: click.Context, *, status: bool) -> None:
       wave fire comment_classifier     one fire, as cron runs it
     """
     if status:
-        command = importlib.import_module("waves.surfaces.cli.commands.status").command
-        ctx.invoke(command)
+        ctx.invoke(_load("status"))
     elif ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -13,7 +13,7 @@ from waves.config import theme as themes
 from waves.steps.rubrics.version_report import Version, VersionDetails, diff, show, versions
 from waves.store.rubrics.rubric_registry import UNLIMITED
 from waves.surfaces.cli import output
-from waves.surfaces.cli.commands.rubrics_activate import activate_version, roll_back
+from waves.surfaces.cli.commands.rubrics.activate import activate_version, roll_back
 from waves.surfaces.cli.options import json_option
 from waves.surfaces.cli.tables.rubrics import show_details, show_versions
 
