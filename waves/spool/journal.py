@@ -1,12 +1,12 @@
 """The append-only record of requests sent and of how each ended: one file per run, never reopened for appending.
 
-Lines are ASCII JSON, each closed by a crc32 of all that stands before it, so that a flipped bit can change neither an
-answer nor the ids by which it is resolved:
+Lines are ASCII JSON, each closed by a crc32 of everything before it, so that a flipped bit can change neither an answer
+nor the ids by which it is resolved:
     {"t":"sent","call_id","version","model","backend","reserved_usd","items":[[short_id,entity_key,input_hash],…],
      "strict","at","crc32"}   {"t":"paid","call_id","status","usage":{…},"raw","at","crc32"}
     {"t":"ended","call_id","fate","reason","at","crc32"}
-What is handed over in one submission stands after an intent, and before the submission goes out; its answers come to a
-later run, and stand in that run's journal:
+The requests of one submission are written after an intent, and before the submission goes out; its answers come to a
+later run, and are in that run's journal:
     {"t":"intent","intent","backend","calls":[call_id,…],"at","crc32"}   {"t":"ticket","intent","batch_id","at","crc32"}
 """
 
@@ -33,8 +33,8 @@ _FATES = get_args(get_type_hints(Ended)["fate"])
 
 
 class Journal:
-    """What one run writes. A line outlives this process when the method returns, a power failure after `sync`.
-    DiskError if it cannot be written; the journal takes nothing more then."""
+    """The journal of one run. A line survives this process once the method returns, a power failure after `sync`.
+    DiskError if it cannot be written; after that the journal takes no more lines."""
 
     def __init__(self, path: Path) -> None:
         self._file = Appender(path)
@@ -44,7 +44,7 @@ class Journal:
         self._file.append(encode(sent))
 
     def paid(self, paid: Paid) -> None:
-        """When the answer came, before anybody looks into it. It counts as received after `sync`."""
+        """When the answer came, before it is interpreted. It counts as received after `sync`."""
         self._file.append(encode(paid))
 
     def ended(self, ended: Ended) -> None:
@@ -67,8 +67,8 @@ class Journal:
 
 @dataclass(slots=True)
 class JournalContents:
-    """What the lines of one journal say. `late` is about requests that another run sent: whether that is so, only the
-    journals of the whole wave can tell. By call id: an answer and an end, at most one of each."""
+    """The lines of one journal. `late` holds answers and ends, at most one of each by call id, for requests that must
+    have been sent by another run; only the journals of the whole wave show whether they were."""
 
     calls: dict[str, Call] = field(default_factory=dict)
     late: dict[str, tuple[Paid | None, Ended | None]] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class JournalContents:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A journal as it was read. `bad_lines` counts what was kept aside; `torn`: the last line was cut off."""
+    """A journal as it was read. `bad_lines` counts the lines that were set aside; `torn`: the last line was cut off."""
 
     contents: JournalContents
     bad_lines: int
@@ -91,7 +91,7 @@ class Reading:
 
 
 def read_journal(path: Path) -> Reading:
-    """Also while its run still writes. Bad lines are copied to `<run_id>.bad` beside it, once."""
+    """Reads a journal, even while its run still writes it. Bad lines are copied once, to `<run_id>.bad` beside it."""
     contents, bad, torn = parse(read_file(path), path.stem)
     aside = path.with_suffix(".bad")
     if bad and not aside.exists():
@@ -105,14 +105,14 @@ def encode(entry: JournalEntry) -> bytes:
 
 
 def with_checksum(fields: Mapping[str, Any]) -> bytes:
-    """A line with its crc32, which is over the JSON in ASCII: there a lone surrogate is an escape like any other."""
+    """A line with its crc32, computed over the JSON in ASCII, where a lone surrogate is an escape like any other."""
     body = _ENCODER.encode(fields).encode("ascii")[:-1]
     return body + _MARK + b"%d}\n" % crc32(body)
 
 
 def parse(data: bytes, run_id: str) -> tuple[JournalContents, list[bytes], bool]:
-    """What is contents, the bad lines, and whether the last line was torn. A line is bad, too, if it tells the same
-    twice."""
+    """The contents, the bad lines, and whether the last line was torn. A line that repeats an earlier one is bad as
+    well."""
     *lines, last = data.split(b"\n")
     while lines and not lines[-1].strip():
         lines.pop()
@@ -123,7 +123,7 @@ def parse(data: bytes, run_id: str) -> tuple[JournalContents, list[bytes], bool]
 
 
 def entry_of(line: bytes) -> JournalEntry | None:
-    """What a line says; None where it is not what a run writes."""
+    """The entry of a line; None if it is not a line that a run writes."""
     try:
         return _decode(line)
     except BadDataError:
@@ -200,7 +200,7 @@ def _triples(items: Iterable[Iterable[str]]) -> tuple[tuple[str, str, str], ...]
 
 
 def _texts(values: Iterable[str]) -> tuple[str, ...]:
-    found = tuple(values)
-    if not all(isinstance(value, str) for value in found):
+    texts = tuple(values)
+    if not all(isinstance(text, str) for text in texts):
         raise ValueError("an id that is no text")
-    return found
+    return texts

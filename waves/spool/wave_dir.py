@@ -1,5 +1,5 @@
-"""The folder of one wave, `data/<theme>/waves/<wave_id>/`: all that a wave needs to go on, without the database.
-That of an evaluation, which is never merged, stands under `data/<theme>/evaluations/`.
+"""The folder of one wave, `data/<theme>/waves/<wave_id>/`: all that a wave needs to continue, without the database.
+That of an evaluation, which is never merged, is under `data/<theme>/evaluations/`.
 
 It is built under a temporary name and becomes visible when it is complete and durable. Manifest and rubric never change
 and carry checksums. Names of themes, waves and runs are checked here before they become names of files.
@@ -26,7 +26,7 @@ from waves.spool.parts import Check, Parts
 from waves.spool.sealed import canonical, parse_timestamp, seal, unseal
 
 WaveRoot = Literal["waves", "evaluations"]
-"""The folder of a theme in which a wave stands."""
+"""The folder of a theme that contains the wave."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _BATCH = re.compile(r"batch_(\d{4,})\.jsonl")
@@ -46,7 +46,7 @@ class WaveDir:
 
     @classmethod
     def create(cls, data: Path, manifest: Manifest, rubric_text: str) -> WaveDir:
-        """Makes the wave visible and durable, both at the end. DiskError if it cannot, then nothing is visible."""
+        """Makes the wave durable, then visible. DiskError if it cannot; then nothing is visible."""
         root: WaveRoot = "evaluations" if manifest.kind == "evaluation" else "waves"
         path = _wave_path(data, manifest.theme_id, manifest.wave_id, root)
         make_folder(data, 0o711)
@@ -63,7 +63,7 @@ class WaveDir:
         """ConfigurationError for a wave of another database, BadDataError for one that cannot be read."""
         path, restore = _wave_path(data, theme_id, wave_id, root), _RESTORE.format(theme_id)
         if not (path / "manifest.json").exists() or not (path / "rubric.md").exists():
-            raise BadDataError(f"wave {wave_id} lacks its manifest or its rubric on this disk", restore)
+            raise BadDataError(f"the manifest or the rubric of wave {wave_id} is missing on this disk", restore)
         try:
             manifest, rubric_sha256 = _decode(read_file(path / "manifest.json"))
         except (KeyError, TypeError, ValueError) as error:
@@ -84,13 +84,13 @@ class WaveDir:
         return Parts(self.path / "parts", self.manifest, check)
 
     def write_batches(self, batches: Sequence[Sequence[Item]]) -> list[str]:
-        """Writes what is asked for next, a file for each batch; returns their names, which were never used before.
+        """Writes the next batches, a file each. → their names, which were never used before.
 
-        Not fsynced: after a power failure batches are made anew from the items that are missing.
+        Not fsynced: after a power failure batches are built again from the missing items.
         """
         folder = self.path / "batches"
         with reported(folder):
-            used = [int(found[1]) for path in folder.iterdir() if (found := _BATCH.fullmatch(path.name))]
+            used = [int(match[1]) for path in folder.iterdir() if (match := _BATCH.fullmatch(path.name))]
         names = []
         for number, batch in enumerate(batches, start=max(used, default=0) + 1):
             names.append(f"batch_{number:04d}.jsonl")
@@ -98,7 +98,7 @@ class WaveDir:
         return names
 
     def new_journal(self, run_id: str) -> Journal:
-        """The journal of a run, which must not have one yet."""
+        """The journal of a run that has none yet."""
         return Journal(self.path / "journal" / f"{_file_name(run_id)}.jsonl")
 
     def journals(self) -> list[Path]:
@@ -109,7 +109,7 @@ class WaveDir:
         return self.history().calls
 
     def history(self) -> History:
-        """What all journals together say."""
+        """All journals of the wave, merged."""
         return merge([(path.stem, read_journal(path)) for path in self.journals()])
 
     @property
@@ -117,12 +117,12 @@ class WaveDir:
         return (self.path / _CLOSED).exists()
 
     def close(self, record: Mapping[str, Any]) -> None:
-        """Notes beside the parts what the database says about the closed wave. Doing it again changes nothing."""
+        """Writes beside the parts what the database holds about the closed wave. Idempotent."""
         write_atomic(self.path / _CLOSED, canonical(record) + b"\n")
 
 
 def wave_ids(data: Path, theme_id: str, root: WaveRoot = "waves") -> list[str]:
-    """The waves of a theme on this disk, the oldest first."""
+    """The waves of a theme on this disk, oldest first."""
     folder = data / _file_name(theme_id) / root
     with reported(folder):
         if not folder.is_dir():

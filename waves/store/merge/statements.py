@@ -1,4 +1,4 @@
-"""The statements of a merge that depend on a theme's shape: what is matched, written, and shown before and after."""
+"""The statements of a merge that depend on a theme's shape: match, write, and the target's values before and after."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def target_json(shape: Shape) -> sql.Composed:
 
 
 def _kept(shape: Shape) -> sql.Composable:
-    """Whether the row bears the version that was written: one that a trigger takes away would be asked for for ever."""
+    """Whether the row has the version that was written: if a trigger removes it, the row is asked about forever."""
     if shape.version_column is None:
         return sql.SQL("true")
     return sql.SQL("{} IS NOT DISTINCT FROM %(version)s").format(fragments.name("t", shape.version_column))
@@ -87,7 +87,7 @@ def before_in_target(shape: Shape) -> sql.Composed:
 
 
 def _before_in_source(shape: Shape) -> sql.Composable:
-    """Where the source is the target, its row has been read already."""
+    """If the source is the target, the row's values are read together with its input."""
     if not shape.same_table:
         return sql.SQL("")
     pairs = ((column.name, fragments.column(shape.source, column)) for _, column in shape.columns)

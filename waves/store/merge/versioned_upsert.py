@@ -1,7 +1,7 @@
 """collect: the parts of a converged wave → verdicts and target, in one transaction, idempotent.
 
-The wave row is closed first, so of two that collect the same wave one does nothing. Every part enters history under
-(theme, key, version, hash); the target changes only where the row still has the content that was judged, and only
+The wave row is closed first, so of two processes that collect the same wave one does nothing. Every part enters history
+under (theme, key, version, hash); the target changes only if the row still has the content that was judged, and only
 while the wave's version is the active one.
 """
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _SQL = queries.load("collect.sql")
 _ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])")
 _FEW_ORPHANS = 20
-"""So many orphans are never worth a person's time, whatever their share, unless the rate is set to 0."""
-_KEYS_TOLD = 10
+"""Up to this many orphans need no person, at any share, unless the rate is set to 0."""
+_KEYS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class MergeResult:
 
 @dataclass(frozen=True, slots=True)
 class _Collect:
-    """What one collect is about."""
+    """The arguments of one collect."""
 
     shape: Shape
     manifest: Manifest
@@ -92,8 +92,8 @@ def collect(
     max_orphan_rate: float,
     accept_orphans_by: str | None,
 ) -> MergeResult:
-    """Merges `parts` and closes the wave. HeldError (nothing is merged, the wave stays open) where too many rows
-    changed since prepare and nobody accepts that; BadDataError where parts and wave do not belong together."""
+    """Merges `parts` and closes the wave. HeldError (nothing is merged, the wave stays open) if too many rows changed
+    since prepare and no person accepts that; BadDataError if parts and wave do not belong together."""
     given = _parts_in_order(manifest, parts)
     wave = _Collect(shape, manifest, run_id, given, counts, max_orphan_rate, accept_orphans_by)
     with faults.mapped():
@@ -101,8 +101,8 @@ def collect(
 
 
 def remember(db: Database, shape: Shape, manifest: Manifest, run_id: str, parts: Iterable[Part]) -> int:
-    """Enters what an abandoned wave paid for into history; how many verdicts were new. The target is not touched: where
-    such a verdict holds, the next take restores it free. What was accepted meanwhile stays."""
+    """Enters into history what an abandoned wave paid for. → the number of new verdicts. The target is not touched:
+    the next take restores such a verdict free if it still fits the row. Verdicts accepted meanwhile stay."""
     given = _parts_in_order(manifest, parts)
     wave = _Collect(shape, manifest, run_id, given, Counts(), 0.0, None)
 
@@ -116,7 +116,7 @@ def remember(db: Database, shape: Shape, manifest: Manifest, run_id: str, parts:
 
 
 def too_many_orphans(orphaned: int, entries: int, rate: float) -> bool:
-    """Whether a person has to look at the orphans before anything is merged."""
+    """Whether a person has to decide about the orphans before anything is merged."""
     if rate <= 0:
         return orphaned > 0
     return orphaned > _FEW_ORPHANS and orphaned > rate * entries
@@ -132,7 +132,7 @@ def _collect(connection: Connection, wave: _Collect) -> MergeResult:
     if applied:
         merge.lock_entries(connection, shape)
     matched = merge.match_entries(connection, shape, len(wave.parts))
-    if applied:  # into history alone they harm nobody
+    if applied:  # in history alone orphans do no harm
         _require_few_orphans(connection, wave, len(wave.parts) - matched)
     if applied and shape.target:
         reason = f"collected {wave.manifest.wave_id}"
@@ -150,8 +150,8 @@ def _collect(connection: Connection, wave: _Collect) -> MergeResult:
 
 
 def _parts_in_order(manifest: Manifest, parts: Iterable[Part]) -> list[Part]:
-    """Each part belongs to the wave, and there is one for each identity. They are given in the manifest's order: on
-    disk they lie in that of their hashes, and rows written in such an order cost every index twice the time."""
+    """The parts in the manifest's order; BadDataError if one does not belong to the wave, or is there twice. On disk
+    they are in the order of their hashes, and rows written in that order take every index twice the time."""
     wave = (manifest.theme_id, manifest.wave_id, manifest.rubric_version)
     given: dict[tuple[str, str], Part | None] = dict.fromkeys(item.identity for item in manifest.items)
     for part in parts:
@@ -177,7 +177,7 @@ def _close_wave(connection: Connection, wave: _Collect) -> bool:
 
 
 def _copy_entries(connection: Connection, wave: _Collect) -> merge.Refused:
-    """Parts → entries, numbered in their order. → those whose output PostgreSQL cannot hold; they have none."""
+    """Parts → entries, numbered in their order. → those whose output PostgreSQL cannot hold; it is left out."""
     dump = json.JSONEncoder(separators=(",", ":")).encode
     refused: merge.Refused = {}
     with connection.cursor() as cursor, cursor.copy(_SQL["copy_entries"]) as copy:
@@ -218,7 +218,7 @@ def _require_few_orphans(connection: Connection, wave: _Collect, orphaned: int) 
 
 
 def _describe_orphans(connection: Connection, wave: _Collect, orphaned: int) -> str:
-    """How many of each kind, and some of their keys: whoever decides has to know which rows to look at."""
+    """The number of each kind, and some of their keys: the person who decides has to know which rows to look at."""
     shape = wave.shape
     query = sql.SQL(_SQL["vanished"]).format(
         source_row=fragments.source_row(shape),
@@ -227,16 +227,16 @@ def _describe_orphans(connection: Connection, wave: _Collect, orphaned: int) -> 
         same_key=fragments.equal(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
     )
     vanished = int(scalar(connection, query))
-    keys = [printable_key(key) for (key,) in connection.execute(_SQL["orphans"], {"limit": _KEYS_TOLD})]
+    keys = [printable_key(key) for (key,) in connection.execute(_SQL["orphans"], {"limit": _KEYS_SHOWN})]
     more = f" and {orphaned - len(keys)} more" if orphaned > len(keys) else ""
     return f"{orphaned - vanished} changed, {vanished} vanished; keys {', '.join(keys)}{more}"
 
 
 def _upsert_verdicts(connection: Connection, wave: _Collect, refused: merge.Refused) -> int:
-    """→ how many entries there are: exactly those that parts were given for."""
+    """→ the number of entries, which is the number of parts."""
     query = sql.SQL(_SQL["upsert_verdicts"]).format(applied_at=merge.applied_at_sql())
     entries = int(scalar(connection, query, {**wave.bound, **merge.refused_arrays(refused)}))
-    if entries != len(wave.parts):  # parts have distinct ids, so as many matching ids are equal sets
+    if entries != len(wave.parts):  # parts have distinct ids: equal counts of matching ids are equal sets
         raise BadDataError(
             f"the entries of wave {wave.manifest.wave_id} are not its parts",
             "nothing was merged; look for a trigger or a rule on waves.verdict, then fire again",
@@ -245,7 +245,7 @@ def _upsert_verdicts(connection: Connection, wave: _Collect, refused: merge.Refu
 
 
 def _audit_history(connection: Connection, wave: _Collect, refused: merge.Refused) -> None:
-    """What the target does not show leaves its trace, too: orphans, and all entries where nothing is to be shown."""
+    """Audits entries that enter history only: orphans, and all entries if the target is not to be written."""
     wave_id, version = wave.manifest.wave_id, wave.manifest.rubric_version
     collected = f"collected {wave_id}"
     reasons = {

@@ -1,7 +1,7 @@
-"""How far a theme is: every row in scope is done, missing, or out of the gap. Read-only.
+"""The progress of a theme: every row in scope is done, missing, or out of the gap. Read-only.
 
-Small tables are counted exactly, edits included. Large ones are counted through the target's index on the version, as
-far as the gap is not large itself; the rest is the planner's estimate, and says so.
+Small tables are counted exactly, edits included. Large tables are counted through the target's index on the version
+while the gap is small; the rest is the planner's estimate, and marked as such.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _SQL = queries.load("census.sql")
 SMALL = 50_000
-"""Rows that are judged one by one (0.4 s), and candidates that are counted one by one. A fire counts twice."""
+"""Up to this many rows are assessed one by one (0.4 s), and candidates counted one by one. A fire counts twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class NeedCounts:
-    """How many rows are done, are to be asked, are to be restored, and are out of the gap."""
+    """The numbers of rows that are done, to be asked about, to be restored, and out of the gap."""
 
     done: int
     ask: int
@@ -54,11 +54,11 @@ class NeedCounts:
 
 
 def census(db: Database, shape: Shape, version: str) -> Census:
-    """The rows of the theme by where they stand with rubric `version`."""
+    """The rows of the theme by their state under rubric `version`."""
     with faults.mapped(), snapshot(db) as connection:
         rows = planned_scope(connection, shape)
         needs = count_exactly(connection, shape, version) if rows <= SMALL else None
-        if needs is None and rows <= SMALL:  # a row that nobody can compute can still be counted
+        if needs is None and rows <= SMALL:  # a row that cannot be computed can still be counted
             rows = _count(connection, sql.SQL(_SQL["in_scope"]).format(**_source(shape)), {})
         if needs is None:
             return _estimate(connection, shape, version, rows)
@@ -67,13 +67,13 @@ def census(db: Database, shape: Shape, version: str) -> Census:
 
 
 def planned_scope(connection: Connection, shape: Shape) -> int:
-    """How many rows the theme is about, by the planner."""
+    """The number of rows in scope, as the planner expects it."""
     return planned_rows(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
 
 
 def count_exactly(connection: Connection, shape: Shape, version: str) -> NeedCounts | None:
-    """Every row judged as the gap does, edits included; for small tables. None where a row's value cannot be computed:
-    then it can only be estimated."""
+    """Every row assessed as the gap does it, edits included; for small tables. None if a row's value cannot be
+    computed: then the numbers can only be estimated."""
     query = sql.SQL(_SQL["exact"]).format(
         need=need_expression(shape),
         source_row=fragments.source_row(shape),

@@ -1,8 +1,8 @@
-"""Where the search for edited rows stands: a position in the order of the keys, or of `source.changed`.
+"""The cursor of the search for edited rows: a position in the order of the keys, or of `source.changed`.
 
-The stored cursor moves only past rows that need nothing any more, so neither a crash between take and open nor a wave
-that is given up loses a row. By key it wraps around; by `source.changed` it stays an hour behind the present, because
-a transaction may commit long after the moment that it wrote down.
+The stored cursor moves only past rows that no longer need work, so neither a crash between take and open nor an
+abandoned wave loses a row. By key it wraps around; by `source.changed` it stays an hour behind the present, because a
+transaction may commit long after the time that it recorded in the column.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _SQL = queries.load("gap.sql")
 
 Position = tuple[str, ...]
-"""Texts: the key, or `source.changed` and the key, or `source.changed` alone (from there on, it included)."""
+"""Texts: the key, or `source.changed` and the key, or `source.changed` alone (from that value on, inclusive)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of the source to read: after `after`, up to and including `until`; None is the beginning, the end."""
+    """A stretch of the source to read: after `after`, up to and including `until`; None is the beginning or the end."""
 
     after: Position | None
     until: Position | None = None
@@ -44,12 +44,13 @@ def stretches(shape: Shape, start: Position | None) -> list[Stretch]:
     return [Stretch(start), Stretch(None, until=start)]
 
 
-def stretch_query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object]]:
-    """Keys (after `source.changed`, where given) of a window, in order, and the values to bind beside `limit`."""
+def stretch_query(shape: Shape, stretch: Stretch) -> tuple[sql.Composed, dict[str, object]]:
+    """The query for a stretch's keys in order (after `source.changed` if the theme has it), and the values to bind
+    beside `limit`."""
     order = _order(shape)
     conditions: list[sql.Composable] = [sql.SQL("true")]
     values: dict[str, object] = {}
-    for position, operator, prefix in ((window.after, ">", "after"), (window.until, "<=", "until")):
+    for position, operator, prefix in ((stretch.after, ">", "after"), (stretch.until, "<=", "until")):
         if position is not None:
             conditions.append(_compare(shape, position, operator, prefix))
             values |= {f"{prefix}{n}": text for n, text in enumerate(position)}
@@ -72,7 +73,7 @@ def key_in(shape: Shape, position: Position) -> tuple[str, ...]:
 
 
 def read_cursor(connection: Connection, shape: Shape) -> Position | None:
-    """None where the search has not begun, or began with another relation or key."""
+    """None if the search has not begun, or began with another relation or key."""
     stored = scalar(connection, _SQL["read_cursor"], {"theme": shape.theme_id})
     if not isinstance(stored, dict) or stored.get("of") != _signature(shape):
         return None
@@ -80,7 +81,7 @@ def read_cursor(connection: Connection, shape: Shape) -> Position | None:
 
 
 def move_cursor(connection: Connection, shape: Shape, position: Position) -> None:
-    """Stores `position`, or the moment an hour ago where that is earlier."""
+    """Stores `position`, or the time an hour ago if that is earlier."""
     if shape.changed_type:
         late = sql.SQL(_SQL["late_commits"]).format(type=fragments.verbatim(shape.changed_type))
         row = connection.execute(late, {"at": position[0]}).fetchone()

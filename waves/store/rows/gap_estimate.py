@@ -1,7 +1,7 @@
-"""What gap a rubric version would open if it came into force: read-only, and bounded whatever the size of the table.
+"""The gap that a rubric version would open if it were activated. Read-only, at a bounded cost for any table size.
 
-Small tables are counted row by row. Of large ones the gap is counted while it is small, else a sample of the rows
-speaks for all; both say that they are estimates.
+Small tables are counted row by row. For large tables the gap is counted while it is small; otherwise it is extrapolated
+from a sample of the rows. Both are marked as estimates.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 _SQL = queries.load("gap_estimate.sql")
 _SAMPLE = 5000
-"""Rows of a sample, about; and candidates that are judged one by one."""
+"""Approximate number of rows in a sample; and of candidates that are assessed one by one."""
 _CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class GapEstimate:
-    """`to_ask` rows and `to_restore` rows, for which an accepted verdict on their present content is there already.
-    `items` are some of those to ask. Of `sampled` rows `drifted` have changed since the version in force judged them;
-    None where none is in force."""
+    """`to_ask` rows, and `to_restore` rows, which already have an accepted verdict on their present content. `items`
+    are some of the rows to ask about. Of `sampled` rows `drifted` have changed since the active version judged them;
+    None if no version is active."""
 
     to_ask: int
     to_restore: int
@@ -49,8 +49,8 @@ class GapEstimate:
 
 @dataclass(frozen=True, slots=True)
 class _SampleNeeds:
-    """What some rows need: the items to ask, and how many are to be restored. `readable`: PostgreSQL can compute
-    them."""
+    """What some rows need: the items to ask about, and the number of rows to restore. `readable` are the keys of rows
+    that PostgreSQL can compute."""
 
     items: tuple[Item, ...]
     to_restore: int
@@ -58,15 +58,15 @@ class _SampleNeeds:
 
 
 def estimate_gap(db: Database, shape: Shape, version: str, active_version: str | None) -> GapEstimate:
-    """What `version` would find, and what has drifted under the version that is `active_version`."""
+    """The gap of `version`, and the drift under the active version."""
     with faults.mapped(), snapshot(db) as connection:
         population = _population(connection, shape)
         keys = _sample_keys(connection, shape, population)
         sample = _needs_of(connection, shape, version, keys)
         few = _small_gap(connection, shape, version)
-        found = sample if few is None else _needs_of(connection, shape, version, few)
+        needs = sample if few is None else _needs_of(connection, shape, version, few)
         scale = population / len(keys) if few is None and keys and population > _SAMPLE else 1.0
-        to_ask, to_restore = round(len(found.items) * scale), round(found.to_restore * scale)
+        to_ask, to_restore = round(len(needs.items) * scale), round(needs.to_restore * scale)
         small = census.planned_scope(connection, shape) <= census.SMALL
         counted = census.count_exactly(connection, shape, version) if small else None
         if counted is not None:
@@ -75,22 +75,22 @@ def estimate_gap(db: Database, shape: Shape, version: str, active_version: str |
             to_ask,
             to_restore,
             estimated=counted is None,
-            items=found.items,
+            items=needs.items,
             sampled=len(sample.readable),
             drifted=_count_drifted(connection, shape, active_version, sample.readable) if active_version else None,
         )
 
 
 def _population(connection: Connection, shape: Shape) -> int:
-    """How many rows the relation has that the sample is taken from."""
+    """The number of rows in the relation from which the sample is taken."""
     if _from_target(shape):
         return census.planned_rows(connection, sql.SQL(_SQL["planned_target"]).format(target=_target(shape)), {})
     return census.planned_scope(connection, shape)
 
 
 def _sample_keys(connection: Connection, shape: Shape, population: int) -> list[Key]:
-    """Keys of rows all over the table; of all its rows where it is not larger than a sample. A view has no pages to
-    choose from: the target's stand for it, and only where rows are inserted there is it read as a whole."""
+    """Keys of rows from all over the table; of all rows if it is no larger than a sample. A view has no pages to choose
+    from: the target's pages stand for them, and only if the theme inserts rows there is the view read as a whole."""
     keys = fragments.target_key(shape) if _from_target(shape) else fragments.source_key(shape)
     block = "of_target" if _from_target(shape) else "of_source" if shape.source.kind in "rpm" else "of_view"
     query = sql.SQL(_SQL[block]).format(
@@ -104,7 +104,7 @@ def _sample_keys(connection: Connection, shape: Shape, population: int) -> list[
 
 
 def _small_gap(connection: Connection, shape: Shape, version: str) -> list[Key] | None:
-    """The rows without a verdict of `version` in the target; None where they are many, or not found by an index."""
+    """The rows without a verdict of `version` in the target; None if they are many, or if no index finds them."""
     if candidates.compares_all(shape):
         return None
     keys: list[Key] = []
@@ -122,15 +122,15 @@ def _needs_of(connection: Connection, shape: Shape, version: str, keys: Sequence
     unreadable: set[Key] = set()
     to_restore = 0
     for start in range(0, len(keys), _CHUNK):
-        found = assess_rows(connection, shape, version, keys[start : start + _CHUNK])
-        unreadable.update(found.unreadable)
-        items += [finding.item for finding in found.work if finding.need == "ask"]
-        to_restore += sum(finding.need == "restore" for finding in found.work)
+        assessment = assess_rows(connection, shape, version, keys[start : start + _CHUNK])
+        unreadable.update(assessment.unreadable)
+        items += [row.item for row in assessment.work if row.need == "ask"]
+        to_restore += sum(row.need == "restore" for row in assessment.work)
     return _SampleNeeds(tuple(items), to_restore, tuple(key for key in keys if key not in unreadable))
 
 
 def _count_drifted(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> int:
-    """How many of these rows `version` has judged with other content, and not as they are now."""
+    """The number of these rows that `version` has judged with other content, and not as they are now."""
     query = judged_cte(shape) + sql.SQL(" ") + sql.SQL(_SQL["drifted"]).format()
     drifted = 0
     for start in range(0, len(keys), _CHUNK):

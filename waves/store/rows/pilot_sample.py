@@ -1,8 +1,8 @@
-"""A sample of the rows that a version has yet to judge, for a pilot. Read-only, repeatable, and bounded.
+"""A sample of the rows that a version has not judged yet, for a pilot. Read-only, repeatable, and bounded.
 
-Up to `_MOST` rows are looked at: all of a small source in an order that is shuffled by the version; of a large table
-some of its blocks, chosen by the version; of a large view the rows that the target's blocks stand for, or, where it has
-no such target, the first ones that PostgreSQL comes across.
+Up to `_MOST` rows are read: of a small source all, in an order shuffled by the version; of a large table some blocks,
+chosen by the version; of a large view the rows that belong to blocks of the target, or, without such a target, the
+first rows that PostgreSQL returns.
 """
 
 from __future__ import annotations
@@ -36,42 +36,42 @@ _WITH_BLOCKS = ("r", "p", "m")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A row that the version has yet to judge."""
+    """A row that the version has not judged yet."""
 
     key: Key
     entity_key: str
 
 
 def candidates(db: Database, shape: Shape, version: str) -> list[Candidate]:
-    """At most `_MOST`, in an order that is as good as random and the same for the same rows."""
-    found: list[Candidate] = []
+    """At most `_MOST` candidates, in a pseudo-random order that is the same for the same rows."""
+    unjudged: list[Candidate] = []
     with faults.mapped(), snapshot(db) as connection:
         pool = connection.execute(*_pool(connection, shape, version)).fetchall()
         for start in range(0, len(pool), _CHUNK):
-            found += _unjudged(connection, shape, version, pool[start : start + _CHUNK])
-    return found
+            unjudged += _unjudged(connection, shape, version, pool[start : start + _CHUNK])
+    return unjudged
 
 
 def items(db: Database, shape: Shape, version: str, keys: Sequence[Key]) -> tuple[Item, ...]:
-    """The rows of these keys as items, in their order, without those that need no verdict any more."""
+    """The rows of these keys as items, in their order, without those that no longer need a verdict."""
     with faults.mapped(), snapshot(db) as connection:
-        return tuple(one.item for one in assess_rows(connection, shape, version, keys).work if one.need == "ask")
+        return tuple(row.item for row in assess_rows(connection, shape, version, keys).work if row.need == "ask")
 
 
 def _unjudged(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> list[Candidate]:
     query = sql.SQL(_SQL["unjudged"]).format(judged=judged_cte(shape))
-    found: list[Candidate] = []
+    unjudged: list[Candidate] = []
 
     def read(first: int, last: int) -> None:
         rows = connection.execute(query, candidate_values(shape, version, keys[first : last + 1])).fetchall()
-        found.extend(Candidate(keys[first + n - 1], entity_key) for n, entity_key in rows)
+        unjudged.extend(Candidate(keys[first + n - 1], entity_key) for n, entity_key in rows)
 
     bisected(connection, 0, len(keys) - 1, read)  # a row that cannot be computed is no candidate
-    return found
+    return unjudged
 
 
 def _pool(connection: Connection, shape: Shape, version: str) -> tuple[sql.Composed, dict[str, object]]:
-    """The query for the keys of the rows that are looked at, and its values."""
+    """The query for the keys of the rows to read, and its values."""
     digest = sha256(version.encode())
     values: dict[str, object] = {"seed": version, "number": int.from_bytes(digest.digest()[:4]), "most": _MOST}
     source = fragments.relation(shape.source)
@@ -87,7 +87,7 @@ def _pool(connection: Connection, shape: Shape, version: str) -> tuple[sql.Compo
 
 
 def _target_with_blocks(shape: Shape) -> Relation | None:
-    """The target, where each row of the source has one in it."""
+    """The target, if every row of the source has a row in it."""
     return shape.target if shape.target is not None and not shape.inserts else None
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation reads from the database and leaves there: rows by their keys, the gold column, and results."""
+"""What an evaluation reads from the database and stores there: rows by their keys, the gold column, and results."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _AT_ONCE = 5_000
 
 
 def rows_by_key(db: Database, shape: Shape, keys: Sequence[Key]) -> dict[int, Item]:
-    """The rows of the source with these keys (texts), as prepare takes them, by the keys' positions. A key without a
-    row, or that cannot be one, is not among them. ConfigurationError where a key stands for more than one row."""
+    """The rows of the source with these keys (texts), as prepare takes them, by the keys' positions. A key that has no
+    row, or that is not a valid key, is left out. ConfigurationError if a key stands for more than one row."""
     query = sql.SQL(_SQL["rows"]).format(
         inputs=fragments.commas(sql.Identifier("s", each) for each in fragments.numbered("i", shape.input)),
         arrays=fragments.key_arrays(shape),
@@ -42,37 +42,37 @@ def rows_by_key(db: Database, shape: Shape, keys: Sequence[Key]) -> dict[int, It
         ),
     )
     names = [column.name for column in shape.input]
-    found: dict[int, Item] = {}
+    items: dict[int, Item] = {}
     with faults.mapped(), snapshot(db) as connection:
 
         def read(first: int, last: int) -> None:
             values = key_values(shape, keys[first : last + 1])
             for n, entity_key, input_hash, *texts in connection.execute(query, values):
-                if first + n - 1 in found:
+                if first + n - 1 in items:
                     raise duplicate_key(shape)
-                found[first + n - 1] = Item(entity_key, input_hash, dict(zip(names, texts, strict=True)))
+                items[first + n - 1] = Item(entity_key, input_hash, dict(zip(names, texts, strict=True)))
 
         for start in range(0, len(keys), _AT_ONCE):
             bisected(connection, start, min(start + _AT_ONCE, len(keys)) - 1, read)
-    return found
+    return items
 
 
 def gold_column(db: Database, shape: Shape, gold: GoldRelation) -> list[tuple[Key, str]]:
     """(key, text) of every row whose gold column is not NULL, in the order of the keys."""
-    where = catalog_names.find_relation(db, gold.relation, "gold.relation")
-    known = catalog_names.attributes(db, where)
-    key = catalog_names.pick(where, known, gold.key, "gold.key")
-    (column,) = catalog_names.pick(where, known, [gold.column], "gold.column")
-    catalog_names.require_rights(db, where, known, [*key, column], "SELECT")
+    relation = catalog_names.find_relation(db, gold.relation, "gold.relation")
+    known = catalog_names.attributes(db, relation)
+    key = catalog_names.pick(relation, known, gold.key, "gold.key")
+    (column,) = catalog_names.pick(relation, known, [gold.column], "gold.column")
+    catalog_names.require_rights(db, relation, known, [*key, column], "SELECT")
     if len(key) != len(shape.key):
         raise ConfigurationError(
             "source.key and gold.key have different numbers of columns", "name the columns of both in the same order"
         )
-    keys = [fragments.column(where, each) for each in key]
+    keys = [fragments.column(relation, each) for each in key]
     query = sql.SQL(_SQL["gold_column"]).format(
-        column=fragments.column(where, column),
+        column=fragments.column(relation, column),
         key=fragments.commas(fragments.as_text(keys)),
-        relation=fragments.relation(where),
+        relation=fragments.relation(relation),
         order=fragments.commas(keys),
     )
     with faults.mapped(), snapshot(db) as connection:
@@ -80,7 +80,7 @@ def gold_column(db: Database, shape: Shape, gold: GoldRelation) -> list[tuple[Ke
 
 
 def store_evaluation(db: Database, theme_id: str, report: Mapping[str, Any]) -> None:
-    """Enter what one setting reached. Where the newest row of this setting says the same, nothing is written."""
+    """Enters the result of one setting; nothing if the newest row of this setting has the same report."""
     columns = (
         "rubric_version",
         "backend",

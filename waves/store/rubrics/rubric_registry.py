@@ -1,6 +1,6 @@
-"""Which rubric versions a theme has, which one is active, and how many rows a version may touch: the gate.
+"""The rubric versions of a theme, the active one, and the number of rows that a version may touch: the gate.
 
-Versions are never compared by order: one is newer only in that it was registered later.
+Versions are never compared by their names: a version is newer only if it was registered later.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _SQL = queries.load("rubric_registry.sql")
 
 @dataclass(frozen=True, slots=True)
 class RegisteredVersion:
-    """A version as the database keeps it. `text` is the rubric file; `approved_rows` and `approved_by` are None where
-    nobody approved it, `approved_rows` is `UNLIMITED` where somebody did without a limit; `created_by` is None where a
+    """A version as the database stores it. `text` is the rubric file; `approved_rows` and `approved_by` are None if it
+    was never approved, `approved_rows` is `UNLIMITED` if it was approved without a limit; `created_by` is None if a
     fire registered it."""
 
     version: str
@@ -45,20 +45,20 @@ class RegisteredVersion:
     input_columns: list[str]
 
     def rows_for(self, input_columns: Sequence[str]) -> int | None:
-        """`approved_rows`, as far as the approval was for these columns: other columns are other questions."""
+        """`approved_rows` if the approval was for these columns, else None: other columns are other questions."""
         return self.approved_rows if self.input_columns == list(input_columns) else None
 
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
-    """Which version was in force, None for none, and which one is now."""
+    """The version that was active before, None for none, and the one that is active now."""
 
     before: str | None
     after: str
 
 
 def ensure_theme(db: Database, theme_id: str) -> None:
-    """The theme's row, where it is lacking. Everything else of a theme refers to it."""
+    """Creates the theme's row if it is missing. Everything else of a theme refers to it."""
     db.execute(_SQL["ensure_theme"], {"theme_id": theme_id})
 
 
@@ -71,9 +71,8 @@ def register(
     by: str | None = None,
     first: Decider = BY_ITSELF,
 ) -> RegisteredVersion:
-    """The version of `rubric`, entered where it is new; what was entered before stays as it is. The first version of
-    a theme becomes active by that: `first` says who wanted it. A later one does only by `activate`. `by` is None where
-    a fire does it."""
+    """The version of `rubric`, entered if it is new; an earlier entry stays as it is. The first version of a theme
+    becomes active at once, decided by `first`; a later one only by `activate`. `by` is None if a fire registers it."""
     values = {
         "theme_id": theme_id,
         "version": rubric.version,
@@ -100,12 +99,12 @@ def find(db: Database, theme_id: str, version: str) -> RegisteredVersion | None:
 
 
 def history(db: Database, theme_id: str) -> list[RegisteredVersion]:
-    """All versions, the first registered first."""
+    """All versions, in the order of their registration."""
     return db.records(RegisteredVersion, _SQL["history"], {"theme_id": theme_id})
 
 
 def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> VersionChange:
-    """Makes `version` the active one; nothing happens where it is. ConfigurationError for an unknown version."""
+    """Activates `version`; does nothing if it is active. ConfigurationError for an unknown version."""
     with db.transaction():
         before = _lock(db, theme_id)
         _require_registered(db, theme_id, version)
@@ -115,7 +114,7 @@ def activate(db: Database, theme_id: str, version: str, actor: str, reason: str 
 
 
 def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> VersionChange:
-    """Makes the version active that was so before the active one. ConfigurationError where there was none."""
+    """Activates the version that was active before the present one. ConfigurationError if there was none."""
     with db.transaction():
         now = _lock(db, theme_id)
         before: str | None = db.scalar(_SQL["active_before"], {"theme_id": theme_id, "version": now})
@@ -137,8 +136,8 @@ def approve(
     reason: str | None,
     input_columns: Sequence[str],
 ) -> None:
-    """Lets `version` touch `max_rows` rows in all, any number where None, as long as these are the columns that it
-    judges. ConfigurationError for an unknown version."""
+    """Lets `version` touch `max_rows` rows in total, any number if None, as long as it judges these columns.
+    ConfigurationError for an unknown version."""
     rows, columns = UNLIMITED if max_rows is None else max_rows, list(input_columns)
     with db.transaction():
         _lock(db, theme_id)
@@ -162,8 +161,8 @@ def approve(
 def rows_left(
     db: Database, theme_id: str, version: str, without_approval: int, input_columns: Sequence[str]
 ) -> int | None:
-    """How many rows waves of `version` may still take, None for no limit. Every item that a wave of the version was
-    opened with counts, whatever became of it; an approval holds for the columns that it was given for."""
+    """The number of rows that waves of `version` may still take, None for no limit. Every item that a wave of the
+    version was opened with counts, in any state; an approval holds for the columns that it was given for."""
     approved = _require_registered(db, theme_id, version).rows_for(input_columns)
     if approved == UNLIMITED:
         return None
@@ -176,20 +175,20 @@ def _rows_in_words(rows: int | None) -> int | str | None:
 
 
 def _lock(db: Database, theme_id: str) -> str | None:
-    """The active version; nobody else activates, approves or registers until the transaction ends."""
+    """The active version; no other transaction activates, approves or registers until this one ends."""
     version: str | None = db.scalar(_SQL["lock"], {"theme_id": theme_id})
     return version
 
 
 def _require_registered(db: Database, theme_id: str, version: str) -> RegisteredVersion:
-    found = find(db, theme_id, version)
-    if found is None:
-        known = ", ".join(registered.version for registered in history(db, theme_id)) or "none"
+    registered = find(db, theme_id, version)
+    if registered is None:
+        known = ", ".join(other.version for other in history(db, theme_id)) or "none"
         raise ConfigurationError(
             f"the theme {theme_id} has no rubric version {version}",
             f"known versions: {known}; `wave pilot {theme_id}` registers the newest file as it is now",
         )
-    return found
+    return registered
 
 
 def _set_active(db: Database, theme_id: str, before: str | None, after: str, actor: str, reason: str | None) -> None:

@@ -1,8 +1,8 @@
-"""Pieces of SQL that a `Shape` stands for: its names, its row expressions, the operator's own conditions.
+"""Pieces of SQL made from a `Shape`: its names, its row expressions, the operator's own conditions.
 
-Every query made from them is executed with a mapping of values, so each per cent sign in a name or in the operator's
-SQL is doubled here. In a query `t` is the target, `e` an entry, `k1`, `k2` … the key in its own types; the source has
-no alias, so that `source.where` may name it.
+Every query made of them is executed with a mapping of values, so each per cent sign in a name or in the operator's SQL
+is doubled here. In a query `t` is the target, `e` an entry, `k1`, `k2` … the key in its own types; the source has no
+alias, so that `source.where` may name it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def name(*names: str) -> sql.SQL:
     return verbatim(sql.Identifier(*names).as_string(None))
 
 
-def relation(where: Relation) -> sql.SQL:
-    return name(where.schema, where.name)
+def relation(of: Relation) -> sql.SQL:
+    return name(of.schema, of.name)
 
 
-def column(where: Relation, what: Column) -> sql.SQL:
-    return name(where.schema, where.name, what.name)
+def column(of: Relation, what: Column) -> sql.SQL:
+    return name(of.schema, of.name, what.name)
 
 
 def commas(items: Iterable[sql.Composable]) -> sql.Composed:
@@ -54,7 +54,7 @@ def numbered(letter: str, columns: Sequence[Column]) -> list[str]:
 
 
 def parenthesised(text: str) -> sql.Composed:
-    """The operator's SQL as one operand; a comment at its end swallows nothing of ours."""
+    """The operator's SQL as one operand; the line break keeps a comment at its end from swallowing SQL of ours."""
     return sql.SQL("(\n{}\n)").format(verbatim(text))
 
 
@@ -92,7 +92,7 @@ def source_row(shape: Shape) -> sql.Composed:
 
 
 def in_scope(shape: Shape) -> sql.Composed:
-    """The rows of the source that the theme is about."""
+    """The condition for the rows of the source that the theme covers."""
     conditions: list[sql.Composable] = [sql.SQL("{} IS NOT NULL").format(key) for key in source_key(shape)]
     if shape.theme.source.where:
         conditions.append(parenthesised(shape.theme.source.where))
@@ -110,7 +110,7 @@ def key_of(alias: str, shape: Shape) -> list[sql.SQL]:
 
 
 def key_arrays(shape: Shape) -> sql.Composed:
-    """`unnest` arguments for candidate keys bound as `k1 …`, lists of texts."""
+    """The arguments of `unnest` for candidate keys bound as `k1 …`, lists of texts."""
     return commas(sql.SQL("{}::text[]").format(sql.Placeholder(each)) for each in numbered("k", shape.key))
 
 
@@ -119,13 +119,13 @@ def key_columns(shape: Shape) -> sql.Composed:
 
 
 def cast_keys(shape: Shape, texts: Iterable[sql.Composable]) -> list[sql.Composed]:
-    """Key texts in the source's own types, so that its index serves."""
+    """Key texts in the source's own types, so that its index can be used."""
     pairs = zip(texts, shape.key, strict=True)
     return [sql.SQL("({})::{}").format(text, verbatim(key.type)) for text, key in pairs]
 
 
 def key_of_entry(shape: Shape) -> list[sql.Composed]:
-    """The key that `e.entity_key` stands for."""
+    """The key columns' values from `e.entity_key`."""
     whole = sql.SQL("e.entity_key")
     if len(shape.key) == 1:
         return cast_keys(shape, [whole])

@@ -1,4 +1,4 @@
-What gap a version would open: a sample of the rows, and how many of them have changed since they were judged.
+The gap that a version would open: a sample of the rows, and the number of them that changed since they were judged.
 
 -- of_target --
 SELECT {keys} FROM {target} AS t TABLESAMPLE SYSTEM (%(percent)s) REPEATABLE (1) LIMIT %(limit)s

@@ -1,4 +1,5 @@
-"""One row per state change: who changed what from what to what, and why. No entry is without an actor and a reason."""
+"""One row per state change: who changed what, the values before and after, and why. Every entry has an actor and a
+reason."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
     from waves.store.connect import Database
 
 MACHINE = "waves"
-"""The actor of what no person asked for."""
+"""The actor of changes that no person requested."""
 NO_REASON = "no reason was given"
 _SQL = queries.load("audit.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One change. `fitting`: how many entries fit what was asked for, whether they are shown or not."""
+    """One change. `fitting`: the number of entries that match the query, shown or not."""
 
     at: datetime
     run_id: str | None
@@ -49,7 +50,7 @@ def record(
     reason: str | None,
     run_id: str | None = None,
 ) -> None:
-    """Writes the row; call it inside the transaction that makes the change. `entity_id` is a row's key, a rubric
+    """Writes the entry; to be called inside the transaction that makes the change. `entity_id` is a row's key, a rubric
     version, a wave or a limit."""
     values = {
         "run_id": run_id,
@@ -64,7 +65,7 @@ def record(
 
 
 def reason_or_default(text: str | None) -> str:
-    """What a person said, or that nothing was said."""
+    """The reason that a person gave, or `NO_REASON`."""
     return storable(text or "").strip() or NO_REASON
 
 
@@ -78,8 +79,8 @@ def entries(
     actor: str | None = None,
     since: datetime | None = None,
 ) -> list[AuditEntry]:
-    """The newest `limit` entries that fit, the oldest of them first. What is left of a row that was forgotten is found
-    by its key, too."""
+    """The newest `limit` entries that match, the oldest of them first. The key of a forgotten row also finds the entry
+    of its erasure."""
     key = None if entity is None else stored_key(storable(entity))
     entities = None if key is None else [key, forgotten_entity(key)]
     values = {"theme_id": theme_id, "entities": entities, "run_id": run_id, "actor": actor, "since": since}
@@ -87,7 +88,7 @@ def entries(
 
 
 def stored_key(given: str) -> str:
-    """An entity key as it is stored. A composite one may be written as any JSON array of texts and whole numbers."""
+    """An entity key in its stored form. A composite key may be given as any JSON array of texts and whole numbers."""
     try:
         parts = json.loads(given) if given.startswith("[") else None
     except ValueError:
@@ -98,5 +99,5 @@ def stored_key(given: str) -> str:
 
 
 def forgotten_entity(entity_key: str) -> str:
-    """The entity under which it is recorded that a row was forgotten: a digest, because the key may be personal."""
+    """The entity under which the erasure of a row is audited: a digest, because the key may be personal data."""
     return "sha256:" + hashlib.sha256(entity_key.encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""The `wave` rows: at most one of a theme is open (submitted and held included), on whichever host.
+"""The `wave` rows: at most one of a theme is open (submitted and held included), on any host.
 
-`closed` and `abandoned` are final: a wave leaves them never.
+`closed` and `abandoned` are final states.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SQL = queries.load("waves.sql")
 
 @dataclass(frozen=True, slots=True)
 class WaveRow:
-    """`counts` has the names of `models.Counts`, as they were last written."""
+    """`counts` has the fields of `models.Counts`, as they were last written."""
 
     wave_id: str
     theme_id: str
@@ -46,8 +46,8 @@ def current(db: Database, theme_id: str) -> WaveRow | None:
 
 
 def open_wave(db: Database, manifest: Manifest, host: str) -> None:
-    """Enters the wave of `manifest`; nothing happens where it is entered already. LockedError if the theme has
-    another one open."""
+    """Enters the wave of `manifest`; does nothing if it is entered already. LockedError if the theme has another one
+    open."""
     values = {
         "wave_id": manifest.wave_id,
         "theme_id": manifest.theme_id,
@@ -63,30 +63,30 @@ def open_wave(db: Database, manifest: Manifest, host: str) -> None:
         which = f"{other.wave_id}, on host {other.host}" if other else "closed meanwhile"
         raise LockedError(
             f"the theme {manifest.theme_id} has another wave: {which}",
-            f"`wave fire {manifest.theme_id}` goes on with it on its own host; "
+            f"`wave fire {manifest.theme_id}` continues it on its own host; "
             f"`wave takeover {manifest.theme_id} --by NAME` abandons it",
         )
 
 
 def set_state(db: Database, wave_id: str, state: WaveState, reason: str | None, counts: Counts | None) -> bool:
-    """Moves an open wave on; a change of state is audited, new counts replace the old ones. False if the wave is
-    final or unknown, and then nothing is written."""
+    """Sets the state of an open wave; a change of state is audited, new counts replace the old ones. False if the wave
+    is final or unknown: then nothing is written."""
     return _change(db, wave_id, state, reason, actor=audit.MACHINE, run_id=None, counts=counts)
 
 
 def abandon(db: Database, wave_id: str, actor: str, reason: str | None, run_id: str | None = None) -> bool:
-    """Ends an open wave without a merge; audited. False if it was final already, or is unknown."""
+    """Ends an open wave without a merge; audited. False if it was final already or is unknown."""
     return _change(db, wave_id, "abandoned", reason, actor=actor, run_id=run_id, counts=None)
 
 
 def state(db: Database, wave_id: str) -> WaveState | None:
-    """None where the database does not know the wave."""
+    """None if the database does not know the wave."""
     known: WaveState | None = db.scalar(_SQL["state"], {"wave_id": wave_id})
     return known
 
 
 def closed(db: Database, wave_id: str) -> bool:
-    """Whether the wave was collected. An abandoned one was not: what it paid for may still enter history."""
+    """Whether the wave was collected. An abandoned wave was not: what it paid for may still enter history."""
     return state(db, wave_id) == "closed"
 
 
