@@ -63,7 +63,7 @@ def settings(session: Session, order: EvaluationOptions) -> list[Setting]:
             f"backend {session.backend.name} hands its requests over for a day; an evaluation wants answers now",
             "Name one that answers at once with --backend; the same model says the same there.",
         )
-    rubrics = [versions.named(session.db, session.theme, name) for name in order.rubrics] or [session.rubric]
+    rubrics = [versions.load_rubric(session.db, session.theme, name) for name in order.rubrics] or [session.rubric]
     models, sizes = order.models or session.backend.models[:1], order.batch_sizes or (session.limits.batch_size,)
     return [
         Setting(rubric, replace(session.backend, models=(model,)), size)

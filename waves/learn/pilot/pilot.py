@@ -75,7 +75,7 @@ def pilot(project: Project, theme_id: str, order: PilotOptions, watcher: Watcher
             _foresee(invocation, order.keys, builder)
         else:
             with open_database(project) as db:
-                rubric = versions.named(db, theme, version)
+                rubric = versions.load_rubric(db, theme, version)
                 versions.register(db, theme, rubric, by=order.by)
             found = replace(found, version=rubric.version)
             with recorded_session(invocation, builder, asks=True) as (session, guard):

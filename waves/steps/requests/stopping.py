@@ -35,7 +35,7 @@ class StopControl:
 
     def check(self) -> None:
         """Look for signals, and at the lock against other hosts."""
-        self._guard.look()
+        self._guard.check()
         if (ending := self._stop.ending) is not None and self._ending is None:
             self.end(ending)
 

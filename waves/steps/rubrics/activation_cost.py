@@ -17,7 +17,7 @@ from waves.steps.budget.forecast import Forecast, forecast
 from waves.steps.budget.window_keys import look
 from waves.steps.rubrics import activation_gate
 from waves.steps.session.session import Invocation, Session, open_session
-from waves.steps.session.versions import newest_on_disk
+from waves.steps.session.versions import newest_version_on_disk
 from waves.steps.session.wave import batches_of
 from waves.store.connect import open_database
 from waves.store.rows.outlook import Outlook, outlook
@@ -86,7 +86,7 @@ def _waits(session: Session) -> str | None:
 
 def _newest(project: Project, theme_id: str) -> str:
     theme = themes.load(project.prompts, theme_id)
-    found = newest_on_disk(theme)
+    found = newest_version_on_disk(theme)
     if found is None:
         raise ConfigurationError(
             f"no rubric in {theme.folder}",

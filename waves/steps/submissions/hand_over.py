@@ -69,7 +69,7 @@ class HandOver:
     def submit(self, group: list[Sized]) -> Ending | None:
         """None once the provider has taken the group. It is asked for the time first, which also shows whether it takes
         our key at all."""
-        self._guard.look()
+        self._guard.check()
         if (ending := self._session.stop.ending) is not None:
             return ending
         at = self._provider.clock()

@@ -76,7 +76,7 @@ class SubmissionVisit:
         problem: Problem | None = None
         parts: dict[Identity, Part] = {}
         for submission, state in states:
-            self._guard.look()
+            self._guard.check()
             results = Results(self._session, self._wave, journal, submission)
             match state:
                 case Ready():
