@@ -17,7 +17,7 @@ from waves.outcomes import Answer, Ask
 from waves.quota.budget import Budget
 from waves.quota.prices import cost
 from waves.spool.journal import Journal
-from waves.steps.budget.caps import reserve_price
+from waves.steps.budget.caps import max_request_cost
 from waves.steps.requests.policy import Try
 from waves.steps.session.wave import Wave
 
@@ -98,7 +98,7 @@ class InFlightRequests:
     def send(self, pending: PendingRequest, answers: int) -> Ask | Denied:
         """Reserve the money of a request and journal it as sent. Returns what a worker needs to ask it."""
         ask, this = self._ask(pending), pending.next_try
-        reserved = reserve_price(self._backend, ask, self._wave.rubric)
+        reserved = max_request_cost(self._backend, ask, self._wave.rubric)
         if (reason := self._budget.reserve(ask.call_id, reserved)) is not None:
             return Denied(reason)
         sent = Sent(

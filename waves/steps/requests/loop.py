@@ -21,8 +21,8 @@ from waves.ids import now
 from waves.models import Ending, Identity, Item, Meter, Part
 from waves.outcomes import Answer, Ask, Fatal, Outcome, Retryable, Snoozed
 from waves.quota.pacing import Pace
-from waves.steps.budget.snooze import awake, needs_probe, snooze
-from waves.steps.budget.window_evidence import is_exhaustion, share_is_used
+from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_backend
+from waves.steps.budget.window_evidence import is_exhaustion, share_used_ending
 from waves.steps.requests.in_flight import (
     Denied,
     InFlight,
@@ -162,7 +162,7 @@ class RequestLoop:
             case Emitted(value=Answer() as answer):
                 self._in_flight.paid(request, answer)
                 self._meters = answer.meters
-                if (used_up := share_is_used(self._session.backend, answer.meters, now())) is not None:
+                if (used_up := share_used_ending(self._session.backend, answer.meters, now())) is not None:
                     self._stop.end(used_up, self._backend.timeout)
             case Finished(value=outcome):
                 self._finished(request, outcome)  # type: ignore[arg-type] # the handler returns outcomes
@@ -233,13 +233,13 @@ class RequestLoop:
             self._sleep(None, reason)
         else:
             if needs_probe(self._session):
-                awake(self._session)
+                wake_backend(self._session)
             self._queue.add(self._outage.provider_works())
 
     def _sleep(self, until: datetime | None, reason: str, refused: Snoozed | None = None) -> None:
         """Of many requests that meet the same limit, the first puts the backend to sleep."""
         if self._stop.ending is None:
-            self._stop.end(snooze(self._session, until, reason, refused), self._backend.timeout)
+            self._stop.end(snooze_backend(self._session, until, reason, refused), self._backend.timeout)
 
     def _ask_again(self, request: InFlight, outcome: Outcome, decision: Decision) -> None:
         pending = request.pending

@@ -17,7 +17,7 @@ from waves.ids import now
 from waves.models import Ending, Identity, Manifest, Meter, Part
 from waves.outcomes import Answered, Outcome, Rejected
 from waves.spool import files
-from waves.steps.budget.pricing import priced
+from waves.steps.budget.pricing import price_calls
 from waves.steps.requests.policy import Decision, Try, decide
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, WaveContents, contents_of
@@ -97,7 +97,7 @@ def record_settled(
     names = (manifest.theme_id, manifest.wave_id)
     version, run_id = manifest.rubric_version, session.run_id
     with session.db.transaction():
-        known = ledger.record_calls(session.db, *names, priced(session, [entry.call for entry in found]))
+        known = ledger.record_calls(session.db, *names, price_calls(session, [entry.call for entry in found]))
         if manifest.kind == "evaluation":
             return
         new = [(entry.call, entry.decision) for entry in found if entry.call.sent.call_id in known]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from waves.backends.api_key import unusable
 from waves.config.project import BackendConfig
 from waves.errors import ConfigurationError, CredentialsError, WaveError
-from waves.steps.budget.snooze import snoozed
+from waves.steps.budget.snooze import snooze_ending
 from waves.steps.session.backend_chain import backend_chain
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
@@ -44,7 +44,7 @@ def carrier(session: Session, wave: Wave, *, converged: bool = False) -> Backend
 
 def carry(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> RunResult:
     """Fetch the results that are there, then hand over what is still missing."""
-    if (asleep := snoozed(session)) is not None:
+    if (asleep := snooze_ending(session)) is not None:
         return RunResult(asleep, contents)
     require_room(wave, contents.progress.missing)
     with _visit(session, wave, guard) as visit:
@@ -57,7 +57,7 @@ def fetch(session: Session, wave: Wave, contents: WaveContents, guard: Guard) ->
     if backend is None:
         return RunResult(None, contents)
     session = replace(session, backend=backend)
-    if (asleep := snoozed(session)) is not None:
+    if (asleep := snooze_ending(session)) is not None:
         return RunResult(asleep, contents)
     with _visit(session, wave, guard) as visit:
         return visit.fetch(contents)

@@ -6,7 +6,7 @@ from waves.backends.message_batches.wire import Problem
 from waves.errors import ConfigurationError
 from waves.models import Ending
 from waves.outcomes import Discarded, Fatal, Retryable, Snoozed
-from waves.steps.budget.snooze import awake, needs_probe, snooze
+from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_backend
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
 from waves.steps.submissions.progress import submission_progress
@@ -21,16 +21,16 @@ def submitted(wave: Wave, reason: str | None = None) -> Ending:
 def mark_awake(session: Session) -> None:
     """The provider works: after a snooze, the next pause is a short one again."""
     if needs_probe(session):
-        awake(session)
+        wake_backend(session)
 
 
 def trouble(session: Session, problem: Problem) -> Ending:
     """A snooze. Raises the fault that only a person can fix."""
     match problem.outcome:
         case Snoozed(until=until, reason=reason):
-            return snooze(session, until, reason)
+            return snooze_backend(session, until, reason)
         case Retryable(reason=reason):
-            return snooze(session, None, reason)
+            return snooze_backend(session, None, reason)
         case Fatal() as fatal:
             raise fatal.as_error()
         case Discarded(reason=reason):

@@ -20,7 +20,7 @@ from waves.ids import new_call_id, now
 from waves.models import Identity, Item, Limits
 from waves.outcomes import Ask, Outcome, Retryable
 from waves.spool.history import History
-from waves.steps.budget.caps import reserve_price
+from waves.steps.budget.caps import max_request_cost
 from waves.steps.requests.policy import LARGER, MOST_TOKENS
 from waves.steps.requests.settlement import outcome_of_call
 from waves.steps.session.wave import Progress, Wave, batches_of
@@ -104,7 +104,7 @@ def _request(
         backend=backend.name,
         items=tuple((short_id, *item.identity) for short_id, item in numbered),
         strict=strict,
-        reserved_usd=reserve_price(backend, ask, wave.rubric),
+        reserved_usd=max_request_cost(backend, ask, wave.rubric),
         at=now(),
     )
     return BatchRequest(ask, sent)

@@ -47,7 +47,7 @@ def _object(one: BackendQuota) -> dict[str, Any]:
         "next_fire": {"keys": one.keys, "reason": one.why},
     }
     if quota is not None:
-        holding = quota.holding
+        holding = quota.use
         found["window"] = {
             "kind": quota.window.kind,
             "seconds": quota.length.total_seconds(),

@@ -162,7 +162,7 @@ def _window_notes(one: BackendQuota) -> list[str]:
     if one.quota is not None:
         newest = next((judged for judged in reversed(one.quota.evidence) if judged.doubt is None), None)
         seen = f"; {quota.saying(newest)}" if newest else ""
-        notes.append(f"window of {one.backend}: {one.quota.why()}{seen}")
+        notes.append(f"window of {one.backend}: {one.quota.explain()}{seen}")
     return notes
 
 
