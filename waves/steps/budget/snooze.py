@@ -42,8 +42,14 @@ def needs_probe(session: Session) -> bool:
     return backend_state.unwoken(session.db, session.backend.name) > 0 and snooze_ending(session) is None
 
 
+def wake_after_snooze(session: Session) -> None:
+    """The backend has answered: if its snooze is over, it is awake again."""
+    if needs_probe(session):
+        wake_backend(session)
+
+
 def wake_backend(session: Session) -> None:
-    """The backend has answered: full speed, and the next pause is a short one again."""
+    """Full speed, and the next pause is a short one again."""
     backend_state.wake(session.db, session.backend.name)
     session.log.write("awake", backend=session.backend.name)
 

@@ -6,25 +6,19 @@ from waves.backends.message_batches.wire import Problem
 from waves.errors import ConfigurationError
 from waves.models import Ending
 from waves.outcomes import Discarded, Fatal, Retryable, Snoozed
-from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_backend
+from waves.steps.budget.snooze import snooze_backend
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
 from waves.steps.submissions.progress import submission_progress
 
 
-def submitted(wave: Wave, reason: str | None = None) -> Ending:
+def submitted_ending(wave: Wave, reason: str | None = None) -> Ending:
     """The wave waits for its batches."""
     progress = submission_progress(wave.folder.history().unfinished)
     return Ending("submitted", f"{progress}; {reason}" if reason else progress)
 
 
-def mark_awake(session: Session) -> None:
-    """The provider works: after a snooze, the next pause is a short one again."""
-    if needs_probe(session):
-        wake_backend(session)
-
-
-def trouble(session: Session, problem: Problem) -> Ending:
+def problem_ending(session: Session, problem: Problem) -> Ending:
     """A snooze. Raises the fault that only a person can fix."""
     match problem.outcome:
         case Snoozed(until=until, reason=reason):

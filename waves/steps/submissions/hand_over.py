@@ -19,11 +19,12 @@ from waves.models import Ending
 from waves.quota.budget import Budget
 from waves.spool.journal import Journal
 from waves.steps.budget.caps import open_budget
+from waves.steps.budget.snooze import wake_after_snooze
 from waves.steps.requests.settlement import SettledCall, record_settled
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Progress, Wave
-from waves.steps.submissions.endings import mark_awake, submitted, trouble
+from waves.steps.submissions.endings import problem_ending, submitted_ending
 from waves.steps.submissions.lookup import custom_id
 from waves.steps.submissions.rounds import BatchRequest, plan_round, prior_rounds, requests
 from waves.store.tables import verdicts
@@ -52,7 +53,7 @@ def hand_over_missing(
             return ending
         handed_over = True
     if handed_over:
-        return submitted(wave)
+        return submitted_ending(wave)
     return Ending("over_budget", affordable.denied) if affordable.denied else None
 
 
@@ -74,7 +75,7 @@ class HandOver:
             return ending
         at = self._provider.clock()
         if isinstance(at, Problem):
-            return trouble(self._session, at)
+            return problem_ending(self._session, at)
         calls = tuple(request.sent.call_id for request, _ in group)
         intent = Intent(secrets.token_hex(8), self._session.backend.name, calls, at)
         self._journal.intent(intent)
@@ -91,15 +92,15 @@ class HandOver:
             case Batch(batch_id=batch_id):
                 self._journal.ticket(Ticket(intent.intent, batch_id, now()))
                 self._journal.sync()
-                mark_awake(self._session)
+                wake_after_snooze(self._session)
                 log.write("submitted", wave=wave_id, batch=batch_id, intent=intent.intent, requests=len(group))
                 return None
             case Problem(arrived=True):
                 log.write("reply_lost", wave=wave_id, intent=intent.intent)
-                return submitted(self._wave)
+                return submitted_ending(self._wave)
             case Problem():
                 self._refused(group)
-                return trouble(self._session, reply)
+                return problem_ending(self._session, reply)
 
     def _refused(self, group: list[Sized]) -> None:
         """The provider took none of it: nothing can be paid."""

@@ -13,10 +13,11 @@ from waves.backends.message_batches.wire import Problem
 from waves.models import Ending, Identity, Part
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
+from waves.steps.budget.snooze import wake_after_snooze
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import RunResult, Wave, WaveContents, contents_of
-from waves.steps.submissions.endings import mark_awake, submitted, trouble
+from waves.steps.submissions.endings import problem_ending, submitted_ending
 from waves.steps.submissions.hand_over import hand_over_missing
 from waves.steps.submissions.lookup import Over, Ready, Running, SubmissionState, look_up
 from waves.steps.submissions.progress import submission_progress
@@ -43,10 +44,10 @@ class SubmissionVisit:
         session, wave = self._session, self._wave
         states = self._look_up()
         if any(not isinstance(state, Over | Problem) for _, state in states):
-            mark_awake(session)
+            wake_after_snooze(session)
         waiting = [state for _, state in states if isinstance(state, Running)]
         if states and len(waiting) == len(states):
-            return self._leave(contents, submitted(wave, waiting[0].reason))
+            return self._leave(contents, submitted_ending(wave, waiting[0].reason))
         with closing(wave.folder.new_journal(session.run_id)) as journal:
             ending, parts = self._fetch_ready(states, journal)
             contents = contents_of(session.db, wave, {**contents.parts, **parts})
@@ -54,7 +55,9 @@ class SubmissionVisit:
             if ending is None and not waiting and submits:
                 ending = hand_over_missing(session, wave, self._guard, self._provider, contents.progress, journal)
         wave.parts.sync()
-        return self._leave(contents, submitted(wave, waiting[0].reason) if ending is None and waiting else ending)
+        return self._leave(
+            contents, submitted_ending(wave, waiting[0].reason) if ending is None and waiting else ending
+        )
 
     def _look_up(self) -> list[tuple[Submission, SubmissionState]]:
         history = self._wave.folder.history()
@@ -91,7 +94,7 @@ class SubmissionVisit:
             parts |= results.parts
             if (ending := self._session.stop.ending) is not None:
                 return ending, parts
-        return (trouble(self._session, problem) if problem is not None else None), parts
+        return (problem_ending(self._session, problem) if problem is not None else None), parts
 
     def _leave(self, contents: WaveContents, ending: Ending | None) -> RunResult:
         """The wave's row shows whether anything of it is in flight."""
