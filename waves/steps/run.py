@@ -27,7 +27,7 @@ from waves.steps.requests.settlement import PassResult, record_settled
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import RunResult, Wave, WaveContents, batches_of, contents_of, require_room
-from waves.steps.submissions.carry import carrier, carry
+from waves.steps.submissions.carry import run_submissions, submission_backend
 from waves.store.tables import verdicts
 from waves.worker import Classifier, preload
 
@@ -36,9 +36,9 @@ def run(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> R
     """Ask for the missing items, in the way that the wave's backend takes them."""
     progress = contents.progress
     session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(progress.parts))
-    backend = carrier(session, wave, converged=progress.converged)
+    backend = submission_backend(session, wave, converged=progress.converged)
     if backend is not None:
-        return carry(replace(session, backend=backend), wave, contents, guard)
+        return run_submissions(replace(session, backend=backend), wave, contents, guard)
     return run_requests(session, wave, contents, guard)
 
 

@@ -1,4 +1,4 @@
-"""How a visit to the provider of submissions ends: as submitted, as a snooze, or with a fault that needs a person."""
+"""How a visit to the provider of submissions ends: submitted, snoozed, or with a fault that needs a person."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def submitted_ending(wave: Wave, reason: str | None = None) -> Ending:
 
 
 def problem_ending(session: Session, problem: Problem) -> Ending:
-    """A snooze. Raises the fault that only a person can fix."""
+    """Snooze the backend. A problem that only a person can fix is raised as a fault."""
     match problem.outcome:
         case Snoozed(until=until, reason=reason):
             return snooze_backend(session, until, reason)
@@ -29,7 +29,7 @@ def problem_ending(session: Session, problem: Problem) -> Ending:
             raise fatal.as_error()
         case Discarded(reason=reason):
             raise ConfigurationError(
-                f"backend {session.backend.name}: the provider takes no batch of ours: {reason}",
+                f"backend {session.backend.name}: the provider accepts no batch of ours: {reason}",
                 "Check base_url and models of this backend in waves.yaml.",
             )
         case outcome:

@@ -1,6 +1,6 @@
 """One visit to the provider of a wave's submissions: look them up, fetch what is ready, then hand over what is missing.
 
-Nothing is written, not even a journal made, while there is nothing to do but wait.
+A visit that can only wait writes nothing and starts no journal.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from waves.steps.session.session import Session
 from waves.steps.session.wave import RunResult, Wave, WaveContents, contents_of
 from waves.steps.submissions.endings import problem_ending, submitted_ending
 from waves.steps.submissions.hand_over import hand_over_missing
-from waves.steps.submissions.lookup import Over, Ready, Running, SubmissionState, look_up
+from waves.steps.submissions.lookup import NoResults, Ready, Running, SubmissionState, look_up
 from waves.steps.submissions.progress import submission_progress
-from waves.steps.submissions.results import Results
+from waves.steps.submissions.results import SubmissionResults
 from waves.store.tables import waves
 
 
@@ -43,7 +43,7 @@ class SubmissionVisit:
     def _visit(self, contents: WaveContents, *, submits: bool) -> RunResult:
         session, wave = self._session, self._wave
         states = self._look_up()
-        if any(not isinstance(state, Over | Problem) for _, state in states):
+        if any(not isinstance(state, NoResults | Problem) for _, state in states):
             wake_after_snooze(session)
         waiting = [state for _, state in states if isinstance(state, Running)]
         if states and len(waiting) == len(states):
@@ -74,19 +74,19 @@ class SubmissionVisit:
     def _fetch_ready(
         self, states: Iterable[tuple[Submission, SubmissionState]], journal: Journal
     ) -> tuple[Ending | None, Mapping[Identity, Part]]:
-        """All that is ready, even if something else is wrong: it is paid for. The parts that were written, and why the
-        fire cannot go on, if so."""
+        """Fetch all results that are ready, even if something else is wrong: they are paid for. Returns why the fire
+        cannot continue, if so, and the parts that were written."""
         problem: Problem | None = None
         parts: dict[Identity, Part] = {}
         for submission, state in states:
             self._guard.check()
-            results = Results(self._session, self._wave, journal, submission)
+            results = SubmissionResults(self._session, self._wave, journal, submission)
             match state:
                 case Ready():
-                    results.take(self._provider, state)
+                    results.fetch(self._provider, state)
                     problem = problem or results.problem
-                case Over(fate=fate, reason=reason):
-                    results.end(fate, reason)
+                case NoResults(fate=fate, reason=reason):
+                    results.end_open(fate, reason)
                 case Problem():
                     problem = problem or state
                 case Running():
@@ -97,7 +97,7 @@ class SubmissionVisit:
         return (problem_ending(self._session, problem) if problem is not None else None), parts
 
     def _leave(self, contents: WaveContents, ending: Ending | None) -> RunResult:
-        """The wave's row shows whether anything of it is in flight."""
+        """Leave a wave row that shows whether anything of the wave is in flight."""
         session, wave = self._session, self._wave
         contents = contents_of(session.db, wave, contents.parts)
         unfinished = wave.folder.history().unfinished
@@ -110,7 +110,7 @@ class SubmissionVisit:
 
 def _word(state: SubmissionState) -> str:
     match state:
-        case Running(reason=reason) | Over(reason=reason):
+        case Running(reason=reason) | NoResults(reason=reason):
             return reason
         case Ready():
             return "ready"
