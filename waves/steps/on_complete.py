@@ -119,7 +119,7 @@ def _attend(session: Session, guard: Guard, process: subprocess.Popen[bytes], ou
     with selectors.DefaultSelector() as ready:
         ready.register(output, selectors.EVENT_READ)
         while process.poll() is None:
-            guard.look()
+            guard.check()
             timed_out = time.monotonic() > deadline
             if timed_out or session.stop.requested:
                 kill_group(process.pid)

@@ -17,7 +17,7 @@ from waves.executors.processes import warm
 from waves.ids import new_run_id
 from waves.models import Counts, Ending, FireReport
 from waves.steps.rescue import rescue
-from waves.steps.session.locking import Guard, locked
+from waves.steps.session.locking import Guard, hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.signals import Stop
 from waves.store import gap
@@ -72,7 +72,7 @@ def recorded_session(
     stop = Stop()
     with stop.on_signals(), open_session(invocation, builder.report.run_id, stop=stop) as session:
         builder.note(rubric_version=session.rubric.version)
-        with locked(session) as guard:
+        with hold_locks(session) as guard:
             rescue(session)
             with recorded(session, invocation.trigger, builder, gold=invocation.gold) as gap:
                 if asks and gap and not session.backend.traits.takes_submissions:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from waves.errors import BadDataError
 from waves.spool import files, wave_dir
-from waves.steps.budget.pricing import reprice
+from waves.steps.budget.pricing import price_unpriced_calls
 from waves.steps.requests.settlement import replay_journals
 from waves.steps.session.session import Session
 from waves.steps.session.wave import open_from_disk
@@ -21,7 +21,7 @@ def rescue(session: Session) -> None:
         if not wave_dir.closed_on_disk(session.data, session.theme.theme_id, wave_id):
             _rescue_wave(session, wave_id)
     _settle_evaluations(session)
-    reprice(session)
+    price_unpriced_calls(session)
     # last: until its journals are in the ledger, a dead run's row says what it may have spent
     run_metrics.close_dead_runs(session.db, session.theme.theme_id, session.host)
 

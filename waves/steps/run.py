@@ -18,16 +18,16 @@ from waves.executors.processes import Processes
 from waves.models import Identity, Limits
 from waves.spool.locks import WORKERS_LOCK
 from waves.steps.budget.caps import open_budget
-from waves.steps.budget.snooze import snoozed
-from waves.steps.budget.window_evidence import observe
-from waves.steps.budget.window_keys import reserve, would_reserve
+from waves.steps.budget.snooze import snooze_ending
+from waves.steps.budget.window_evidence import learn_from_meters
+from waves.steps.budget.window_keys import available_keys, reserve_keys
 from waves.steps.requests.in_flight import InFlightRequests
 from waves.steps.requests.loop import RequestLoop
 from waves.steps.requests.settlement import PassResult, record_settled
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import RunResult, Wave, WaveContents, batches_of, contents_of, require_room
-from waves.steps.submissions.carry import carrier, carry
+from waves.steps.submissions.carry import run_submissions, submission_backend
 from waves.store.tables import verdicts
 from waves.worker import Classifier, preload
 
@@ -36,9 +36,9 @@ def run(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> R
     """Ask for the missing items, in the way that the wave's backend takes them."""
     progress = contents.progress
     session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(progress.parts))
-    backend = carrier(session, wave, converged=progress.converged)
+    backend = submission_backend(session, wave, converged=progress.converged)
     if backend is not None:
-        return carry(replace(session, backend=backend), wave, contents, guard)
+        return run_submissions(replace(session, backend=backend), wave, contents, guard)
     return run_requests(session, wave, contents, guard)
 
 
@@ -48,10 +48,10 @@ def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Gu
     missing = contents.progress.missing
     if not missing:
         return RunResult(None, contents)
-    if (asleep := snoozed(session)) is not None:
+    if (asleep := snooze_ending(session)) is not None:
         return RunResult(asleep, contents)
     require_room(wave, missing)
-    grant = reserve(session, len(missing))
+    grant = reserve_keys(session, len(missing))
     if grant.ending is not None and not grant.keys:
         return RunResult(grant.ending, contents)
     withheld = frozenset(item.identity for item in missing[grant.keys :])
@@ -60,7 +60,7 @@ def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Gu
     if result.ending is not None:
         return result
     _release(session, wave, [item.identity for item in result.contents.progress.missing], withheld)
-    ending = would_reserve(session, len(withheld)).ending or grant.ending if withheld else None
+    ending = available_keys(session, len(withheld)).ending or grant.ending if withheld else None
     return RunResult(ending, contents_of(session.db, wave, result.contents.parts))
 
 
@@ -92,7 +92,7 @@ def _record(session: Session, wave: Wave, result: PassResult) -> None:
     only if the provider itself worked. Raises the fault that ended the pass."""
     charged = result.unanswered if result.ending is None and result.fault is None else ()
     record_settled(session, wave.manifest, result.settled, charged)
-    observe(session, result.meters)
+    learn_from_meters(session, result.meters)
     if result.fault is not None:
         raise result.fault
 

@@ -40,7 +40,7 @@ def test_an_item_is_to_blame_only_if_another_was_answered_between_two_of_its_tri
     first = pending("k")
     again = follow_up(first, first.next_try, detector.since(first), at=0.0)
     detector.observe(pending("other"), Answered())
-    detector.leave(in_flight(again, detector.answers), ["1"], "no answer")
+    detector.leave_unanswered(in_flight(again, detector.answers), ["1"], "no answer")
     assert [(failure.entity_key, failure.reason) for failure in detector.take_unanswered()] == [("k", "no answer")]
     assert detector.take_unanswered() == ()
     detector.end_of_queue()
@@ -50,7 +50,7 @@ def test_an_item_is_to_blame_only_if_another_was_answered_between_two_of_its_tri
 def test_without_another_answer_the_probe_decides_and_the_item_is_asked_again(detector: OutageDetector) -> None:
     first = pending("k")
     again = follow_up(first, first.next_try, detector.since(first), at=0.0)
-    detector.leave(in_flight(again, detector.answers), ["1"], "no answer")
+    detector.leave_unanswered(in_flight(again, detector.answers), ["1"], "no answer")
     detector.end_of_queue()
     assert detector.take_unanswered() == ()
     assert detector.probing

@@ -21,7 +21,7 @@ from waves.learn.scikit_learn import require_scikit_learn
 from waves.models import Identity
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
-from waves.steps.session.versions import named
+from waves.steps.session.versions import load_rubric
 from waves.steps.session.wave import load_wave
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database, open_database
@@ -56,8 +56,8 @@ def compare(project: Project, theme_id: str, *, old: str | None, new: str | None
     with open_database(project) as db:
         shape = catalog.describe(db, theme)
         pilot = _pilot(project, db, theme)
-        before = named(db, theme, _active(db, theme_id) if old is None else old)
-        after = named(db, theme, _latest(theme, pilot) if new is None else new)
+        before = load_rubric(db, theme, _active(db, theme_id) if old is None else old)
+        after = load_rubric(db, theme, _latest(theme, pilot) if new is None else new)
         if before.version == after.version:
             raise ConfigurationError(f"both sides are {before.version}", "Name another version with --old or --new.")
         agreement = _blank(before, after)

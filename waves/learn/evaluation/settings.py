@@ -58,7 +58,7 @@ def choose_settings(session: Session, options: EvaluationOptions) -> list[Settin
             f"backend {session.backend.name} answers within a day; an evaluation needs answers at once",
             "Name a backend that answers at once with --backend; the same model gives the same answers there.",
         )
-    rubrics = [versions.named(session.db, session.theme, name) for name in options.rubrics] or [session.rubric]
+    rubrics = [versions.load_rubric(session.db, session.theme, name) for name in options.rubrics] or [session.rubric]
     models, sizes = options.models or session.backend.models[:1], options.batch_sizes or (session.limits.batch_size,)
     return [
         Setting(rubric, replace(session.backend, models=(model,)), size)

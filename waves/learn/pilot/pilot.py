@@ -18,8 +18,8 @@ from waves.learn.pilot.review import Review, page, review
 from waves.models import Counts, Ending, FireReport, Item
 from waves.spool import files
 from waves.steps.budget.forecast import forecast
-from waves.steps.budget.snooze import snoozed
-from waves.steps.budget.window_keys import reserve, would_reserve
+from waves.steps.budget.snooze import snooze_ending
+from waves.steps.budget.window_keys import available_keys, reserve_keys
 from waves.steps.prepare import allowance, open_with
 from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
@@ -75,7 +75,7 @@ def pilot(project: Project, theme_id: str, order: PilotOptions, watcher: Watcher
             _foresee(invocation, order.keys, builder)
         else:
             with open_database(project) as db:
-                rubric = versions.named(db, theme, version)
+                rubric = versions.load_rubric(db, theme, version)
                 versions.register(db, theme, rubric, by=order.by)
             found = replace(found, version=rubric.version)
             with recorded_session(invocation, builder, asks=True) as (session, guard):
@@ -128,9 +128,9 @@ def _open_pilot(session: Session) -> Wave | None:
 
 
 def _prepared(session: Session, keys: int) -> Wave | Ending:
-    if (asleep := snoozed(session)) is not None:
+    if (asleep := snooze_ending(session)) is not None:
         return asleep
-    planned = allowance(session, keys, reserve)
+    planned = allowance(session, keys, reserve_keys)
     if planned.ending is not None:
         return planned.ending
     items = _sample(session, planned.keys)
@@ -156,8 +156,8 @@ def _foresee(invocation: Invocation, keys: int, builder: ReportBuilder) -> None:
             builder.note(wave_id=wave.wave_id)
             builder.end(Ending("dry_run", f"would go on with pilot {wave.wave_id}"))
             return
-        planned = allowance(session, keys, would_reserve)
-        if (ending := snoozed(session) or planned.ending) is not None:
+        planned = allowance(session, keys, available_keys)
+        if (ending := snooze_ending(session) or planned.ending) is not None:
             builder.end(Ending("dry_run", f"would do nothing: {ending.reason}"))
             return
         items = _sample(session, planned.keys)

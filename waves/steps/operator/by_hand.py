@@ -12,7 +12,7 @@ from waves.steps.prepare import prepare, resume_open_wave
 from waves.steps.recording import recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
-from waves.steps.session.locking import locked
+from waves.steps.session.locking import hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.wave import Wave, batches_of, find_open_wave
 from waves.steps.submissions.carry import cancel
@@ -68,7 +68,7 @@ def collect_wave(invocation: Invocation, *, partial: bool, accept_orphans_by: st
 def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:
     """Give up the open wave of this host; its id. What was paid for enters history with the next fire, which finds its
     rows in the gap. Nothing is repaired first: this is the way out where a wave cannot be read any more."""
-    with open_session(invocation, new_run_id(), read_only=True) as session, locked(session):
+    with open_session(invocation, new_run_id(), read_only=True) as session, hold_locks(session):
         row = waves.current(session.db, session.theme.theme_id)
         if row is None:
             raise _nothing_open(session.theme, "There is nothing to give up.")

@@ -14,7 +14,7 @@ from waves.ids import new_run_id
 from waves.spool import erasure, log_erasure
 from waves.spool.wave_dir import WaveDir
 from waves.steps.rescue import rescue
-from waves.steps.session.locking import locked
+from waves.steps.session.locking import hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.store.tables import audit, forget, waves
 from waves.store.tables.forget import Attribution, RowToForget, Traces
@@ -39,7 +39,7 @@ def forget_rows(
     """Erase what is known of these rows, or only say how much it is."""
     wanted = sorted({audit.stored_key(key) for key in keys})
     with open_session(Invocation(project, theme_id, {}), new_run_id(), read_only=True) as session:
-        with nullcontext() if dry_run else locked(session):
+        with nullcontext() if dry_run else hold_locks(session):
             if not dry_run:
                 rescue(session)  # what was paid for is in history before answers lose their text
             _refuse_open_wave(session, wanted)

@@ -14,7 +14,7 @@ from waves.spool.wave_dir import WaveDir
 from waves.steps import approval_gate
 from waves.steps.reports.quota import BackendQuota, quota_of
 from waves.steps.session.backend_chain import backend_chain, first_awake
-from waves.steps.session.versions import on_disk
+from waves.steps.session.versions import versions_on_disk
 from waves.steps.session.wave import classify_items, load_wave
 from waves.steps.submissions.progress import submission_progress
 from waves.store import gap
@@ -79,7 +79,7 @@ class ThemeStatus:
 def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
     """The theme's standing. Writes nothing."""
     theme = themes.load(project.prompts, theme_id)
-    files = on_disk(theme)
+    files = versions_on_disk(theme)
     active = rubric_registry.active(db, theme_id)
     version = active.version if active else rubrics.newest(theme.folder).version
     backend = first_awake(db, backend_chain(project, theme, None))

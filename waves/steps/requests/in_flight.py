@@ -1,5 +1,5 @@
-"""The requests in flight, with their lines in the journal and their money: no request leaves without its `sent` line
-and its reserve, none ends without `paid` or `ended`. What is appended here is on disk after `sync`.
+"""The requests in flight, with their journal lines and their money: no request leaves without a `sent` line and a
+reserve, and none ends without `paid` or `ended`. What is appended here is on disk after `sync`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from waves.outcomes import Answer, Ask
 from waves.quota.budget import Budget
 from waves.quota.prices import cost
 from waves.spool.journal import Journal
-from waves.steps.budget.caps import reserve_price
+from waves.steps.budget.caps import max_request_cost
 from waves.steps.requests.policy import Try
 from waves.steps.session.wave import Wave
 
@@ -25,9 +25,9 @@ from waves.steps.session.wave import Wave
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
     """A request that is not sent yet: its next try, and its items by their short ids. `not_before` is on the monotonic
-    clock, in seconds. `since`: how many requests had been answered when this one first got no answer, None as long as
-    it was not sent in vain. A probe asks for no item of the wave, but for the rubric's first example, or for an empty
-    input if the rubric has none."""
+    clock, in seconds. `since`: how many requests had been answered when this one first got no answer, None until then.
+    A probe asks for no item of the wave, but for the rubric's first example, or for an empty input if the rubric has
+    none."""
 
     next_try: Try
     items: Mapping[str, Item]
@@ -50,7 +50,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """There is no money for this request."""
+    """The budget does not cover this request."""
 
     reason: str
 
@@ -84,7 +84,7 @@ class InFlightRequests:
 
     @property
     def awaited(self) -> int:
-        """Requests that the provider has not answered yet. An answer that is still being interpreted takes no place."""
+        """Requests that the provider has not answered yet. An answer that is still being interpreted does not count."""
         return len(self._requests) - self._answered
 
     @property
@@ -98,7 +98,7 @@ class InFlightRequests:
     def send(self, pending: PendingRequest, answers: int) -> Ask | Denied:
         """Reserve the money of a request and journal it as sent. Returns what a worker needs to ask it."""
         ask, this = self._ask(pending), pending.next_try
-        reserved = reserve_price(self._backend, ask, self._wave.rubric)
+        reserved = max_request_cost(self._backend, ask, self._wave.rubric)
         if (reason := self._budget.reserve(ask.call_id, reserved)) is not None:
             return Denied(reason)
         sent = Sent(

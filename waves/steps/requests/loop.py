@@ -1,8 +1,8 @@
-"""The loop that keeps requests in flight, as many as the limits and the provider's pace allow, and makes every answer
-durable before anything else is done with it.
+"""The loop that keeps as many requests in flight as the limits and the provider's pace allow, and makes every answer
+durable before it does anything else with it.
 
-In this order, for what has arrived: journal `paid`; journal `sent` for the requests that go out next; one fsync for
-both; hand the new requests to the workers; write the parts. Only the runner writes, and only it decides.
+The order, for all that has arrived: journal `paid`; journal `sent` for the requests that go out next; one fsync for
+both; hand the new requests to the workers; write the parts. Only the runner writes, and only the runner decides.
 """
 
 from __future__ import annotations
@@ -18,30 +18,24 @@ from waves.errors import WaveError
 from waves.executors.events import Emitted, Event, Finished, Lost
 from waves.executors.processes import Processes
 from waves.ids import now
-from waves.models import Ending, Identity, Item, Meter, Part
+from waves.models import Ending, Item, Meter
 from waves.outcomes import Answer, Ask, Fatal, Outcome, Retryable, Snoozed
 from waves.quota.pacing import Pace
-from waves.steps.budget.snooze import awake, needs_probe, snooze
-from waves.steps.budget.window_evidence import is_exhaustion, share_is_used
-from waves.steps.requests.in_flight import (
-    Denied,
-    InFlight,
-    InFlightRequests,
-    PendingRequest,
-    first_request,
-    follow_up,
-)
+from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_after_snooze
+from waves.steps.budget.window_evidence import is_exhaustion, share_used_ending
+from waves.steps.requests.in_flight import Denied, InFlight, InFlightRequests, PendingRequest, first_request, follow_up
 from waves.steps.requests.outage import OutageDetector, probe_fault, reason_of
+from waves.steps.requests.part_writer import PartWriter
 from waves.steps.requests.policy import Decision, decide, speaks_for_outage, worth_waiting
 from waves.steps.requests.queue import RequestQueue
-from waves.steps.requests.settlement import PassResult, SettledCall, outcome_of_call, parts_of, settled
+from waves.steps.requests.settlement import PassResult, SettledCall, outcome_of_call, parts_of, settled_call
 from waves.steps.requests.stopping import StopControl
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
 
 POLL = 0.25
-"""Seconds between looks at signals and locks while nothing arrives."""
+"""Seconds between checks of signals and locks while nothing arrives."""
 
 
 class RequestLoop:
@@ -66,16 +60,15 @@ class RequestLoop:
         self._stop = StopControl(session.stop, guard)
         self._outage = OutageDetector(session.limits.snooze_error_rate, backend.models[0], session.log)
         self._jitter = random.Random()  # noqa: S311 - spreads requests, keeps no secret
-        self._unwritten: list[Part] = []
-        self._written: dict[Identity, Part] = {}
+        self._parts = PartWriter(wave.parts)
         self._settled: list[SettledCall] = []
         self._meters: Sequence[Meter] = ()
         self._have = 0
 
     def ask(self, batches: Iterable[Sequence[Item]], have: int) -> PassResult:
-        """One pass: ask each batch, and once more for what yielded nothing to store. `have` is the number of parts that
+        """One pass: ask each batch, and ask again for what yielded nothing to store. `have` is the number of parts that
         the wave has already, for the progress bar."""
-        self._have, self._written, self._settled = have, {}, []
+        self._have, self._parts, self._settled = have, PartWriter(self._wave.parts), []
         self._queue.add(first_request(batch, self._backend.models[0]) for batch in batches)
         fault: WaveError | None = None
         try:
@@ -85,12 +78,11 @@ class RequestLoop:
             self._give_up_rest()
         except WaveError as raised:
             # what is still in flight counts against the caps of others until this wave's journals are read again
-            self._settled += [settled(call) for call in self._in_flight.calls]
+            self._settled += [settled_call(call) for call in self._in_flight.calls]
             fault = raised
+        ending, fault = self._stop.ending, fault or self._stop.fault
         unanswered = self._outage.take_unanswered()
-        return PassResult(
-            self._stop.ending, fault or self._stop.fault, self._settled, unanswered, self._written, self._meters
-        )
+        return PassResult(ending, fault, self._settled, unanswered, self._parts.written, self._meters)
 
     def _keep_asking(self) -> None:
         arrived: list[Event] = []
@@ -100,7 +92,7 @@ class RequestLoop:
             self._send()
             if self._stop.over(len(self._in_flight)):
                 return
-            arrived = self._workers.events(0 if self._unwritten else POLL)
+            arrived = self._workers.events(0 if self._parts.pending else POLL)
             self._write_parts()
             if not (self._something_left() or arrived) and self._stop.ending is None:
                 self._outage.end_of_queue()
@@ -123,8 +115,8 @@ class RequestLoop:
             self._workers.submit(ask.call_id, ask)
 
     def _journal_sent(self, pending: PendingRequest) -> Ask | None:
-        """None if there is no money for it. Requests in flight have reserved more than they will cost: the money is
-        really used up only after their answers."""
+        """None if the budget does not cover it. It may cover it later, because requests in flight have reserved more
+        than they will cost; once none is in flight, the budget is used up."""
         with self._stop.deferring_faults(self._backend.timeout):
             ask = self._in_flight.send(pending, self._outage.answers)
             if not isinstance(ask, Denied):
@@ -134,8 +126,8 @@ class RequestLoop:
         return None
 
     def _places(self, at: float) -> int:
-        """How many requests may be in flight. If meters alone would hold us back for longer than an answer may take,
-        one goes out all the same: what the provider answers decides whether the backend sleeps."""
+        """How many requests may be in flight. If meters alone would delay us for longer than an answer may take, one
+        goes out all the same: the provider's answer decides whether the backend sleeps."""
         if self._stop.ending is not None:
             return 0
         return self._pace.places(at) or (1 if self._pace.places(at + self._backend.timeout) == 0 else 0)
@@ -162,7 +154,7 @@ class RequestLoop:
             case Emitted(value=Answer() as answer):
                 self._in_flight.paid(request, answer)
                 self._meters = answer.meters
-                if (used_up := share_is_used(self._session.backend, answer.meters, now())) is not None:
+                if (used_up := share_used_ending(self._session.backend, answer.meters, now())) is not None:
                     self._stop.end(used_up, self._backend.timeout)
             case Finished(value=outcome):
                 self._finished(request, outcome)  # type: ignore[arg-type] # the handler returns outcomes
@@ -175,7 +167,7 @@ class RequestLoop:
         self._settle(request, outcome)
 
     def _lost(self, request: InFlight, reason: str) -> None:
-        """A worker died. If its answer came before that, it is read here, as a rescue would read it."""
+        """A worker died. If the answer came before that, it is interpreted here, as a rescue would do it."""
         self._in_flight.end(request, "worker_lost", reason)
         outcome = outcome_of_call(request.call, self._wave.rubric)
         self._settle(request, outcome or Retryable("lost", reason, maybe_paid=True))
@@ -193,10 +185,10 @@ class RequestLoop:
             else:
                 decision = self._follow(request, outcome)
         finally:
-            self._settled.append(settled(request.call, decision))
+            self._settled.append(settled_call(request.call, decision))
 
     def _follow(self, request: InFlight, outcome: Outcome) -> Decision:
-        self._unwritten += parts_of(self._wave.manifest, request.call.sent, outcome)
+        self._parts.add(parts_of(self._wave.manifest, request.call.sent, outcome))
         this, chain = request.pending.next_try, self._backend.models
         decision = decide(this, outcome, chain=chain, budget=request.budget, jitter=self._jitter.random())
         if isinstance(outcome, Fatal):
@@ -207,16 +199,12 @@ class RequestLoop:
         return decision
 
     def _write_parts(self) -> None:
-        for part in self._unwritten:
-            self._wave.parts.write(part)
-            self._written[part.entity_key, part.input_hash] = part
-        if self._unwritten:
-            self._unwritten.clear()
-            self._session.watcher.advanced(self._have + len(self._written))
+        if self._parts.write():
+            self._session.watcher.advanced(self._have + len(self._parts.written))
 
     def _refused(self, pending: PendingRequest, refused: Snoozed) -> None:
-        """Too many requests: the pace waits, or the backend sleeps. At the end of its window the backend always sleeps,
-        however soon that is. Neither is the fault of the items."""
+        """Too many requests: the pace waits, or the backend is snoozed. With its window exhausted it is always snoozed,
+        even if the window ends soon. Neither counts against the items."""
         this = pending.next_try
         worth = worth_waiting(this, refused, now=now(), timeout=self._backend.timeout)
         if not worth or is_exhaustion(self._session.backend, refused, now()):
@@ -232,28 +220,26 @@ class RequestLoop:
         elif speaks_for_outage(outcome):
             self._sleep(None, reason)
         else:
-            if needs_probe(self._session):
-                awake(self._session)
+            wake_after_snooze(self._session)
             self._queue.add(self._outage.provider_works())
 
     def _sleep(self, until: datetime | None, reason: str, refused: Snoozed | None = None) -> None:
-        """Of many requests that meet the same limit, the first puts the backend to sleep."""
+        """Only the first of many requests that meet the same limit snoozes the backend."""
         if self._stop.ending is None:
-            self._stop.end(snooze(self._session, until, reason, refused), self._backend.timeout)
+            self._stop.end(snooze_backend(self._session, until, reason, refused), self._backend.timeout)
 
     def _ask_again(self, request: InFlight, outcome: Outcome, decision: Decision) -> None:
-        pending = request.pending
-        since = pending.since
+        pending, since = request.pending, request.pending.since
         if speaks_for_outage(outcome):
             since = self._outage.since(pending)
-            self._outage.leave(request, decision.left, reason_of(outcome))
+            self._outage.leave_unanswered(request, decision.left, reason_of(outcome))
         again = [follow_up(pending, this, since, time.monotonic()) for this in decision.again]
         if again:
             self._wave.folder.write_batches([list(following.items.values()) for following in again])
             self._queue.add_first(again)
 
     def _give_up_rest(self) -> None:
-        """The pass ends: what is still in flight is recorded as maybe paid, and nothing stays queued."""
+        """The pass ends: requests that are still in flight are recorded as maybe paid, and nothing stays queued."""
         rest = self._in_flight.end_all("no answer before this fire had to end")
         self._settled += [SettledCall(call) for call in rest]
         self._in_flight.sync()

@@ -1,9 +1,8 @@
-"""Is it the provider, or these items? What the loop knows about that, and the probe that decides: the rubric's first
-example, sent while nothing else goes out.
+"""Is the provider at fault, or are these items? What the loop knows about that, and the probe that decides it: the
+rubric's first example, sent while nothing else goes out.
 
-An item without an answer is to blame only if another request was answered between two of its tries. As long as none
-was, the item waits here until the pass ends; then the probe decides whether it is asked once more or the backend
-sleeps.
+An item without an answer is to blame only if another request was answered between two of its tries. Until then the item
+waits here; at the end of the pass the probe decides whether it is asked once more or the backend is snoozed.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class OutageDetector:
         return probe
 
     def put_back(self, probe: PendingRequest) -> None:
-        """It could not be sent, or has to wait."""
+        """The probe could not be sent, or has to wait."""
         self._probe = probe
 
     def probe_ended(self) -> str:
@@ -76,8 +75,7 @@ class OutageDetector:
         return self._answers
 
     def observe(self, pending: PendingRequest, outcome: Outcome) -> None:
-        """Take note of an outcome, and ask for a probe if it says something about the provider rather than about its
-        items."""
+        """Take note of an outcome; have a probe sent if it may be about the provider rather than about its items."""
         match outcome:
             case Answered():
                 self._answers += 1
@@ -92,7 +90,7 @@ class OutageDetector:
         """How many requests had been answered when this one first got no answer."""
         return self._answers if pending.since is None else pending.since
 
-    def leave(self, request: InFlight, short_ids: Iterable[str], reason: str) -> None:
+    def leave_unanswered(self, request: InFlight, short_ids: Iterable[str], reason: str) -> None:
         """Every try of these items has ended without an answer."""
         pending, call_id = request.pending, request.call.sent.call_id
         items = {short_id: pending.items[short_id] for short_id in short_ids}
@@ -103,12 +101,13 @@ class OutageDetector:
             self._unproven.append(PendingRequest(this, items, since=self.since(pending)))
 
     def end_of_queue(self) -> None:
-        """Nothing else is left to ask in this pass: decide about what still waits for a proof."""
+        """Nothing else is left to ask in this pass: have the items that still wait decided by a probe."""
         if self._unproven:
             self.probe("no request was answered since some items were not")
 
     def provider_works(self) -> list[PendingRequest]:
-        """The probe was answered. Returns the requests that nothing proves to be at fault: they are asked again."""
+        """The probe was answered. Returns the requests whose items are not proven to be at fault: they are asked
+        again."""
         self._answers += 1
         again, self._unproven = self._unproven, []
         return again

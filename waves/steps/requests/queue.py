@@ -1,8 +1,8 @@
 """The requests that are not sent yet, in the order in which they may go out. No operation costs more with a longer
 queue.
 
-First those whose time has come. At the very end, when nothing else is left to ask or in flight, those with which a
-worker died: one for each worker, so that the next death shows which request causes it.
+First those whose time has come. At the very end, when nothing else is queued or in flight, those with which a worker
+died: at most one for each worker, so that the next death shows which request causes it.
 """
 
 from __future__ import annotations

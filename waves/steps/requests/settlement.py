@@ -1,7 +1,7 @@
-"""What a request's end means for items, ledger and attempts: one reading, used live by `run` and later by `rescue`.
+"""What the end of a request means for its items, the ledger and attempts. `run` uses this live, `rescue` afterwards.
 
-The ledger is unique by call, and attempts are charged in the same transaction only for calls that it did not know, or
-whose end it did not know: replaying a journal changes nothing.
+The ledger has each call once, and attempts are charged in the same transaction, only for calls that the ledger did not
+have or whose end it did not know. So replaying a journal changes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from waves.ids import now
 from waves.models import Ending, Identity, Manifest, Meter, Part
 from waves.outcomes import Answered, Outcome, Rejected
 from waves.spool import files
-from waves.steps.budget.pricing import priced
+from waves.steps.budget.pricing import price_calls
 from waves.steps.requests.policy import Decision, Try, decide
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, WaveContents, contents_of
@@ -27,7 +27,7 @@ from waves.store.tables.verdicts import Failure
 
 @dataclass(frozen=True, slots=True)
 class SettledCall:
-    """One finished request: what the journal holds of it, and what follows from its answer (None: nothing follows)."""
+    """One finished request as the journal has it, and the decision on its answer; None if nothing follows from it."""
 
     call: Call
     decision: Decision | None = field(default=None, hash=False)
@@ -35,10 +35,10 @@ class SettledCall:
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """One pass over a wave's batches. `settled` are the requests that ended, in their order, and those that a fault
-    left in flight; `unanswered` the items that are to blame for having no answer; `parts` what was written; `meters`
-    those of the newest answer. `ending`: the fire cannot go on. `fault` is to be raised once all of this is
-    recorded."""
+    """One pass over a wave's batches. `ending` says why the fire cannot continue, if so; `fault` is to be raised once
+    everything else is recorded. `settled` are the requests that ended, in that order, and those that a fault left in
+    flight; `unanswered` the items that are to blame for having no answer; `parts` what was written; `meters` those of
+    the newest answer."""
 
     ending: Ending | None
     fault: WaveError | None
@@ -48,15 +48,15 @@ class PassResult:
     meters: Sequence[Meter]
 
 
-def settled(call: Call, decision: Decision | None = None) -> SettledCall:
-    """Keeps the raw answer only if a person may want to look into it: the memory of a wave stays small."""
+def settled_call(call: Call, decision: Decision | None = None) -> SettledCall:
+    """Keeps the raw answer only if items failed or were refused by it, for a person to look at. This bounds memory."""
     if call.paid is not None and not (decision is not None and (decision.failed or decision.refused)):
         call = replace(call, paid=replace(call.paid, raw=""))
     return SettledCall(call, decision)
 
 
 def outcome_of_call(call: Call, rubric: Rubric) -> Outcome | None:
-    """How the paid answer of a request reads; None where none came, or it was a probe's."""
+    """What the paid answer of a request means; None if no answer came, or the request was a probe."""
     if call.paid is None or not call.sent.items:
         return None
     return interpret(call.paid.raw, rubric, [short_id for short_id, _, _ in call.sent.items], strict=call.sent.strict)
@@ -88,21 +88,21 @@ def parts_of(manifest: Manifest, sent: Sent, outcome: Outcome) -> Iterator[Part]
 def record_settled(
     session: Session, manifest: Manifest, settled: Iterable[SettledCall], unanswered: Iterable[Failure] = ()
 ) -> None:
-    """Enter finished requests into the ledger, and what their items failed at into the verdicts; all or nothing.
+    """Enter finished requests into the ledger and the failures of their items into the verdicts, in one transaction.
 
     `unanswered` are failures that no single request shows: items that got no answer in any try of a pass. An evaluation
-    charges no attempts: what it asks for is gold, and no row fails by it.
+    charges no attempts: it asks for gold, and no row fails by that.
     """
-    found = list(settled)
+    entries = list(settled)
     names = (manifest.theme_id, manifest.wave_id)
     version, run_id = manifest.rubric_version, session.run_id
     with session.db.transaction():
-        known = ledger.record_calls(session.db, *names, priced(session, [entry.call for entry in found]))
+        news = ledger.record_calls(session.db, *names, price_calls(session, [entry.call for entry in entries]))
         if manifest.kind == "evaluation":
             return
-        new = [(entry.call, entry.decision) for entry in found if entry.call.sent.call_id in known]
-        failed = [failure for call, told in new if told for failure in _failures(call, told.failed)]
-        refused = [failure for call, told in new if told for failure in _failures(call, told.refused)]
+        decided = [(entry.call, entry.decision) for entry in entries if entry.call.sent.call_id in news]
+        failed = [failure for call, decision in decided if decision for failure in _failures(call, decision.failed)]
+        refused = [failure for call, decision in decided if decision for failure in _failures(call, decision.refused)]
         verdicts.charge(session.db, *names, version, [*failed, *unanswered], session.limits.max_attempts, run_id)
         verdicts.refuse(session.db, *names, version, refused, run_id)
 
@@ -115,15 +115,15 @@ def _failures(call: Call, rejected: Iterable[Rejected]) -> Iterator[Failure]:
 
 
 def _replayed_decision(call: Call, outcome: Outcome) -> Decision:
-    """What followed from the answer when it came, as far as the journal tells: whether a truncated answer was the
-    larger try is not in it, and then no attempt is charged."""
+    """The decision on the answer when it came, as far as the journal shows it. The journal does not say whether a
+    truncated answer was the larger try; so such an answer charges no attempt."""
     sent = call.sent
     this = Try(tuple(short_id for short_id, _, _ in sent.items), sent.model, strict=sent.strict)
     return decide(this, outcome, chain=(sent.model,), budget=0, jitter=0.0)
 
 
 def replay_journals(session: Session, wave: Wave) -> int:
-    """Read the journals and see that parts, ledger and attempts hold what they say; how many parts were lacking."""
+    """Bring parts, ledger and attempts up to what the journals say. Returns the number of parts that were missing."""
     present = wave.parts.present()
     settled, rebuilt = [], 0
     for call in wave.folder.calls().values():
@@ -138,7 +138,8 @@ def replay_journals(session: Session, wave: Wave) -> int:
 
 
 def read_wave(session: Session, wave: Wave) -> WaveContents:
-    """Read every part. Corrupt ones are set aside first; what the journals hold of them is rebuilt."""
+    """Read every part. Corrupt parts are set aside and rebuilt from the journals, as far as these have their
+    answers."""
     valid, corrupt = wave.parts.read()
     if corrupt:
         for path in corrupt:

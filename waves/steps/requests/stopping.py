@@ -1,4 +1,4 @@
-"""Why and when the loop stops: an operator asked for it, the provider does not go on, or only a person can help."""
+"""Why and when the loop stops: an operator asked for it, the provider cannot continue, or a person has to act."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE = 10.0
 
 
 class StopControl:
-    """`ending` is set as soon as nothing more may be sent. The first ending and the first fault stand."""
+    """`ending` is set as soon as nothing more may be sent. The first ending and the first fault are kept."""
 
     def __init__(self, stop: Stop, guard: Guard) -> None:
         self._stop = stop
@@ -34,8 +34,8 @@ class StopControl:
         return self._fault
 
     def check(self) -> None:
-        """Look for signals, and at the lock against other hosts."""
-        self._guard.look()
+        """Check for signals, and the lock against other hosts."""
+        self._guard.check()
         if (ending := self._stop.ending) is not None and self._ending is None:
             self.end(ending)
 
@@ -45,14 +45,14 @@ class StopControl:
         self._give_up_at = min(self._give_up_at, time.monotonic() + patience)
 
     def fail(self, fault: WaveError, patience: float = PATIENCE) -> None:
-        """Stop with a fault. It is raised by whoever runs the loop, once everything is recorded."""
+        """Stop with a fault. The caller of the loop raises it, once everything is recorded."""
         self._fault = self._fault or fault
         self.end(Ending("failed", fault.message), patience)
 
     @contextmanager
     def deferring_faults(self, patience: float) -> Iterator[None]:
-        """A fault of the database ends the fire, but not before the answers that arrived or will arrive are on disk:
-        they are paid for. A fault of the disk is raised at once: nothing can be kept any more."""
+        """A database fault ends the fire, but only after the answers that have arrived or will arrive are on disk: they
+        are paid for. A disk fault is raised at once: no answer can be kept any more."""
         try:
             yield
         except DiskError:
@@ -61,5 +61,5 @@ class StopControl:
             self.fail(fault, patience)
 
     def over(self, in_flight: int) -> bool:
-        """Whether nothing is worth waiting for any more."""
+        """Whether to stop waiting: nothing is in flight, or the patience is over."""
         return self._ending is not None and (not in_flight or time.monotonic() > self._give_up_at)

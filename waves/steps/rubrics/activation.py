@@ -5,7 +5,7 @@ from __future__ import annotations
 from waves.config import theme as themes
 from waves.config.project import Project
 from waves.steps.rubrics import activation_gate
-from waves.steps.session.versions import named, register, require_fit
+from waves.steps.session.versions import load_rubric, register, require_fit
 from waves.store.catalog import describe as catalog
 from waves.store.connect import open_database
 from waves.store.rubrics import rubric_registry
@@ -18,7 +18,7 @@ def activate(project: Project, theme_id: str, version: str, *, by: str, reason: 
     theme = themes.load(project.prompts, theme_id)
     with open_database(project) as db:
         catalog.describe(db, theme)
-        rubric = named(db, theme, version)
+        rubric = load_rubric(db, theme, version)
         activation_gate.require(project, db, theme, rubric.version)
         register(db, theme, rubric, by=by, first=(by, reason))
         return rubric_registry.activate(db, theme_id, rubric.version, actor=by, reason=reason)
@@ -30,5 +30,5 @@ def rollback(project: Project, theme_id: str, *, by: str, reason: str) -> Versio
     theme = themes.load(project.prompts, theme_id)
     with open_database(project) as db, db.transaction():
         move = rubric_registry.rollback(db, theme.theme_id, actor=by, reason=reason)
-        require_fit(db, theme, named(db, theme, move.after))
+        require_fit(db, theme, load_rubric(db, theme, move.after))
         return move

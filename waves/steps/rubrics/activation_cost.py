@@ -14,10 +14,10 @@ from waves.ids import new_run_id
 from waves.models import Item
 from waves.steps import approval_gate
 from waves.steps.budget.forecast import Forecast, forecast
-from waves.steps.budget.window_keys import look
+from waves.steps.budget.window_keys import window_status
 from waves.steps.rubrics import activation_gate
 from waves.steps.session.session import Invocation, Session, open_session
-from waves.steps.session.versions import newest_on_disk
+from waves.steps.session.versions import newest_version_on_disk
 from waves.steps.session.wave import batches_of
 from waves.store.connect import open_database
 from waves.store.rows.gap_estimate import GapEstimate, estimate_gap
@@ -86,7 +86,7 @@ def _waits(session: Session) -> str | None:
 
 def _newest(project: Project, theme_id: str) -> str:
     theme = themes.load(project.prompts, theme_id)
-    found = newest_on_disk(theme)
+    found = newest_version_on_disk(theme)
     if found is None:
         raise ConfigurationError(
             f"no rubric in {theme.folder}",
@@ -110,8 +110,8 @@ def _spread(items: Sequence[Item], count: int) -> Sequence[Item]:
 
 def _windows(session: Session, keys: int) -> int | None:
     """What the present window still holds, then whole ones."""
-    quota = look(session.db, session.backend)
-    if quota is None or quota.holding.share is None:
+    quota = window_status(session.db, session.backend)
+    if quota is None or quota.use.share is None:
         return None
-    left = min(keys, quota.holding.left or 0)
-    return bool(left) + -(-(keys - left) // quota.holding.share)
+    left = min(keys, quota.use.left or 0)
+    return bool(left) + -(-(keys - left) // quota.use.share)

@@ -17,7 +17,7 @@ from waves.steps.collect import collect
 from waves.steps.recording import recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.session.session import Invocation
-from waves.steps.session.versions import named, register
+from waves.steps.session.versions import load_rubric, register
 from waves.steps.session.wave import classify_items, find_open_wave, load_wave
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database, open_database
@@ -57,7 +57,7 @@ def approve(
         rubric_registry.ensure_theme(db, theme_id)
         row = waves.current(db, theme_id)
         pilot = row if row is not None and row.kind == "pilot" else None
-        rubric = named(db, theme, _usual(db, theme, pilot) if version is None else version)
+        rubric = load_rubric(db, theme, _usual(db, theme, pilot) if version is None else version)
         wanted = rubric.version
         if pilot is not None and pilot.rubric_version == wanted:
             _refuse_unfinished(project, db, theme, pilot)

@@ -1,8 +1,7 @@
-"""Requests → batches at the provider. Their intent is on the disk before they go out, their ticket as soon as it is
-known.
+"""Requests → batches at the provider. Their intent is on disk before they go out, their ticket as soon as it is known.
 
-What was handed over counts against the caps until its end is known: a fault in between must not hide its cost from
-other fires.
+Requests that were handed over count against the caps until their end is known: a fault in between must not hide their
+cost from other fires.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ from waves.models import Ending
 from waves.quota.budget import Budget
 from waves.spool.journal import Journal
 from waves.steps.budget.caps import open_budget
+from waves.steps.budget.snooze import wake_after_snooze
 from waves.steps.requests.settlement import SettledCall, record_settled
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Progress, Wave
-from waves.steps.submissions.endings import mark_awake, submitted, trouble
+from waves.steps.submissions.endings import problem_ending, submitted_ending
 from waves.steps.submissions.lookup import custom_id
-from waves.steps.submissions.rounds import BatchRequest, plan_round, prior_rounds, requests
+from waves.steps.submissions.rounds import BatchRequest, plan_round, prior_rounds, round_requests
 from waves.store.tables import verdicts
 
 Sized = tuple[BatchRequest, bytes]
@@ -35,16 +35,17 @@ Sized = tuple[BatchRequest, bytes]
 def hand_over_missing(
     session: Session, wave: Wave, guard: Guard, provider: MessageBatches, progress: Progress, journal: Journal
 ) -> Ending | None:
-    """Submit what is missing. None if nothing is, or only items that were asked for often enough: they are released."""
+    """Submit the missing items. Returns None if there is nothing to submit: none is missing, or only items that were
+    asked for often enough, which are released."""
     before = prior_rounds(wave.folder.history(), wave.rubric, progress.missing)
-    planned = plan_round(progress, before, session.limits)
+    plan = plan_round(progress, before, session.limits)
     verdicts.release(
         session.db,
         wave.wave_id,
-        [item.identity for item in planned.exhausted],
+        [item.identity for item in plan.exhausted],
         reason=f"nothing to store after {session.limits.passes + 1} submissions",
     )
-    affordable = AffordableRequests(open_budget(session, wave), requests(planned, before, wave, session.backend))
+    affordable = AffordableRequests(open_budget(session, wave), round_requests(plan, before, wave, session.backend))
     prompt, hand_over = Prompt(wave.rubric), HandOver(session, wave, guard, provider, journal)
     handed_over = False
     for group in _groups((request, prompt.body(request.ask)) for request in affordable):
@@ -52,7 +53,7 @@ def hand_over_missing(
             return ending
         handed_over = True
     if handed_over:
-        return submitted(wave)
+        return submitted_ending(wave)
     return Ending("over_budget", affordable.denied) if affordable.denied else None
 
 
@@ -67,14 +68,14 @@ class HandOver:
         self._journal = journal
 
     def submit(self, group: list[Sized]) -> Ending | None:
-        """None once the provider has taken the group. It is asked for the time first, which also shows whether it takes
-        our key at all."""
-        self._guard.look()
+        """Submit the group. Returns None once the provider has taken it. The provider is asked for the time first,
+        which also shows whether it accepts our key."""
+        self._guard.check()
         if (ending := self._session.stop.ending) is not None:
             return ending
         at = self._provider.clock()
         if isinstance(at, Problem):
-            return trouble(self._session, at)
+            return problem_ending(self._session, at)
         calls = tuple(request.sent.call_id for request, _ in group)
         intent = Intent(secrets.token_hex(8), self._session.backend.name, calls, at)
         self._journal.intent(intent)
@@ -91,18 +92,18 @@ class HandOver:
             case Batch(batch_id=batch_id):
                 self._journal.ticket(Ticket(intent.intent, batch_id, now()))
                 self._journal.sync()
-                mark_awake(self._session)
+                wake_after_snooze(self._session)
                 log.write("submitted", wave=wave_id, batch=batch_id, intent=intent.intent, requests=len(group))
                 return None
             case Problem(arrived=True):
                 log.write("reply_lost", wave=wave_id, intent=intent.intent)
-                return submitted(self._wave)
+                return submitted_ending(self._wave)
             case Problem():
                 self._refused(group)
-                return trouble(self._session, reply)
+                return problem_ending(self._session, reply)
 
     def _refused(self, group: list[Sized]) -> None:
-        """The provider took none of it: nothing can be paid."""
+        """The provider took none of the group: nothing can be paid."""
         ended = {
             request.sent.call_id: Ended(request.sent.call_id, "unpaid", "the submission was refused", now())
             for request, _ in group
@@ -114,16 +115,17 @@ class HandOver:
 
     def _record(self, group: list[Sized], ended: Mapping[str, Ended] | None = None) -> None:
         ends = ended or {}
-        calls = [Call(each.sent, self._session.run_id, ended=ends.get(each.sent.call_id)) for each, _ in group]
+        run_id = self._session.run_id
+        calls = [Call(request.sent, run_id, ended=ends.get(request.sent.call_id)) for request, _ in group]
         record_settled(self._session, self._wave.manifest, [SettledCall(call) for call in calls])
 
 
 class AffordableRequests:
-    """The requests that there is money for, in their order. `denied`: why there is none for the next one."""
+    """The requests that the budget covers, in their order. `denied` says why it does not cover the next one."""
 
-    def __init__(self, budget: Budget, asked: Iterator[BatchRequest]) -> None:
+    def __init__(self, budget: Budget, requests: Iterator[BatchRequest]) -> None:
         self._budget = budget
-        self._asked = asked
+        self._requests = requests
         self._denied: str | None = None
 
     @property
@@ -131,7 +133,7 @@ class AffordableRequests:
         return self._denied
 
     def __iter__(self) -> Iterator[BatchRequest]:
-        for request in self._asked:
+        for request in self._requests:
             self._denied = self._budget.reserve(request.sent.call_id, request.sent.reserved_usd)
             if self._denied is not None:
                 return
@@ -139,7 +141,7 @@ class AffordableRequests:
 
 
 def _groups(sized: Iterable[Sized]) -> Iterator[list[Sized]]:
-    """As many as one batch may hold."""
+    """Split into groups of as many requests as one batch may hold."""
     group: list[Sized] = []
     size = 0
     for request, body in sized:

@@ -1,6 +1,6 @@
 """One visit to the provider of a wave's submissions: look them up, fetch what is ready, then hand over what is missing.
 
-Nothing is written, not even a journal made, while there is nothing to do but wait.
+A visit that can only wait writes nothing and starts no journal.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from waves.backends.message_batches.wire import Problem
 from waves.models import Ending, Identity, Part
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
+from waves.steps.budget.snooze import wake_after_snooze
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import RunResult, Wave, WaveContents, contents_of
-from waves.steps.submissions.endings import mark_awake, submitted, trouble
+from waves.steps.submissions.endings import problem_ending, submitted_ending
 from waves.steps.submissions.hand_over import hand_over_missing
-from waves.steps.submissions.lookup import Over, Ready, Running, SubmissionState, look_up
+from waves.steps.submissions.lookup import NoResults, Ready, Running, SubmissionState, look_up
 from waves.steps.submissions.progress import submission_progress
-from waves.steps.submissions.results import Results
+from waves.steps.submissions.results import SubmissionResults
 from waves.store.tables import waves
 
 
@@ -42,11 +43,11 @@ class SubmissionVisit:
     def _visit(self, contents: WaveContents, *, submits: bool) -> RunResult:
         session, wave = self._session, self._wave
         states = self._look_up()
-        if any(not isinstance(state, Over | Problem) for _, state in states):
-            mark_awake(session)
+        if any(not isinstance(state, NoResults | Problem) for _, state in states):
+            wake_after_snooze(session)
         waiting = [state for _, state in states if isinstance(state, Running)]
         if states and len(waiting) == len(states):
-            return self._leave(contents, submitted(wave, waiting[0].reason))
+            return self._leave(contents, submitted_ending(wave, waiting[0].reason))
         with closing(wave.folder.new_journal(session.run_id)) as journal:
             ending, parts = self._fetch_ready(states, journal)
             contents = contents_of(session.db, wave, {**contents.parts, **parts})
@@ -54,7 +55,9 @@ class SubmissionVisit:
             if ending is None and not waiting and submits:
                 ending = hand_over_missing(session, wave, self._guard, self._provider, contents.progress, journal)
         wave.parts.sync()
-        return self._leave(contents, submitted(wave, waiting[0].reason) if ending is None and waiting else ending)
+        return self._leave(
+            contents, submitted_ending(wave, waiting[0].reason) if ending is None and waiting else ending
+        )
 
     def _look_up(self) -> list[tuple[Submission, SubmissionState]]:
         history = self._wave.folder.history()
@@ -71,19 +74,19 @@ class SubmissionVisit:
     def _fetch_ready(
         self, states: Iterable[tuple[Submission, SubmissionState]], journal: Journal
     ) -> tuple[Ending | None, Mapping[Identity, Part]]:
-        """All that is ready, even if something else is wrong: it is paid for. The parts that were written, and why the
-        fire cannot go on, if so."""
+        """Fetch all results that are ready, even if something else is wrong: they are paid for. Returns why the fire
+        cannot continue, if so, and the parts that were written."""
         problem: Problem | None = None
         parts: dict[Identity, Part] = {}
         for submission, state in states:
-            self._guard.look()
-            results = Results(self._session, self._wave, journal, submission)
+            self._guard.check()
+            results = SubmissionResults(self._session, self._wave, journal, submission)
             match state:
                 case Ready():
-                    results.take(self._provider, state)
+                    results.fetch(self._provider, state)
                     problem = problem or results.problem
-                case Over(fate=fate, reason=reason):
-                    results.end(fate, reason)
+                case NoResults(fate=fate, reason=reason):
+                    results.end_open(fate, reason)
                 case Problem():
                     problem = problem or state
                 case Running():
@@ -91,10 +94,10 @@ class SubmissionVisit:
             parts |= results.parts
             if (ending := self._session.stop.ending) is not None:
                 return ending, parts
-        return (trouble(self._session, problem) if problem is not None else None), parts
+        return (problem_ending(self._session, problem) if problem is not None else None), parts
 
     def _leave(self, contents: WaveContents, ending: Ending | None) -> RunResult:
-        """The wave's row shows whether anything of it is in flight."""
+        """Leave a wave row that shows whether anything of the wave is in flight."""
         session, wave = self._session, self._wave
         contents = contents_of(session.db, wave, contents.parts)
         unfinished = wave.folder.history().unfinished
@@ -107,7 +110,7 @@ class SubmissionVisit:
 
 def _word(state: SubmissionState) -> str:
     match state:
-        case Running(reason=reason) | Over(reason=reason):
+        case Running(reason=reason) | NoResults(reason=reason):
             return reason
         case Ready():
             return "ready"

@@ -28,7 +28,7 @@ def quota_notes(backend: BackendQuota) -> list[str]:
     if (quota := backend.quota) is not None:
         newest = next((weighed for weighed in reversed(quota.evidence) if weighed.doubt is None), None)
         evidence = f"; {_evidence(newest)}" if newest else ""
-        notes.append(f"window of {backend.backend}: {quota.why()}{evidence}")
+        notes.append(f"window of {backend.backend}: {quota.explain()}{evidence}")
     return notes
 
 

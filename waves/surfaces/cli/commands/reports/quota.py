@@ -46,7 +46,7 @@ def _object(backend: BackendQuota) -> dict[str, Any]:
         "next_fire": {"keys": backend.keys, "reason": backend.why},
     }
     if quota is not None:
-        holding = quota.holding
+        holding = quota.use
         shown["window"] = {
             "kind": quota.window.kind,
             "seconds": quota.length.total_seconds(),
