@@ -14,8 +14,7 @@ from waves.outcomes import Answer, Ask, Outcome
 
 def preload(config: BackendConfig) -> tuple[str, ...]:
     """What a forkserver imports before it starts workers: the SDK only where they talk through it."""
-    kind = "anthropic" if config.kind == "rehearsal" else config.kind
-    return ("waves.worker", f"waves.backends.{kind}.backend")
+    return ("waves.worker", f"waves.backends.{config.traits.asks_through or config.kind}.backend")
 
 
 @dataclass(frozen=True, slots=True)

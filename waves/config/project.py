@@ -8,19 +8,19 @@ The file is found from the current folder upwards, or named by `WAVES_CONFIG`. T
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
-from waves.config import document
+from waves.config import backend_kinds, document
+from waves.config.backend_kinds import BackendTraits
 from waves.errors import ConfigurationError
-from waves.models import BackendKind, Limits
+from waves.models import Limits
 
 FILE_NAME = "waves.yaml"
 
-_KEY_ENV: Mapping[BackendKind, str] = {"claude_cli": "CLAUDE_CODE_OAUTH_TOKEN"}
 _SHELL = ("PATH", "HOME", "LANG")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -56,7 +56,7 @@ class BackendConfig:
     `command` is the executable of `claude_cli`; `environment` are the variables that it gets beside the fixed ones."""
 
     name: str
-    kind: BackendKind
+    kind: str
     models: tuple[str, ...]
     base_url: str | None = None
     api_key_env: str = "ANTHROPIC_API_KEY"
@@ -71,6 +71,10 @@ class BackendConfig:
     prices: Mapping[str, Price] = field(default_factory=dict, hash=False)
     command: str = "claude"
     environment: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
+
+    @property
+    def traits(self) -> BackendTraits:
+        return backend_kinds.traits(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +144,13 @@ def build(source: document.Document, environ: Mapping[str, str]) -> Project:
 
 def _backend(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) -> BackendConfig:
     kind, window, resets_at = entry["kind"], entry["window"], entry["resets_at"]
-    key_env = entry["api_key_env"] or _KEY_ENV.get(kind, "ANTHROPIC_API_KEY")
+    traits = backend_kinds.traits(kind)
+    key_env = entry["api_key_env"] or traits.key_variable
+    passed_on = (*traits.passes_on, *entry["environment"])
     return BackendConfig(
         name=name,
         kind=kind,
-        models=tuple(entry["models"]) or REHEARSAL.models,
+        models=tuple(entry["models"]) or (kind,),
         base_url=entry["base_url"],
         api_key_env=key_env,
         api_key=environ.get(key_env) or None,
@@ -157,13 +163,8 @@ def _backend(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) ->
         caps=Caps(**entry["caps"]),
         prices={model: Price(**price) for model, price in entry["prices"].items()},
         command=entry["command"],
-        environment={known: environ[known] for known in _passed_on(kind, entry["environment"]) if known in environ},
+        environment={name: environ[name] for name in passed_on if name in environ},
     )
-
-
-def _passed_on(kind: BackendKind, named: Sequence[str]) -> Sequence[str]:
-    """What a child process gets of our environment: what is named, and the way to its executable."""
-    return ["PATH", *named] if kind == "claude_cli" else named
 
 
 def _duration(text: str) -> timedelta:

@@ -15,8 +15,6 @@ from waves.calls import Call
 from waves.config.project import BackendConfig, Price
 from waves.models import Usage
 
-BATCH_SHARE = 0.5
-"""What a request in a message batch costs of the same request sent alone; the table knows no batches."""
 OVERRIDES = "waves.yaml"
 REPORTED = "reported"
 """Price tables that are none: the operator's own prices, and what the backend itself says that a request cost."""
@@ -59,7 +57,7 @@ def price(backend: BackendConfig, model: str, usage: Usage, at: datetime | None 
     usd = _price(backend, model, tokens, at)
     if usd is None:
         return Cost(None, None)
-    return Cost(usd * BATCH_SHARE if is_batch(backend) else usd, table_of(backend, model))
+    return Cost(usd * backend.traits.price_share, table_of(backend, model))
 
 
 def most(backend: BackendConfig, model: str, prompt: int, answer: int) -> float | None:
@@ -68,22 +66,18 @@ def most(backend: BackendConfig, model: str, prompt: int, answer: int) -> float 
     bounds = (_Tokens(prompt, answer), _Tokens(0, answer, write=prompt), _Tokens(0, answer, write_1h=prompt))
     prices = [_price(backend, model, tokens, None) for tokens in bounds]
     known = [usd for usd in prices if usd is not None]
-    return max(known) * (BATCH_SHARE if is_batch(backend) else 1) if len(known) == len(prices) else None
+    return max(known) * backend.traits.price_share if len(known) == len(prices) else None
 
 
 def known(backend: BackendConfig, model: str) -> bool:
     return most(backend, model, 1, 1) is not None
 
 
-def is_batch(backend: BackendConfig) -> bool:
-    return backend.kind == "message_batches"
-
-
 def table_of(backend: BackendConfig, model: str) -> str | None:
     """Whose prices hold for this model: those of an override, of the table in its version, or nobody's."""
     if model in backend.prices:
         return OVERRIDES
-    if backend.kind == "rehearsal":
+    if backend.traits.free:
         return backend.kind
     return table_version() if _from_table(model, _Tokens(1, 1), None) is not None else None
 
@@ -97,7 +91,7 @@ def _price(backend: BackendConfig, model: str, tokens: _Tokens, at: datetime | N
     override = backend.prices.get(model)
     if override is not None:
         return _overridden(override, model, tokens, at)
-    if backend.kind == "rehearsal":
+    if backend.traits.free:
         return 0.0
     return _from_table(model, tokens, at)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from waves.backends import open_backend
-from waves.backends.rehearsal import rehearse
+from waves.backends.rehearsal.stand_in import rehearse
 from waves.calls import Call, Ended, Paid, Sent
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric

@@ -18,7 +18,6 @@ from waves.steps.rescue import rescue
 from waves.steps.session.locking import Guard, locked
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.signals import Stop
-from waves.steps.submissions.carry import KIND
 from waves.store import gap
 from waves.store.tables import ledger, run_metrics
 from waves.store.tables.run_metrics import DryRun
@@ -58,7 +57,7 @@ def recorded_session(
         with locked(session) as guard:
             rescue(session)
             with recorded(session, invocation.trigger, builder, gold=invocation.gold) as gap:
-                if asks and gap and session.backend.kind != KIND:
+                if asks and gap and not session.backend.traits.takes_submissions:
                     warm(preload(session.backend))
                 yield session, guard
 

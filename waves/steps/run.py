@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from waves.backends.api_key import unusable
-from waves.backends.rehearsal import rehearse
+from waves.backends.rehearsal.stand_in import rehearse
 from waves.config.project import BackendConfig
 from waves.errors import CredentialsError
 from waves.executors.processes import Processes

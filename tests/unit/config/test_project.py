@@ -154,7 +154,15 @@ def test_secrets_are_in_no_repr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             "backends:\n  a: {kind: anthropic, models: [m], scenario: x}\n",
             "waves.yaml:2: backends.a: `scenario` belongs",
         ),
-        ("backends:\n  a: {kind: telepathy, models: [m]}\n", "waves.yaml:2: backends.a.kind: "),
+        (
+            "backends:\n  a: {kind: telepathy, models: [m]}\n",
+            "waves.yaml:2: backends.a.kind: unknown kind 'telepathy'; known: anthropic, claude_cli, message_batches,",
+        ),
+        ("backends:\n  a: {kind: answers, models: [m]}\n", "waves.yaml:2: backends.a.kind: unknown kind 'answers'"),
+        (
+            "backends:\n  a: {kind: anthropic, models: [m], command: x}\n",
+            "waves.yaml:2: backends.a: `command` belongs to a backend of kind claude_cli",
+        ),
         ("backends:\n  a: {kind: anthropic, models: [m], base_url: ftp://x}\n", "waves.yaml:2: backends.a.base_url: "),
         (
             "backends:\n  a: {kind: anthropic, models: [m], api_key_env: sk-1}\n",

@@ -11,7 +11,7 @@ from waves.calls import Call, Ended, Paid, Sent
 from waves.config.project import BackendConfig, Caps, Price
 from waves.errors import ConfigurationError
 from waves.ids import new_run_id
-from waves.models import BackendKind, Item, Limits, Manifest, Usage
+from waves.models import Item, Limits, Manifest, Usage
 from waves.outcomes import Ask
 from waves.quota.prices import cost
 from waves.spool.wave_dir import WaveDir
@@ -229,7 +229,7 @@ def test_an_answer_that_never_came_has_no_cost(session: Session) -> None:
 
 
 @pytest.mark.parametrize("kind", ["anthropic", "message_batches", "claude_cli"])
-def test_the_reserve_is_more_than_a_request_can_cost(session: Session, kind: BackendKind) -> None:
+def test_the_reserve_is_more_than_a_request_can_cost(session: Session, kind: str) -> None:
     backend = BackendConfig("p", kind, (MODEL,), prices={MODEL: Price(1.0, 5.0, 1.25, 2.0, 0.1)})
     ask = Ask("c", MODEL, (("1", {"content": "ăîșț 漢字 🙂" * 20, "kind": None}),))
     reserved = reserve_price(backend, ask, session.rubric)

@@ -16,14 +16,13 @@ from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
 from waves.outcomes import Ask
 
-KINDS = ("anthropic", "message_batches")
 _PATIENCE = 10.0
 """Seconds: nobody waits long for an estimate."""
 
 
 def count(config: BackendConfig, rubric: Rubric, asks: Sequence[Ask]) -> list[int] | None:
     """The tokens of each prompt; None where the provider does not tell, whatever the reason."""
-    if config.kind not in KINDS or unusable(config) is not None:
+    if unusable(config) is not None:
         return None
     prompt = Prompt(rubric)
     return asyncio.run(_count(config, [_prompt_only(prompt.body(ask)) for ask in asks]))

@@ -11,12 +11,13 @@ import json
 import shutil
 from pathlib import Path
 
+from waves.backends.claude_cli import TRAITS
 from waves.backends.claude_cli.process import Hear, Workspace, run
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
 from waves.outcomes import Fatal
 
-TOKEN = "CLAUDE_CODE_OAUTH_TOKEN"  # noqa: S105 - a variable's name
+TOKEN = TRAITS.key_variable
 KEY = "ANTHROPIC_API_KEY"
 
 _PROBE_TIMEOUT = 30.0
@@ -67,7 +68,7 @@ class Executable:
         """The command line up to what differs from rubric to rubric; or why there is none."""
         path = _find(self._config)
         if path is None:
-            return self._unusable("there is no such executable", "install it (npm package @anthropic-ai/claude-code)")
+            return self._unusable("there is no such executable", f"install it ({TRAITS.install})")
         async with self._lock:
             if self._known is None or self._known[:2] != (path, _mark(path)):
                 mark = _mark(path)

@@ -17,7 +17,6 @@ from waves.spool.wave_dir import WaveDir
 from waves.steps.session import versions
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, batches_of, load_wave, open_from_disk
-from waves.steps.submissions.carry import KIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Setting:
 
 def settings(session: Session, order: EvaluationOptions) -> list[Setting]:
     """All of them, in the order of what was asked for."""
-    if session.backend.kind == KIND:
+    if session.backend.traits.takes_submissions:
         raise ConfigurationError(
             f"backend {session.backend.name} hands its requests over for a day; an evaluation wants answers now",
             "Name one that answers at once with --backend; the same model says the same there.",

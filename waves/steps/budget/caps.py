@@ -26,8 +26,6 @@ from waves.steps.session.wave import Wave
 from waves.store.tables import ledger
 from waves.store.tables.ledger import Scope
 
-_TURNS, _OVERHEAD = 2, 4096
-"""A `claude` process may ask twice for one answer, and adds so many tokens of its own at most to each prompt."""
 _AT_ONCE = 4
 """A fire draws the worth of so many requests for each of its places at a time."""
 _SPANS: tuple[Literal["wave", "day", "month"], ...] = ("wave", "day", "month")
@@ -41,9 +39,8 @@ def reserve_price(backend: BackendConfig, ask: Ask, rubric: Rubric) -> float | N
     """More than the request can cost: no token is shorter than a byte, and no answer longer than `max_tokens`. None
     where the price is unknown."""
     prompt, answer = len(_prompt(rubric).body(ask)), max_tokens(rubric, ask)
-    if backend.kind == "claude_cli":
-        prompt, answer = _TURNS * (prompt + _OVERHEAD), _TURNS * answer
-    return prices.most(backend, ask.model, prompt, answer)
+    traits = backend.traits
+    return prices.most(backend, ask.model, traits.turns * (prompt + traits.overhead_tokens), traits.turns * answer)
 
 
 def open_budget(session: Session, wave: Wave) -> Budget:

@@ -57,7 +57,7 @@ def _from_history(session: Session, items: int) -> Forecast | None:
 def _from_tokens(session: Session, asks: Sequence[Ask], share: float) -> Forecast | None:
     """Tokens counted on the first, the middle and the last request; the others by their bytes. `share` is how many
     times as much there is in all."""
-    if session.backend.kind not in ("anthropic", "message_batches"):
+    if not session.backend.traits.counts_tokens:
         return None
     from waves.backends.anthropic.token_count import count
 

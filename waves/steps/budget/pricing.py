@@ -23,7 +23,7 @@ def priced(session: Session, calls: Iterable[Call]) -> list[LedgerEntry]:
     for call in calls:
         backend = _backend(session, call.sent.backend, call.sent.model)
         found = cost(call, backend)
-        entries.append(LedgerEntry(call, found.usd, found.table, prices.is_batch(backend)))
+        entries.append(LedgerEntry(call, found.usd, found.table, backend.traits.takes_submissions))
     return entries
 
 

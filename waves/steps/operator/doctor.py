@@ -76,17 +76,16 @@ def _backends(project: Project) -> Iterator[Diagnosis]:
 
 def _backend(backend: BackendConfig) -> Diagnosis:
     about = f"backend {backend.name} ({backend.kind}): {', '.join(backend.models)}"
-    if backend.kind == "rehearsal":
-        return Diagnosis("ok", about)
-    if backend.api_key is None:
+    if backend.traits.needs_key and backend.api_key is None:
         return Diagnosis(
             "warning", f"{about}; {backend.api_key_env} is not set", f"Set {backend.api_key_env}, for cron too."
         )
-    if backend.kind == "claude_cli" and shutil.which(backend.command, path=backend.environment.get("PATH", "")) is None:
+    install = backend.traits.install
+    if install is not None and shutil.which(backend.command, path=backend.environment.get("PATH", "")) is None:
         return Diagnosis(
             "warning",
             f"{about}; there is no executable {backend.command!r}",
-            "Install it (npm package @anthropic-ai/claude-code), or give `command` its full path.",
+            f"Install it ({install}), or give `command` its full path.",
         )
     return Diagnosis("ok", about)
 

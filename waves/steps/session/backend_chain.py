@@ -24,7 +24,7 @@ def backend_chain(project: Project, theme: Theme, name: str | None) -> tuple[Bac
             raise ConfigurationError(f"unknown backend {candidate!r}", f"Known: {known}. Backends stand in waves.yaml.")
     models = project.models or theme.models
     found = [project.backends[wanted] for wanted in ((name,) if name else theme.backends)]
-    return tuple(one if models is None or one.kind == "rehearsal" else replace(one, models=models) for one in found)
+    return tuple(one if models is None or not one.traits.needs_models else replace(one, models=models) for one in found)
 
 
 def first_awake(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig:

@@ -24,19 +24,18 @@ from waves.steps.session.wave import Wave, open_from_disk
 if TYPE_CHECKING:
     from waves.steps.submissions.visit import SubmissionVisit
 
-KIND = "message_batches"
-
 
 def carrier(session: Session, wave: Wave, *, converged: bool = False) -> BackendConfig | None:
     """The backend that this wave has to be taken to: the one that has requests of it, whatever the fire was told, else
     the fire's own. None where the wave is asked request by request, or has converged and nothing of it is away."""
     unfinished = wave.folder.history().unfinished
     if not unfinished:
-        return session.backend if session.backend.kind == KIND and not converged else None
+        return session.backend if session.backend.traits.takes_submissions and not converged else None
     name = unfinished[-1].intent.backend
-    if name not in session.project.backends or session.project.backends[name].kind != KIND:
+    known = session.project.backends.get(name)
+    if known is None or not known.traits.takes_submissions:
         raise ConfigurationError(
-            f"wave {wave.wave_id} was submitted through backend {name!r}, and there is no such backend of kind {KIND}",
+            f"wave {wave.wave_id} was submitted through backend {name!r}, which is not one that takes submissions",
             f"Bring it back in waves.yaml, or give the wave up: wave abandon {session.theme.theme_id} --by NAME.",
         )
     (found,) = backend_chain(session.project, session.theme, name)
