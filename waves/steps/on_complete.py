@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from waves.child_processes import ONCE_IT_IS_KEPT, GroupReaper, kill_group
+from waves.child_processes import START_ON_FIRST_LINE, GroupReaper, kill_group
 from waves.models import Ending
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
@@ -79,7 +79,7 @@ def _run(session: Session, guard: Guard) -> _Ran:
 
 def _run_kept(session: Session, guard: Guard, keeper: GroupReaper, folder: Path) -> _Ran:
     process = subprocess.Popen(
-        [*ONCE_IT_IS_KEPT, *session.theme.on_complete],
+        [*START_ON_FIRST_LINE, *session.theme.on_complete],
         cwd=session.project.root,
         env=_environment(session, folder),
         stdin=subprocess.PIPE,
@@ -92,7 +92,7 @@ def _run_kept(session: Session, guard: Guard, keeper: GroupReaper, folder: Path)
     assert process.stdout is not None  # noqa: S101
     with process, process.stdout as output:
         try:
-            keeper.keep(process.pid)
+            keeper.add(process.pid)
             process.stdin.write(b"\n")
             process.stdin.close()
             return _attend(session, guard, process, output)

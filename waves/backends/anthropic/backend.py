@@ -13,7 +13,7 @@ import anthropic
 import httpx2
 
 from waves.backends.answers import interpret
-from waves.backends.anthropic.client import new_client
+from waves.backends.anthropic.client import new_async_client
 from waves.backends.anthropic.errors import outcome_of
 from waves.backends.anthropic.limits import meters_of
 from waves.backends.api_key import unusable
@@ -36,7 +36,7 @@ class AnthropicBackend:
         self._rubric = rubric
         self._prompt = Prompt(rubric)
         self._fault = unusable(config)
-        self._client = new_client(config)
+        self._client = new_async_client(config)
 
     async def ask(self, ask: Ask, received: Callable[[Answer], None]) -> Outcome:
         if self._fault is not None:

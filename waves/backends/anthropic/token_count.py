@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import anthropic
 import httpx2
 
-from waves.backends.anthropic.client import new_client
+from waves.backends.anthropic.client import new_async_client
 from waves.backends.api_key import unusable
 from waves.backends.prompt import Prompt
 from waves.config.project import BackendConfig
@@ -35,7 +35,7 @@ def _prompt_only(body: bytes) -> bytes:
 
 
 async def _count(config: BackendConfig, bodies: Sequence[bytes]) -> list[int] | None:
-    client = new_client(config)
+    client = new_async_client(config)
     try:
         async with asyncio.timeout(min(_PATIENCE, config.timeout)):
             path = "/v1/messages/count_tokens"

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from datetime import datetime
-from functools import cached_property
 from urllib.parse import quote
 
 import anthropic
 import httpx2
 
-from waves.backends.anthropic.client import DEFAULT_URL, TLS, is_loopback
+from waves.backends.anthropic.client import new_client
 from waves.backends.anthropic.errors import outcome_of
 from waves.backends.message_batches.wire import (
     Batch,
@@ -50,7 +49,7 @@ class MessageBatches:
 
     def __init__(self, config: BackendConfig) -> None:
         self._config = config
-        self._client = _client(config)
+        self._client = new_client(config)
 
     def close(self) -> None:
         self._client.close()
@@ -141,28 +140,3 @@ def _may_have_arrived(error: anthropic.AnthropicError) -> bool:
     if isinstance(error, anthropic.APIStatusError):
         return isinstance(error, anthropic.InternalServerError | anthropic.RequestTimeoutError)
     return not isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
-
-
-class _Client(anthropic.Anthropic):
-    @cached_property
-    def default_headers(self) -> dict[str, str | anthropic.Omit]:
-        """The SDK's own headers without `ANTHROPIC_CUSTOM_HEADERS`."""
-        self._custom_headers = {}
-        return super().default_headers
-
-
-def _client(config: BackendConfig) -> anthropic.Anthropic:
-    url = config.base_url or DEFAULT_URL
-    return _Client(
-        api_key=config.api_key,
-        base_url=url,
-        timeout=config.timeout,
-        max_retries=0,
-        open_telemetry=False,
-        http_client=httpx2.Client(
-            verify=TLS,
-            timeout=config.timeout,
-            follow_redirects=False,  # a redirect would take row text to another address
-            trust_env=not is_loopback(url),  # the SDK's own client would take a proxy from the environment all the same
-        ),
-    )
