@@ -1,4 +1,4 @@
-"""How many tokens requests have, as the provider counts them: `count_tokens` asks no model and costs nothing."""
+"""How many tokens requests have, as the provider counts them: `count_tokens` runs no model and costs nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from waves.config.rubric import Rubric
 from waves.outcomes import Ask
 
 _PATIENCE = 10.0
-"""Seconds: nobody waits long for an estimate."""
+"""Seconds; an estimate is not worth a longer wait."""
 
 
 def count(config: BackendConfig, rubric: Rubric, asks: Sequence[Ask]) -> list[int] | None:
-    """The tokens of each prompt; None where the provider does not tell, whatever the reason."""
+    """The tokens of each prompt; None if the provider does not report them, for any reason."""
     if unusable(config) is not None:
         return None
     prompt = Prompt(rubric)

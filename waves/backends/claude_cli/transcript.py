@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from waves.backends.answers import interpret
+from waves.backends.answers import envelope
 from waves.backends.claude_cli.fields import list_of, number_of, text_of
 from waves.backends.claude_cli.rate_limits import read_meters
 from waves.models import Meter, Usage
@@ -149,7 +149,7 @@ class Transcript:
 
 
 def _usage_of(usage: Mapping[str, Any]) -> Usage:
-    return interpret.usage_of({"usage": usage})
+    return envelope.usage_of({"usage": usage})
 
 
 def _usage_at_start(usage: Mapping[str, Any]) -> Usage:

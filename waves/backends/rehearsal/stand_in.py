@@ -1,5 +1,5 @@
-"""The backend `rehearsal`: starts the stand-in provider as a process of its own and has the backend `anthropic` talk to
-it, so that a rehearsal takes the same way as the real thing. The provider ends with the runner, however that ends.
+"""The backend `rehearsal`: starts the stand-in provider as a process of its own, which the backend `anthropic` then
+talks to, so that a rehearsal runs the same code as a real fire. The provider ends with the runner, however that ends.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _KEY = "rehearsal"
 
 @contextmanager
 def rehearse(config: BackendConfig) -> Iterator[BackendConfig]:
-    """The config of an `anthropic` backend at the provider's address, while the provider runs; a backend of any other
-    kind as it is: it has a provider. Raises ConfigurationError where the stand-in does not start, for instance for a
-    scenario that it does not know."""
+    """The config of an `anthropic` backend at the provider's address, while the provider runs. The config of any other
+    kind is returned unchanged: it has a provider. Raises ConfigurationError if the stand-in does not start, for
+    instance because it does not know the scenario."""
     if config.kind != "rehearsal":
         yield config
         return
@@ -32,7 +32,7 @@ def rehearse(config: BackendConfig) -> Iterator[BackendConfig]:
         command += ["--scenario", config.scenario]
     with (
         tempfile.TemporaryFile() as complaints,
-        # a group of its own: Ctrl-C means the runner, which still waits for the answers that it asked for
+        # a group of its own: Ctrl-C is for the runner, which still waits for the answers to its requests
         subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, process_group=0
         ) as provider,
@@ -44,11 +44,11 @@ def rehearse(config: BackendConfig) -> Iterator[BackendConfig]:
 
 
 def _address(provider: subprocess.Popen[bytes], complaints: IO[bytes]) -> str:
-    """What the provider says on its first line, once it listens."""
-    assert provider.stdout is not None  # noqa: S101 - it was asked for
-    said = provider.stdout.readline()
-    if said:
-        return str(json.loads(said)["url"])
+    """The provider prints it on its first line, once it listens."""
+    assert provider.stdout is not None  # noqa: S101 - opened as a pipe
+    line = provider.stdout.readline()
+    if line:
+        return str(json.loads(line)["url"])
     provider.wait()
     complaints.seek(0)
     message, _, hint = complaints.read().decode("utf-8", "replace").strip().partition("\n")
@@ -59,7 +59,7 @@ def _address(provider: subprocess.Popen[bytes], complaints: IO[bytes]) -> str:
 
 
 def _stop(provider: subprocess.Popen[bytes]) -> None:
-    assert provider.stdin is not None  # noqa: S101 - it was asked for
+    assert provider.stdin is not None  # noqa: S101 - opened as a pipe
     provider.stdin.close()
     try:
         provider.wait(5)
