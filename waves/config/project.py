@@ -36,7 +36,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens; None where the price table shall tell."""
+    """US dollars for a million tokens; None: the price table decides."""
 
     input: float
     output: float
@@ -47,13 +47,14 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
-    """One way to reach a model. `models[0]` is the primary, the others the fallback chain. `api_key` is the key's
-    value, read from the variable `api_key_env`, or None where that is not set. `timeout` is in seconds. `scenario`
-    is for the rehearsal provider: a name, or the path of a file.
+    """One way to reach a model. `kind` is a folder of `waves.backends`. `models[0]` is the primary, the others the
+    fallback chain. `api_key` is the key itself, read from the variable `api_key_env`, or None if that is not set.
+    `timeout` is in seconds. `scenario` is for the rehearsal provider: a name, or the path of a file.
 
-    The quota: a `window` that begins each day at `resets_at` (UTC) and then follows itself, or is rolling without one;
-    `capacity` is in keys, None where it is to be learned; a fire leaves the share above `use_at_most` to others.
-    `command` is the executable of `claude_cli`; `environment` are the variables that it gets beside the fixed ones."""
+    The quota: windows of the length `window`, laid out from `resets_at` (UTC) on each day, or a rolling one without
+    it; `capacity` is in keys, None if it is to be learned; a fire leaves the share above `use_at_most` to others.
+    `command` is the executable of a backend that runs one; `environment` are the variables that it gets beside the
+    fixed ones."""
 
     name: str
     kind: str
@@ -79,8 +80,8 @@ class BackendConfig:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`database` is a URL or the word `embedded`. Paths are absolute. `limits` are the environment's, as text; `shell`
-    is what a theme's own command gets of our environment."""
+    """`database` is a URL or the word `embedded`. Paths are absolute. `limits` are those set in the environment, as
+    text; `shell` are the variables that a theme's own command gets from our environment."""
 
     root: Path
     database: str = field(repr=False)
@@ -96,7 +97,7 @@ REHEARSAL = BackendConfig("rehearsal", "rehearsal", ("rehearsal",))
 
 
 def load(start: Path | None = None) -> Project:
-    """The project that the folder `start` (default: the current one) belongs to."""
+    """The project that the folder `start` belongs to; default: the current folder."""
     environ = os.environ
     path = find(start or Path.cwd(), environ.get("WAVES_CONFIG"))
     text = document.read_text(path)
@@ -104,7 +105,7 @@ def load(start: Path | None = None) -> Project:
 
 
 def find(start: Path, named: str | None) -> Path:
-    """`waves.yaml` in `start` or the nearest folder above; `named` wins."""
+    """`waves.yaml` in `start` or the nearest folder above it; `named` wins."""
     if named:
         path = Path(named).absolute()
         if not path.is_file():
@@ -120,7 +121,7 @@ def find(start: Path, named: str | None) -> Path:
 
 
 def build(source: document.Document, environ: Mapping[str, str]) -> Project:
-    """The file's values under those of the environment."""
+    """The values of the file, overridden by those of the environment."""
     from waves.config.project_file import ProjectFile
 
     file = document.validate(ProjectFile, source)

@@ -1,4 +1,4 @@
-"""The shape of `waves.yaml`. Imported when a file is read: `wave --help` shall not pay for pydantic."""
+"""The shape of `waves.yaml`. Imported when a file is read: `wave --help` does not import pydantic."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class BackendEntry(_Strict):
             if owners:
                 raise ValueError(f"`{name}` belongs to a backend of kind {' or '.join(owners)}")
         if self.window is None and {"resets_at", "capacity", "use_at_most"} & self.model_fields_set:
-            raise ValueError("`resets_at`, `capacity` and `use_at_most` speak of a `window`, and there is none")
+            raise ValueError("`resets_at`, `capacity` and `use_at_most` belong to a `window`, and none is given")
         return self
 
 

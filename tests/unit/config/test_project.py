@@ -146,7 +146,7 @@ def test_secrets_are_in_no_repr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("database: mysql://u:hunter2@h/x\n", "waves.yaml:1: database: "),
         ("database: 5\n", "waves.yaml:1: database: "),
         ("data: ''\n", "waves.yaml:1: data: "),
-        ("backends: [a]\n", "waves.yaml:1: backends: a mapping of keys is wanted here"),
+        ("backends: [a]\n", "waves.yaml:1: backends: a mapping of keys is required here"),
         ("backends:\n  a: {kind: anthropic}\n", "waves.yaml:2: backends.a: `models` names no model"),
         ("backends:\n  a: {kind: anthropic, models: m}\n", "waves.yaml:2: backends.a.models: "),
         ("backends:\n  a: {kind: anthropic, models: ['']}\n", "waves.yaml:2: backends.a.models.0: "),
