@@ -7,9 +7,6 @@ while the wave's version is the active one.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,8 +18,9 @@ from waves.models import Counts
 from waves.store import faults, queries
 from waves.store.connect import scalar
 from waves.store.merge import merge
+from waves.store.merge.entries import copy_entries, in_manifest_order
 from waves.store.shape import fragments
-from waves.store.text import printable_key, storable
+from waves.store.text import printable_key
 from waves.store.transactions import retried
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from waves.store.transactions import Connection
 
 _SQL = queries.load("collect.sql")
-_ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])")
 _FEW_ORPHANS = 20
 """Up to this many orphans need no person, at any share, unless the rate is set to 0."""
 _KEYS_SHOWN = 10
@@ -64,8 +61,8 @@ class MergeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Collect:
-    """The arguments of one collect."""
+class _WaveToMerge:
+    """A wave with its parts, and the terms on which it may be merged."""
 
     shape: Shape
     manifest: Manifest
@@ -94,8 +91,8 @@ def collect(
 ) -> MergeResult:
     """Merges `parts` and closes the wave. HeldError (nothing is merged, the wave stays open) if too many rows changed
     since prepare and no person accepts that; BadDataError if parts and wave do not belong together."""
-    given = _parts_in_order(manifest, parts)
-    wave = _Collect(shape, manifest, run_id, given, counts, max_orphan_rate, accept_orphans_by)
+    given = in_manifest_order(manifest, parts)
+    wave = _WaveToMerge(shape, manifest, run_id, given, counts, max_orphan_rate, accept_orphans_by)
     with faults.mapped():
         return retried(db, lambda connection: _collect(connection, wave))
 
@@ -103,12 +100,12 @@ def collect(
 def remember(db: Database, shape: Shape, manifest: Manifest, run_id: str, parts: Iterable[Part]) -> int:
     """Enters into history what an abandoned wave paid for. → the number of new verdicts. The target is not touched:
     the next take restores such a verdict free if it still fits the row. Verdicts accepted meanwhile stay."""
-    given = _parts_in_order(manifest, parts)
-    wave = _Collect(shape, manifest, run_id, given, Counts(), 0.0, None)
+    given = in_manifest_order(manifest, parts)
+    wave = _WaveToMerge(shape, manifest, run_id, given, Counts(), 0.0, None)
 
     def act(connection: Connection) -> int:
         merge.create_tables(connection, shape)
-        _copy_entries(connection, wave)
+        copy_entries(connection, wave.parts, wave.run_id)
         return int(scalar(connection, _SQL["remember_verdicts"], wave.bound))
 
     with faults.mapped():
@@ -122,13 +119,13 @@ def too_many_orphans(orphaned: int, entries: int, rate: float) -> bool:
     return orphaned > _FEW_ORPHANS and orphaned > rate * entries
 
 
-def _collect(connection: Connection, wave: _Collect) -> MergeResult:
+def _collect(connection: Connection, wave: _WaveToMerge) -> MergeResult:
     if not _close_wave(connection, wave):
         return MergeResult(already_closed=True)
     shape = wave.shape
     applied = merge.lock_active_version(connection, shape) == wave.manifest.rubric_version
     merge.create_tables(connection, shape)
-    refused = _copy_entries(connection, wave)
+    refused = copy_entries(connection, wave.parts, wave.run_id)
     if applied:
         merge.lock_entries(connection, shape)
     matched = merge.match_entries(connection, shape, len(wave.parts))
@@ -149,23 +146,7 @@ def _collect(connection: Connection, wave: _Collect) -> MergeResult:
     return result
 
 
-def _parts_in_order(manifest: Manifest, parts: Iterable[Part]) -> list[Part]:
-    """The parts in the manifest's order; BadDataError if one does not belong to the wave, or is there twice. On disk
-    they are in the order of their hashes, and rows written in that order take every index twice the time."""
-    wave = (manifest.theme_id, manifest.wave_id, manifest.rubric_version)
-    given: dict[tuple[str, str], Part | None] = dict.fromkeys(item.identity for item in manifest.items)
-    for part in parts:
-        identity = (part.entity_key, part.input_hash)
-        if (part.theme, part.wave, part.rubric_version) != wave or given.get(identity, part) is not None:
-            raise BadDataError(
-                f"a part does not belong to wave {manifest.wave_id}, or is there twice",
-                "run `wave check` to find it; a corrupt part is rebuilt from the journal",
-            )
-        given[identity] = part
-    return [part for part in given.values() if part is not None]
-
-
-def _close_wave(connection: Connection, wave: _Collect) -> bool:
+def _close_wave(connection: Connection, wave: _WaveToMerge) -> bool:
     if connection.execute(_SQL["close_wave"], wave.bound).rowcount:
         return True
     if connection.execute(_SQL["find_wave"], wave.bound).fetchone() is None:
@@ -176,33 +157,7 @@ def _close_wave(connection: Connection, wave: _Collect) -> bool:
     return False
 
 
-def _copy_entries(connection: Connection, wave: _Collect) -> merge.Refused:
-    """Parts → entries, numbered in their order. → those whose output PostgreSQL cannot hold; it is left out."""
-    dump = json.JSONEncoder(separators=(",", ":")).encode
-    refused: merge.Refused = {}
-    with connection.cursor() as cursor, cursor.copy(_SQL["copy_entries"]) as copy:
-        for n, part in enumerate(wave.parts):
-            output: str | None = dump(part.output)
-            if _ESCAPED.search(output or "") and not _storable(part.output):
-                refused[n], output = "the output holds U+0000 or a lone surrogate", None
-            verdict = (output, part.confidence, part.model, part.call_id, wave.run_id)
-            copy.write_row((n, part.entity_key, part.input_hash, *verdict))
-    return refused
-
-
-def _storable(output: object) -> bool:
-    match output:
-        case str():
-            return storable(output) == output
-        case Mapping():
-            return all(_storable(each) for pair in output.items() for each in pair)
-        case list() | tuple():
-            return all(map(_storable, output))
-        case _:
-            return True
-
-
-def _require_few_orphans(connection: Connection, wave: _Collect, orphaned: int) -> None:
+def _require_few_orphans(connection: Connection, wave: _WaveToMerge, orphaned: int) -> None:
     entries = len(wave.parts)
     if wave.accept_orphans_by is not None:
         if orphaned:
@@ -217,7 +172,7 @@ def _require_few_orphans(connection: Connection, wave: _Collect, orphaned: int) 
         )
 
 
-def _describe_orphans(connection: Connection, wave: _Collect, orphaned: int) -> str:
+def _describe_orphans(connection: Connection, wave: _WaveToMerge, orphaned: int) -> str:
     """The number of each kind, and some of their keys: the person who decides has to know which rows to look at."""
     shape = wave.shape
     query = sql.SQL(_SQL["vanished"]).format(
@@ -232,7 +187,7 @@ def _describe_orphans(connection: Connection, wave: _Collect, orphaned: int) -> 
     return f"{orphaned - vanished} changed, {vanished} vanished; keys {', '.join(keys)}{more}"
 
 
-def _upsert_verdicts(connection: Connection, wave: _Collect, refused: merge.Refused) -> int:
+def _upsert_verdicts(connection: Connection, wave: _WaveToMerge, refused: merge.Refused) -> int:
     """→ the number of entries, which is the number of parts."""
     query = sql.SQL(_SQL["upsert_verdicts"]).format(applied_at=merge.applied_at_sql())
     entries = int(scalar(connection, query, {**wave.bound, **merge.refused_arrays(refused)}))
@@ -244,7 +199,7 @@ def _upsert_verdicts(connection: Connection, wave: _Collect, refused: merge.Refu
     return entries
 
 
-def _audit_history(connection: Connection, wave: _Collect, refused: merge.Refused) -> None:
+def _audit_history(connection: Connection, wave: _WaveToMerge, refused: merge.Refused) -> None:
     """Audits entries that enter history only: orphans, and all entries if the target is not to be written."""
     wave_id, version = wave.manifest.wave_id, wave.manifest.rubric_version
     collected = f"collected {wave_id}"
