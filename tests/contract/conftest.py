@@ -1,4 +1,4 @@
-"""A provider that says exactly what a test wants it to say, byte for byte, over real HTTP on loopback."""
+"""A provider that sends exactly the bytes that a test gives it, over real HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Provider:
 
 
 def called(document: str, stop_reason: str) -> str:
-    """An answer as server-sent events that calls the tool for structured output, as `claude` wants it."""
+    """An answer as server-sent events that calls the tool for structured output, as `claude` expects it."""
     usage = {"input_tokens": 9, "output_tokens": 1, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 4}
     about: dict[str, Any] = {
         "id": "msg_1",
@@ -130,7 +130,7 @@ def say() -> Callable[..., bytes]:
 
 @pytest.fixture
 def answer(kind: str) -> Callable[..., bytes]:
-    """`answer("1", "2")` is a good answer about these ids, in the way in which this backend asks for it."""
+    """`answer("1", "2")` is a good answer about these ids, in the form that this backend expects."""
 
     def build(*short_ids: str, stop_reason: str | None = None) -> bytes:
         if kind == "claude_cli":

@@ -1,4 +1,4 @@
-"""What every backend must do, whatever its provider does. A new backend is picked up by its name."""
+"""What every backend must do, for any behaviour of its provider. A new backend is picked up by its folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Say = Callable[..., bytes]
 
 
 class Asking:
-    """One provider, one backend, and what came of it."""
+    """One provider, one backend, and the answers that were passed up."""
 
     def __init__(self, kind: Any, rubric: Rubric, make_provider: Callable[..., Any]) -> None:
         self.kind = kind
@@ -79,8 +79,8 @@ def asking(kind: Any, rubric: Rubric, provider: Callable[..., Any]) -> Asking:
 
 @pytest.fixture
 def api(rubric: Rubric, provider: Callable[..., Any]) -> Asking:
-    """For what is told byte by byte, or takes many requests: backends that speak HTTP themselves. Of `claude_cli` this
-    is asked in tests/integration/claude_cli."""
+    """For tests that need an answer byte by byte, or many requests: a backend that speaks HTTP itself. The like for
+    `claude_cli` is in tests/integration/claude_cli."""
     return Asking("anthropic", rubric, provider)
 
 

@@ -1,4 +1,4 @@
-"""Whoever speaks the Messages API tells of its limits in headers; a backend passes them on, answered or refused."""
+"""A server of the Messages API reports its limits in headers; a backend passes them on with answers and refusals."""
 
 from __future__ import annotations
 

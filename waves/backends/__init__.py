@@ -19,7 +19,7 @@ class Backend(Protocol):
 
     `ask` calls `received` at most once, before it looks into the answer and before it returns; then it returns an
     outcome that names each item at most once. It sends one request and never repeats it. It raises nothing but
-    cancellation: whatever a provider does is an outcome.
+    cancellation: anything that a provider does is an outcome.
     """
 
     async def ask(self, ask: Ask, received: Callable[[Answer], None]) -> Outcome: ...

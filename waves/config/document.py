@@ -160,7 +160,7 @@ def _known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
     return sorted(field.alias or name for inner in models for name, field in inner.model_fields.items())
 
 
-def _inside(annotation: Any, part: str | int) -> Any:  # noqa: ANN401 - annotations are whatever Python allows
+def _inside(annotation: Any, part: str | int) -> Any:  # noqa: ANN401 - annotations may be anything
     """The annotation of what stands under `part` in a model, a dict or a list."""
     for option in _options(annotation):
         if part in getattr(option, "model_fields", {}):

@@ -1,4 +1,4 @@
-"""The client of a provider's batches over real HTTP: what it reads, and what it makes of failures."""
+"""The client of a provider's batches over real HTTP: what it reads, and how it reports failures."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_what_is_handed_over_comes_back_by_its_custom_ids(connect: Connect) -> N
     provider = connect()
     batch = made(provider)
     assert (batch.ended, batch.requests) == (True, 3)
-    found = list(provider.results(batch.batch_id))
-    assert all(isinstance(one, BatchResult) for one in found)
-    assert sorted(one.custom_id for one in found if isinstance(one, BatchResult) and one.raw) == [
+    results = list(provider.results(batch.batch_id))
+    assert all(isinstance(result, BatchResult) for result in results)
+    assert sorted(result.custom_id for result in results if isinstance(result, BatchResult) and result.raw) == [
         n for n, _ in REQUESTS
     ]
 
@@ -157,8 +157,9 @@ def test_results_that_break_off_end_with_a_problem_and_what_came_before_stands(c
     batch = made(provider)
     *before, last = provider.results(batch.batch_id)
     assert isinstance(last, Problem)
-    assert all(isinstance(one, BatchResult) for one in before)
-    assert len([one for one in provider.results(batch.batch_id) if isinstance(one, BatchResult) and one.custom_id]) == 3
+    assert all(isinstance(result, BatchResult) for result in before)
+    again = [result for result in provider.results(batch.batch_id) if isinstance(result, BatchResult)]
+    assert len([result for result in again if result.custom_id]) == 3
 
 
 def test_an_unknown_batch_is_known_to_be_unknown(connect: Connect) -> None:

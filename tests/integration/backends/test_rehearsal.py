@@ -116,7 +116,7 @@ with rehearse(BackendConfig("rehearsal", "rehearsal", ("rehearsal",))) as config
 
 
 def _ends(process: psutil.Process) -> bool:
-    """Within 10 s; whoever adopted it may take its time to reap it."""
+    """Within 10 s; the process that adopted it may take its time to reap it."""
     try:
         for _ in range(1000):
             if process.status() == psutil.STATUS_ZOMBIE:

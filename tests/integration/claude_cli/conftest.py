@@ -88,8 +88,8 @@ class Claude:
 
     @property
     def seen(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self._folder / "seen.json").read_text())
-        return found
+        seen: dict[str, Any] = json.loads((self._folder / "seen.json").read_text())
+        return seen
 
     @property
     def was_asked(self) -> bool:
@@ -132,9 +132,9 @@ def result() -> Callable[..., dict[str, Any]]:
     """`result("text", is_error=True)`: the result object of a call that was not answered."""
 
     def build(text: str | None = None, **changes: Any) -> dict[str, Any]:
-        found = {"type": "result", "subtype": "success", "is_error": False, "num_turns": 1, "total_cost_usd": 0}
-        found |= {"usage": dict.fromkeys(USAGE, 0)} | ({} if text is None else {"result": text})
-        return found | changes
+        fields = {"type": "result", "subtype": "success", "is_error": False, "num_turns": 1, "total_cost_usd": 0}
+        fields |= {"usage": dict.fromkeys(USAGE, 0)} | ({} if text is None else {"result": text})
+        return fields | changes
 
     return build
 

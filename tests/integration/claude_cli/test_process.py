@@ -57,21 +57,21 @@ def test_nothing_of_our_environment_reaches_it(claude: Any, good: Make, monkeypa
         monkeypatch.setenv(name, "of somebody")
     claude.acts(good("1", "2"))
     assert isinstance(claude.ask(), Answered)
-    found = {name: value for name, value in claude.seen["env"].items() if name not in {"LC_CTYPE", "PWD"}}
-    assert "of somebody" not in found.values()
-    assert found.keys() == ALWAYS | {"CLAUDE_CODE_OAUTH_TOKEN"}
-    assert (found["CLAUDE_CODE_DISABLE_ATTACHMENTS"], found["TZ"]) == ("1", "UTC")
-    assert found["HOME"] != os.environ["HOME"]
+    environment = {name: value for name, value in claude.seen["env"].items() if name not in {"LC_CTYPE", "PWD"}}
+    assert "of somebody" not in environment.values()
+    assert environment.keys() == ALWAYS | {"CLAUDE_CODE_OAUTH_TOKEN"}
+    assert (environment["CLAUDE_CODE_DISABLE_ATTACHMENTS"], environment["TZ"]) == ("1", "UTC")
+    assert environment["HOME"] != os.environ["HOME"]
 
 
 def test_what_the_configuration_names_reaches_it(claude: Any, good: Make) -> None:
     claude.acts(good("1", "2"))
     environment = {**claude.config.environment, "HTTPS_PROXY": "http://proxy"}
     claude.ask(base_url="http://127.0.0.1:1", api_key_env="ANTHROPIC_API_KEY", environment=environment)
-    found = claude.seen["env"]
-    assert (found["HTTPS_PROXY"], found["ANTHROPIC_BASE_URL"]) == ("http://proxy", "http://127.0.0.1:1")
-    assert found["ANTHROPIC_API_KEY"] == claude.config.api_key
-    assert "CLAUDE_CODE_OAUTH_TOKEN" not in found
+    environment = claude.seen["env"]
+    assert (environment["HTTPS_PROXY"], environment["ANTHROPIC_BASE_URL"]) == ("http://proxy", "http://127.0.0.1:1")
+    assert environment["ANTHROPIC_API_KEY"] == claude.config.api_key
+    assert "CLAUDE_CODE_OAUTH_TOKEN" not in environment
 
 
 def test_it_stands_in_an_empty_folder_of_its_own_group_with_lean_flags(claude: Any, good: Make, rubric: Rubric) -> None:

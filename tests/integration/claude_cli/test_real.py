@@ -1,4 +1,4 @@
-"""The real command line tool against the rehearsal provider: what it sends, what is paid, what it says of limits."""
+"""The real command line tool against the rehearsal provider: what it sends, what is paid, what it reports of limits."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Asked:
         self.requests: list[tuple[Mapping[str, str], str]] = []
 
     def ask(self, scenario: Mapping[str, Any] | None, *asks: Ask, **changes: Any) -> Outcome:
-        """The outcome of the last of these requests, one after the other. Without a scenario nobody is there."""
+        """The outcome of the last of these requests, one after the other. Without a scenario no provider is running."""
         return asyncio.run(self._ask(scenario, asks or (ASK,), changes))
 
     async def _ask(self, scenario: Mapping[str, Any] | None, asks: tuple[Ask, ...], changes: dict[str, Any]) -> Outcome:
@@ -73,7 +73,7 @@ class Asked:
 
     @asynccontextmanager
     async def _watched(self, upstream: str) -> AsyncIterator[str]:
-        """A way to the provider on which everything is seen."""
+        """A proxy to the provider that keeps what passes."""
 
         async def pass_on(request: web.BaseRequest) -> web.Response:
             body = await request.read()
@@ -111,9 +111,9 @@ def asked(rubric: Rubric, tmp_path: Path) -> Asked:
 def test_a_batch_is_labelled_and_charged_as_the_provider_recorded_it(asked: Asked, rubric: Rubric) -> None:
     asked.watch = True
     outcome = asked.ask({}, ASK, Ask("call-2", MODEL, ITEMS, strict=True))
-    for found, parse in zip(asked.outcomes, ("strict", "retried"), strict=True):
-        assert isinstance(found, Answered)
-        assert [(item.short_id, item.parse) for item in found.labelled] == [("1", parse), ("2", parse)]
+    for outcome, parse in zip(asked.outcomes, ("strict", "retried"), strict=True):
+        assert isinstance(outcome, Answered)
+        assert [(item.short_id, item.parse) for item in outcome.labelled] == [("1", parse), ("2", parse)]
     assert isinstance(outcome, Answered)
     assert outcome.labelled[0].output["labels"] == ["question"]
     names = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -192,13 +192,13 @@ Check = Callable[[Outcome], bool]
 @pytest.mark.parametrize(
     ("scenario", "check"),
     [
-        ({"invalid_keys": [TOKEN]}, lambda found: isinstance(found, Fatal) and found.kind == "credentials"),
-        ({"faults": {"404": 1}}, lambda found: isinstance(found, Fatal) and found.kind == "configuration"),
-        ({"faults": {"429": 1}}, lambda found: isinstance(found, Snoozed) and found.kind == "rate"),
-        ({"faults": {"529": 1}}, lambda found: found == Retryable("outage", "the provider answers with 529")),
-        ({"faults": {"reset": 1}}, lambda found: isinstance(found, Retryable) and found.maybe_paid),
-        ({"faults": {"html": 1}}, lambda found: isinstance(found, Retryable) and found.maybe_paid),
-        (None, lambda found: found == Retryable("outage", "no connection to the provider")),
+        ({"invalid_keys": [TOKEN]}, lambda outcome: isinstance(outcome, Fatal) and outcome.kind == "credentials"),
+        ({"faults": {"404": 1}}, lambda outcome: isinstance(outcome, Fatal) and outcome.kind == "configuration"),
+        ({"faults": {"429": 1}}, lambda outcome: isinstance(outcome, Snoozed) and outcome.kind == "rate"),
+        ({"faults": {"529": 1}}, lambda outcome: outcome == Retryable("outage", "the provider answers with 529")),
+        ({"faults": {"reset": 1}}, lambda outcome: isinstance(outcome, Retryable) and outcome.maybe_paid),
+        ({"faults": {"html": 1}}, lambda outcome: isinstance(outcome, Retryable) and outcome.maybe_paid),
+        (None, lambda outcome: outcome == Retryable("outage", "no connection to the provider")),
     ],
     ids=["wrong key", "404", "429", "529", "reset", "html", "nobody there"],
 )

@@ -1,4 +1,4 @@
-"""Whatever the tool prints and however it ends: accepted only where every condition holds, paid where it was paid."""
+"""For any output and any end of the tool: accepted only if every condition holds, paid if it was paid."""
 
 from __future__ import annotations
 
@@ -214,8 +214,8 @@ def test_a_warning_of_a_window_comes_with_the_answer(claude: Any, good: Make) ->
 
 
 def test_a_window_that_refuses_is_read_from_its_event_and_not_from_words(claude: Any, result: Make) -> None:
-    said = result("Nothing that anybody knows", is_error=True, api_error_status=429)
-    claude.acts(event(status="rejected", resetsAt=4000000000, rateLimitType="seven_day"), said, code=1)
+    failure = result("Nothing that anybody knows", is_error=True, api_error_status=429)
+    claude.acts(event(status="rejected", resetsAt=4000000000, rateLimitType="seven_day"), failure, code=1)
     outcome = claude.ask()
     assert isinstance(outcome, Snoozed)
     assert (outcome.kind, outcome.until) == ("quota", None)  # so far ahead is nonsense: the pause is ours
@@ -223,7 +223,7 @@ def test_a_window_that_refuses_is_read_from_its_event_and_not_from_words(claude:
 
 
 def test_words_of_the_model_cannot_put_the_backend_to_sleep(claude: Any, result: Make) -> None:
-    """It answered by text where the schema was asked for; the row told it to say this."""
+    """It answered with text although the schema was required; the row asked for this text."""
     text = "You've hit your session limit · resets 3:50pm (Asia/Tokyo)"
     claude.acts(*stream("end_turn"), result(text, usage={"input_tokens": 9, "output_tokens": 5}))
     assert in_a_word(claude.ask()) == "answered"
@@ -240,5 +240,5 @@ def test_a_foreign_key_is_left_alone(claude: Any) -> None:
 def test_raw_is_one_json_document_that_tells_how_it_ended(claude: Any, good: Make) -> None:
     claude.acts(good("1", "2"), code=0)
     claude.ask()
-    said = json.loads(claude.answers[0].raw)["claude"]
-    assert (said["exit_code"], said["subtype"], said["num_turns"]) == (0, "success", 2)
+    details = json.loads(claude.answers[0].raw)["claude"]
+    assert (details["exit_code"], details["subtype"], details["num_turns"]) == (0, "success", 2)

@@ -26,7 +26,7 @@ class Run:
         return processes
 
     def until_ended(self, processes: Processes, count: int) -> list[Event]:
-        """All events until so many keys have ended."""
+        """All events until this many keys have ended."""
         return self.until(processes, lambda events: sum(not isinstance(e, Emitted) for e in events) >= count)
 
     def until(self, processes: Processes, enough: Callable[[list[Event]], bool]) -> list[Event]:
@@ -40,7 +40,7 @@ class Run:
 
 @pytest.fixture
 def all_gone() -> Callable[[list[psutil.Process]], bool]:
-    """Whether none of these processes runs 2 s later. One that only waits for whoever adopted it counts as gone."""
+    """Whether none of these processes runs 2 s later. A zombie counts as gone."""
 
     def check(processes: list[psutil.Process]) -> bool:
         deadline = time.monotonic() + 2

@@ -1,4 +1,4 @@
-"""What is left of a runner that was killed, or that ended without closing anything: nothing."""
+"""Nothing is left of a runner that was killed, or that ended without closing anything."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_runner_that_ends_without_closing_leaves_no_process_behind(then: str, 
 
 def test_no_worker_runs_the_callers_script_again(tmp_path: Path) -> None:
     with _start(tmp_path, "processes.close(kill=True)") as runner:
-        said = runner.communicate(timeout=20)[0]
-    assert said == "ready\n"
+        output = runner.communicate(timeout=20)[0]
+    assert output == "ready\n"
     assert runner.returncode == 0
     assert (tmp_path / "ran").read_text() == "once\n"

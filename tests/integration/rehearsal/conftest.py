@@ -107,10 +107,10 @@ class Provider:
     def wait_for(self, n: int, kind: str) -> list[dict[str, Any]]:
         """The record's lines of a kind, once there are `n`."""
         deadline = time.monotonic() + 10
-        while len(found := [line for line in self.lines() if line["t"] == kind]) < n:
-            assert time.monotonic() < deadline, f"only {len(found)} {kind} lines"
+        while len(matching := [line for line in self.lines() if line["t"] == kind]) < n:
+            assert time.monotonic() < deadline, f"only {len(matching)} {kind} lines"
             threading.Event().wait(0.002)
-        return found
+        return matching
 
 
 Start = Callable[..., Provider]

@@ -50,10 +50,10 @@ def results(provider: Provider, batch_id: str) -> list[dict[str, Any]]:
 def test_results_bear_their_custom_ids_and_the_record_has_each_request(start: Start) -> None:
     provider = start()
     made = create(provider)
-    found = results(provider, made.id)
-    assert sorted(one["custom_id"] for one in found) == ["r-0", "r-1", "r-2"]
-    for one in found:
-        message = one["result"]["message"]
+    lines = results(provider, made.id)
+    assert sorted(line["custom_id"] for line in lines) == ["r-0", "r-1", "r-2"]
+    for line in lines:
+        message = line["result"]["message"]
         assert json.loads(message["content"][0]["text"])["verdicts"][0]["labels"] == ["question"]
         assert message["usage"]["output_tokens"] > 0
     lines = [line for line in provider.lines() if line["path"] == "/v1/messages"]

@@ -1,4 +1,4 @@
-"""Every way to misbehave, as the official SDK meets it."""
+"""Every fault, as the official SDK meets it."""
 
 from __future__ import annotations
 
@@ -133,19 +133,19 @@ def ids(message: anthropic.types.Message) -> list[str]:
 
 
 def test_missing_id_leaves_one_verdict_out(start: Any) -> None:
-    found = ids(start(always("missing_id")).create())
-    assert len(found) == 2
-    assert set(found) < {"1", "2", "3"}
+    item_ids = ids(start(always("missing_id")).create())
+    assert len(item_ids) == 2
+    assert set(item_ids) < {"1", "2", "3"}
 
 
 def test_duplicate_id_gives_one_verdict_twice(start: Any) -> None:
-    found = ids(start(always("duplicate_id")).create())
-    assert (len(found), set(found)) == (4, {"1", "2", "3"})
+    item_ids = ids(start(always("duplicate_id")).create())
+    assert (len(item_ids), set(item_ids)) == (4, {"1", "2", "3"})
 
 
 def test_foreign_id_gives_one_verdict_an_id_that_nobody_asked_for(start: Any) -> None:
-    found = ids(start(always("foreign_id")).create())
-    assert (len(found), len(set(found) & {"1", "2", "3"})) == (3, 2)
+    item_ids = ids(start(always("foreign_id")).create())
+    assert (len(item_ids), len(set(item_ids) & {"1", "2", "3"})) == (3, 2)
 
 
 def all_labels(message: anthropic.types.Message) -> set[str]:
@@ -154,14 +154,14 @@ def all_labels(message: anthropic.types.Message) -> set[str]:
 
 def test_one_label_has_another_case(start: Any) -> None:
     known = {"question", "endorsement", "edit_suggestion"}
-    found = all_labels(start(always("label_case")).create())
-    assert len(found - known) == 1
-    assert {label.lower() for label in found} == known
+    labels = all_labels(start(always("label_case")).create())
+    assert len(labels - known) == 1
+    assert {label.lower() for label in labels} == known
 
 
 def test_one_label_is_on_no_list(start: Any) -> None:
-    found = all_labels(start(always("unknown_label")).create())
-    assert len(found - {"question", "endorsement", "edit_suggestion"}) == 1
+    labels = all_labels(start(always("unknown_label")).create())
+    assert len(labels - {"question", "endorsement", "edit_suggestion"}) == 1
 
 
 def test_a_lone_surrogate_stands_in_the_output(start: Any) -> None:
@@ -253,13 +253,13 @@ def test_the_latency_is_kept(start: Any) -> None:
 
 
 def outcomes(provider: Any, n: int) -> list[str]:
-    found = []
+    answers = []
     for number in range(n):
         try:
-            found.append(text_of(provider.create(texts=(f"comment {number % 10}, agree?",))))
+            answers.append(text_of(provider.create(texts=(f"comment {number % 10}, agree?",))))
         except anthropic.APIStatusError as error:
-            found.append(str(error.status_code))
-    return found
+            answers.append(str(error.status_code))
+    return answers
 
 
 CHANCY = {"faults": {"500": 0.3, "unknown_label": 0.3, "truncated": 0.2}}
@@ -273,11 +273,11 @@ def test_the_same_seed_repeats_a_run(start: Any) -> None:
 
 def test_a_second_try_of_the_same_request_throws_the_dice_anew(start: Any) -> None:
     provider = start({"faults": {"500": 0.5}})
-    found = []
+    statuses = []
     for _ in range(20):
         try:
             provider.create()
-            found.append(200)
+            statuses.append(200)
         except anthropic.InternalServerError:
-            found.append(500)
-    assert set(found) == {200, 500}
+            statuses.append(500)
+    assert set(statuses) == {200, 500}

@@ -15,8 +15,8 @@ from waves.config.rubric import Rubric
 def verdicts(message: anthropic.types.Message) -> list[dict[str, Any]]:
     block = message.content[0]
     assert isinstance(block, anthropic.types.TextBlock)
-    found: list[dict[str, Any]] = json.loads(block.text)["verdicts"]
-    return found
+    listed: list[dict[str, Any]] = json.loads(block.text)["verdicts"]
+    return listed
 
 
 def test_each_item_gets_the_verdict_of_the_example_it_resembles(start: Any) -> None:
@@ -171,7 +171,7 @@ def test_the_rubric_that_ships_is_understood(start: Any, shipped_rubric: Rubric)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "problem"),
     [
         ({"model": ""}, "model"),
         ({"messages": []}, "messages"),
@@ -185,8 +185,8 @@ def test_the_rubric_that_ships_is_understood(start: Any, shipped_rubric: Rubric)
         ),
     ],
 )
-def test_what_the_provider_would_not_take_is_a_bad_request(start: Any, changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(anthropic.BadRequestError, match=said) as caught:
+def test_what_the_provider_would_not_take_is_a_bad_request(start: Any, changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(anthropic.BadRequestError, match=problem) as caught:
         start().create(**changes)
     assert caught.value.type == "invalid_request_error"
 

@@ -1,4 +1,4 @@
-"""`python -m waves.rehearsal` as a process: it announces itself, ends when told, and keeps a truthful record."""
+"""`python -m waves.rehearsal` as a process: it announces itself, ends when stopped, and keeps a truthful record."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _root_may_bind() -> bool:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "problem"),
     [
         (lambda _: ["--scenario", "nonesuch"], 78, "nonesuch"),
         (lambda _: ["--scenario", "nonesuch.yaml"], 78, "nonesuch.yaml"),
@@ -179,10 +179,10 @@ def _root_may_bind() -> bool:
     ],
 )
 def test_a_mistake_is_one_line_and_one_remedy(
-    tmp_path: Path, arguments: Callable[[Path], list[str]], code: int, said: str
+    tmp_path: Path, arguments: Callable[[Path], list[str]], code: int, problem: str
 ) -> None:
     result = run(*arguments(tmp_path))
     assert (result.returncode, result.stdout) == (code, "")
     message, hint = result.stderr.splitlines()
-    assert said in message
+    assert problem in message
     assert hint

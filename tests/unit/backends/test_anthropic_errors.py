@@ -44,8 +44,8 @@ def test_an_error_whose_type_is_no_text_goes_by_its_status(kind: Any) -> None:
 
 
 def test_every_error_class_of_the_sdk_is_mapped() -> None:
-    """By itself or by the class of its status. What no request raises is named here, so that a class of tomorrow is
-    looked at; `anthropic.lib` holds helpers that we do not use."""
+    """By itself or by the class of its status. Classes that no request raises are named here, so that a new class is
+    noticed; `anthropic.lib` holds helpers that we do not use."""
     raised_by_no_request = {
         "APIWebhookValidationError",
         "CredentialsError",

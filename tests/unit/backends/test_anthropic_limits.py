@@ -1,4 +1,4 @@
-"""What the headers of an answer say about limits, and of a 429 about its end."""
+"""What the headers of an answer report about limits, and those of a 429 about its end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LATER = NOW + timedelta(hours=5)
 EPOCH = str(int(LATER.timestamp()))
 
 
-def limits(**said: str) -> dict[str, str]:
+def limits(**values: str) -> dict[str, str]:
     """`limits(requests_limit="5")`: headers of the family."""
-    return {f"anthropic-ratelimit-{name.replace('_', '-')}": value for name, value in said.items()}
+    return {f"anthropic-ratelimit-{name.replace('_', '-')}": value for name, value in values.items()}
 
 
 @pytest.mark.parametrize(

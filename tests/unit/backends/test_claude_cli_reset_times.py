@@ -1,4 +1,4 @@
-"""When a limit ends, from the tool's words: with and without a zone, today or tomorrow, across a change of clocks."""
+"""When a limit ends, from the tool's message: with and without a zone, today or tomorrow, across a change of clocks."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ def test_whatever_it_says_it_is_ahead_and_within_reach() -> None:
     for hour in range(1, 13):
         for half in ("am", "pm"):
             for zone in ("", " (Asia/Kolkata)", " (America/St_Johns)", " (Pacific/Kiritimati)", " (Pacific/Pago_Pago)"):
-                found = reset_in(f"resets {hour}{half}{zone}", now)
-                assert found is not None
-                assert now < found <= now + timedelta(days=1)
+                moment = reset_in(f"resets {hour}{half}{zone}", now)
+                assert moment is not None
+                assert now < moment <= now + timedelta(days=1)

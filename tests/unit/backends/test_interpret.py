@@ -155,17 +155,17 @@ def test_only_end_turn_is_storable(rubric: Rubric, message: Message) -> None:
 
 
 def test_usage_is_what_the_provider_said(message: Message) -> None:
-    said = {"input_tokens": 7, "output_tokens": 3, "cache_creation_input_tokens": 0, "cache_read_input_tokens": "many"}
-    assert usage_of(read_envelope(message("", usage=said))) == Usage(7, 3, 0, None)
+    usage = {"input_tokens": 7, "output_tokens": 3, "cache_creation_input_tokens": 0, "cache_read_input_tokens": "many"}
+    assert usage_of(read_envelope(message("", usage=usage))) == Usage(7, 3, 0, None)
     written = {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 5}
-    said = {"input_tokens": 1, "cache_creation_input_tokens": 7, "cache_creation": written}
-    assert usage_of(read_envelope(message("", usage=said))) == Usage(1, None, 7, None, cache_write_1h=5)
+    usage = {"input_tokens": 1, "cache_creation_input_tokens": 7, "cache_creation": written}
+    assert usage_of(read_envelope(message("", usage=usage))) == Usage(1, None, 7, None, cache_write_1h=5)
 
 
 @pytest.mark.parametrize("count", [True, -1, 10**10, 10**30, 10**400], ids=lambda count: str(count)[:9])
 def test_a_count_that_no_ledger_could_take_is_as_if_it_were_not_told(message: Message, count: int) -> None:
-    said = {"input_tokens": count, "output_tokens": count, "cache_creation": {"ephemeral_1h_input_tokens": count}}
-    assert usage_of(read_envelope(message("", usage=said))) == Usage()
+    usage = {"input_tokens": count, "output_tokens": count, "cache_creation": {"ephemeral_1h_input_tokens": count}}
+    assert usage_of(read_envelope(message("", usage=usage))) == Usage()
 
 
 @pytest.mark.parametrize("written", [None, 7, [], {}, {"ephemeral_1h_input_tokens": "5"}])
@@ -185,7 +185,7 @@ _verdicts = st.fixed_dictionaries(
         "more": st.none(),
     },
 )
-_answers = st.lists(_verdicts | st.none() | st.integers(), max_size=4).map(lambda found: {"verdicts": found})
+_answers = st.lists(_verdicts | st.none() | st.integers(), max_size=4).map(lambda verdicts: {"verdicts": verdicts})
 
 
 @unhurried

@@ -27,7 +27,7 @@ documents = st.dictionaries(texts, values, max_size=4)
 
 
 def climb(text: str) -> tuple[object, json_ladder.Rung]:
-    """Up the ladder without its last rung: no answer is whole. What that rung does is told in test_quotes.py."""
+    """Up the ladder without its last rung: no answer is complete. That rung is tested in test_quote_repair.py."""
     return json_ladder.parse_answer(text, AnswerShape(frozenset({"a"}), lambda _: None))
 
 

@@ -1,4 +1,4 @@
-"""What a provider of batches says is read with care, whatever it is."""
+"""Any answer of a provider of batches is read with care."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def error(kind: object) -> dict[str, Any]:
 
 def test_an_answer_keeps_its_message_and_its_tokens() -> None:
     message = {"content": [{"type": "text", "text": "a\u2028b \ud800"}], "usage": {"input_tokens": 3}}
-    found = result_of(line(type="succeeded", message=message), CONFIG)
-    assert found.raw is not None
-    assert json.loads(found.raw) == message
-    assert (found.custom_id, found.kind, found.usage) == ("i-0", "succeeded", Usage(input=3))
+    result = result_of(line(type="succeeded", message=message), CONFIG)
+    assert result.raw is not None
+    assert json.loads(result.raw) == message
+    assert (result.custom_id, result.kind, result.usage) == ("i-0", "succeeded", Usage(input=3))
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_an_answer_keeps_its_message_and_its_tokens() -> None:
     ],
 )
 def test_an_error_has_the_outcome_that_the_one_table_gives_it(kind: object, outcome: type) -> None:
-    found = result_of(line(**error(kind)), CONFIG)
-    assert isinstance(found.outcome, outcome)
-    assert "row text" not in str(found.outcome)
+    result = result_of(line(**error(kind)), CONFIG)
+    assert isinstance(result.outcome, outcome)
+    assert "row text" not in str(result.outcome)
 
 
 @pytest.mark.parametrize("kind", ["canceled", "expired", "something_new"])
 def test_what_has_neither_answer_nor_error_says_how_it_ended(kind: str) -> None:
-    found = result_of(line(type=kind), CONFIG)
-    assert (found.custom_id, found.kind, found.raw, found.outcome) == ("i-0", kind, None, None)
+    result = result_of(line(type=kind), CONFIG)
+    assert (result.custom_id, result.kind, result.raw, result.outcome) == ("i-0", kind, None, None)
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
@@ -86,10 +86,10 @@ def test_lines_come_whole_however_they_are_cut(lines: list[bytes], data: st.Data
 
 @given(JSON)
 def test_a_batch_is_whatever_has_an_id_that_can_stand_in_an_address(fields: Any) -> None:
-    found = batch_of(fields, NOW)
+    batch = batch_of(fields, NOW)
     batch_id = fields.get("id") if isinstance(fields, dict) else None
     wellformed = isinstance(batch_id, str) and re.fullmatch("[A-Za-z0-9][A-Za-z0-9._:-]{0,199}", batch_id)
-    assert (found is not None) == bool(wellformed)
+    assert (batch is not None) == bool(wellformed)
 
 
 def test_the_fields_of_a_batch() -> None:

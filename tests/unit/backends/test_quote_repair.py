@@ -57,8 +57,8 @@ def answer(*verdicts: dict[str, Any]) -> str:
 
 
 def bare(text: str, leave: Callable[[], bool] = lambda: True) -> str:
-    """The same answer without the backslash before those quotes that `leave` says, default: all."""
-    return re.sub(r"\\.", lambda found: '"' if found[0] == '\\"' and leave() else found[0], text, flags=re.DOTALL)
+    """The same answer without the backslash before the quotes that `leave` picks; default: all."""
+    return re.sub(r"\\.", lambda match: '"' if match[0] == '\\"' and leave() else match[0], text, flags=re.DOTALL)
 
 
 def climb(text: str, ids: Sequence[str] = ("1",)) -> tuple[object, json_ladder.Rung]:
@@ -70,7 +70,7 @@ def read(text: str, ids: Sequence[str] = ("1",)) -> dict[str, Output]:
     raw = json.dumps({"content": [{"type": "text", "text": text}], "stop_reason": "end_turn"})
     outcome = interpret(raw, RUBRIC, ids, strict=False)
     assert isinstance(outcome, Answered)
-    return {one.short_id: {"id": one.short_id, **one.output} for one in outcome.labelled}
+    return {item.short_id: {"id": item.short_id, **item.output} for item in outcome.labelled}
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def read(text: str, ids: Sequence[str] = ("1",)) -> dict[str, Output]:
 def test_a_text_comes_back_with_every_character(text: str) -> None:
     meant = [verdict(text), verdict("x", "2", about=text), verdict("x", "3", place={"name": text, "free": False})]
     for whole in (answer(*meant), json.dumps({"verdicts": meant}, ensure_ascii=False, indent=2)):
-        assert read(bare(whole), "123") == {one["id"]: one for one in meant}
-        assert read(f"Here it is:\n```json\n{bare(whole)}\n```", "123") == {one["id"]: one for one in meant}
+        assert read(bare(whole), "123") == {verdict["id"]: verdict for verdict in meant}
+        assert read(f"Here it is:\n```json\n{bare(whole)}\n```", "123") == {verdict["id"]: verdict for verdict in meant}
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ def test_a_whole_answer_passes_unchanged(meant: dict[str, Any]) -> None:
 @unhurried
 @given(_verdicts, _verdicts, st.randoms(use_true_random=False))
 def test_whatever_is_left_bare_nothing_is_altered(one: dict[str, Any], other: dict[str, Any], dice: Any) -> None:
-    """Where the answer is valid JSON all the same, nobody can tell; nor where a text of a list holds `", "` as
-    if it were two of them."""
+    """If the answer is still valid JSON, the fault cannot be seen; nor if a text of a list holds `", "` as if it were
+    two texts."""
     meant = [one, other | {"id": "2"}]
     broken = bare(answer(*meant), lambda: dice.random() < 0.5)
     try:
@@ -242,9 +242,9 @@ def test_real_sentences_come_back_as_they_were(change: Callable[[str], str]) -> 
 
 def test_real_sentences_in_lists_come_back_or_are_refused() -> None:
     stored = 0
-    for one, other in pairwise(SENTENCES):
-        meant = verdict('"x"', found=[one.replace("”", '"'), other])
-        found = read(bare(answer(meant)))
-        assert found in ({}, {"1": meant})
-        stored += len(found)
+    for sentence, following in pairwise(SENTENCES):
+        meant = verdict('"x"', found=[sentence.replace("”", '"'), following])
+        verdicts = read(bare(answer(meant)))
+        assert verdicts in ({}, {"1": meant})
+        stored += len(verdicts)
     assert stored > len(SENTENCES) / 2

@@ -1,4 +1,4 @@
-"""YAML that people write: whatever is wrong with it is said with file, line and key, and never crashes."""
+"""YAML that people write: any defect is reported with file, line and key, and never crashes."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def refused(text: str, first_line: int = 1) -> ConfigurationError:
 
 
 def test_a_mapping_comes_with_the_line_of_each_key() -> None:
-    found = document.parse("a: 1\nb:\n  c: [x,\n      y]\n", WHERE, first_line=5)
-    assert found.data == {"a": 1, "b": {"c": ["x", "y"]}}
-    assert found.place(("b", "c")) == "waves.yaml:7"
-    assert found.place(("b", "c", 1)) == "waves.yaml:8"
-    assert found.place(("b", "nowhere", "at", "all")) == "waves.yaml:6"
-    assert found.place(()) == "waves.yaml:5"
+    parsed = document.parse("a: 1\nb:\n  c: [x,\n      y]\n", WHERE, first_line=5)
+    assert parsed.data == {"a": 1, "b": {"c": ["x", "y"]}}
+    assert parsed.place(("b", "c")) == "waves.yaml:7"
+    assert parsed.place(("b", "c", 1)) == "waves.yaml:8"
+    assert parsed.place(("b", "nowhere", "at", "all")) == "waves.yaml:6"
+    assert parsed.place(()) == "waves.yaml:5"
 
 
 def test_an_empty_file_is_an_empty_mapping() -> None:
@@ -107,7 +107,7 @@ def test_lines_count_from_where_the_yaml_begins() -> None:
 
 def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "waves.yaml"
-    for content, said in (
+    for content, problem in (
         ("database: embedded".encode("utf-16-be"), "the character U+0000"),
         (b"database: \xff\xfe", "is not UTF-8 (byte 10)"),
         (b"ok: 1\nname: a\x00b", ":2: the character U+0000 is refused"),
@@ -116,7 +116,7 @@ def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ConfigurationError) as raised:
             document.read_text(path)
-        assert said in raised.value.message
+        assert problem in raised.value.message
         assert str(path) in raised.value.message
 
 

@@ -28,12 +28,12 @@ def refused(folder: Path, text: str) -> ConfigurationError:
 
 def test_an_empty_file_is_a_project_with_its_defaults(tmp_path: Path) -> None:
     write(tmp_path)
-    found = project.load(tmp_path)
-    assert (found.root, found.database) == (tmp_path, "embedded")
-    assert (found.data, found.prompts) == (tmp_path / "data", tmp_path / "prompts")
-    assert set(found.backends) == {"rehearsal"}
-    assert found.models is None
-    assert found.limits == {}
+    loaded = project.load(tmp_path)
+    assert (loaded.root, loaded.database) == (tmp_path, "embedded")
+    assert (loaded.data, loaded.prompts) == (tmp_path / "data", tmp_path / "prompts")
+    assert set(loaded.backends) == {"rehearsal"}
+    assert loaded.models is None
+    assert loaded.limits == {}
 
 
 def test_a_command_line_tool_gets_the_named_variables_and_the_way_to_itself(
@@ -44,10 +44,10 @@ def test_a_command_line_tool_gets_the_named_variables_and_the_way_to_itself(
     monkeypatch.setenv("PATH", "/somewhere/bin")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
     monkeypatch.setenv("CLAUDE_CODE_OAUTH_TOKEN", "token")
-    found = project.load(tmp_path).backends
-    assert found["subscription"].environment == {"PATH": "/somewhere/bin", "HTTPS_PROXY": "http://proxy"}
-    assert (found["subscription"].api_key, found["subscription"].command) == ("token", "claude")
-    assert found["api"].environment == {}
+    backends = project.load(tmp_path).backends
+    assert backends["subscription"].environment == {"PATH": "/somewhere/bin", "HTTPS_PROXY": "http://proxy"}
+    assert (backends["subscription"].api_key, backends["subscription"].command) == ("token", "claude")
+    assert backends["api"].environment == {}
 
 
 def test_the_file_is_found_from_a_folder_below(tmp_path: Path) -> None:
@@ -87,10 +87,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("WAVES_DATA", "/elsewhere")
     monkeypatch.setenv("WAVES_PROMPTS", "q")
     monkeypatch.setenv("WAVES_MODELS", " big , small,")
-    found = project.load(tmp_path)
-    assert found.database == "postgresql://h/x"
-    assert (found.data, found.prompts) == (Path("/elsewhere"), tmp_path / "q")
-    assert found.models == ("big", "small")
+    loaded = project.load(tmp_path)
+    assert loaded.database == "postgresql://h/x"
+    assert (loaded.data, loaded.prompts) == (Path("/elsewhere"), tmp_path / "q")
+    assert loaded.models == ("big", "small")
 
 
 @pytest.mark.parametrize("name", ["WAVES_DATABASE", "WAVES_DATA", "WAVES_PROMPTS", "WAVES_MODELS", "WAVES_KEYS"])
@@ -119,11 +119,11 @@ def test_a_backend_gets_its_key_from_its_own_variable(tmp_path: Path, monkeypatc
         "  three: {kind: anthropic, models: [m], api_key_env: NOT_SET}\n"
         "  rehearsal: {kind: rehearsal, scenario: flaky}\n",
     )
-    found = project.load(tmp_path)
-    assert [found.backends[name].api_key for name in ("one", "two", "three")] == ["sk-first", "sk-second", None]
-    assert found.backends["one"].models == ("big", "small")
-    assert (found.backends["two"].base_url, found.backends["two"].timeout) == ("http://127.0.0.1:1", 5)
-    assert (found.backends["rehearsal"].scenario, found.backends["rehearsal"].models) == ("flaky", ("rehearsal",))
+    loaded = project.load(tmp_path)
+    assert [loaded.backends[name].api_key for name in ("one", "two", "three")] == ["sk-first", "sk-second", None]
+    assert loaded.backends["one"].models == ("big", "small")
+    assert (loaded.backends["two"].base_url, loaded.backends["two"].timeout) == ("http://127.0.0.1:1", 5)
+    assert (loaded.backends["rehearsal"].scenario, loaded.backends["rehearsal"].models) == ("flaky", ("rehearsal",))
 
 
 def test_secrets_are_in_no_repr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A rubric file: its version is its bytes, its examples hold, and what goes to a provider is what providers take."""
+"""A rubric file: its version is its bytes, its examples hold, and what goes to a provider is what providers accept."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def refused(text: str) -> ConfigurationError:
 def test_the_version_is_the_stem_and_seven_digits_of_the_bytes(tmp_path: Path) -> None:
     raw = ("\ufeff" + HEAD + "é😀\r\n" + example({"labels": ["no"], "confidence": 1})).encode()
     (tmp_path / "v12.md").write_bytes(raw)
-    found = rubric.newest(tmp_path)
-    assert found.version == f"v12-{hashlib.sha256(raw).hexdigest()[:7]}"
-    assert found.text.encode() == raw
+    parsed = rubric.newest(tmp_path)
+    assert parsed.version == f"v12-{hashlib.sha256(raw).hexdigest()[:7]}"
+    assert parsed.text.encode() == raw
 
 
 @given(st.data())
@@ -146,8 +146,8 @@ def test_examples_are_read_from_either_kind_of_lines(newline: str, title: str) -
     given = {"content": "# not a heading\n``` nor a fence", "note": None}
     output = {"labels": ["no"], "confidence": 0.5}
     text = HEAD + example(output, given).replace("### Example", title) * 2 + "\n## After\n\n```json\n[]\n```\n"
-    found = parse(text.replace("\n", newline))
-    assert found.examples == (rubric.Example(given, output),) * 2
+    parsed = parse(text.replace("\n", newline))
+    assert parsed.examples == (rubric.Example(given, output),) * 2
 
 
 def test_a_rubric_needs_no_example() -> None:
@@ -163,7 +163,7 @@ def test_an_example_has_two_blocks(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "said"),
+    ("output", "problem"),
     [
         ("{", "an example is not JSON"),
         ("{'labels': []}", "an example is not JSON"),
@@ -180,17 +180,17 @@ def test_an_example_has_two_blocks(count: int) -> None:
         ({"labels": ["no"], "confidence": 1, "more": 1}, "the output of this example breaks the schema"),
     ],
 )
-def test_an_example_that_does_not_hold_is_refused_with_its_line(output: object, said: str) -> None:
+def test_an_example_that_does_not_hold_is_refused_with_its_line(output: object, problem: str) -> None:
     message = refused(HEAD + example(output)).message
     assert message.startswith("v1.md:7: ")
-    assert said in message
+    assert problem in message
 
 
 # --- schemas --------------------------------------------------------------------------------------------------------
 
 
-def accepts(found: rubric.Rubric, output: object) -> bool:
-    return jsonschema_rs.validator_for(dict(found.schema)).is_valid(output)
+def accepts(parsed: rubric.Rubric, output: object) -> bool:
+    return jsonschema_rs.validator_for(dict(parsed.schema)).is_valid(output)
 
 
 def test_multi_allows_none_and_several_but_none_twice() -> None:
@@ -244,25 +244,25 @@ def schemas() -> st.SearchStrategy[Any]:
 
 @given(st.dictionaries(st.sampled_from(["a", "required", "items", "confidence"]), schemas(), min_size=1))
 def test_what_goes_over_the_wire_has_only_the_keywords_of_providers(fields: dict[str, Any]) -> None:
-    found = parse(extract(json.dumps({"type": "object", "properties": fields, "minProperties": 1})))
-    for inner in sub_schemas(found.wire_schema):
+    parsed = parse(extract(json.dumps({"type": "object", "properties": fields, "minProperties": 1})))
+    for inner in sub_schemas(parsed.wire_schema):
         assert set(inner) <= WIRE_KEYWORDS | {"additionalProperties", "$defs"}
         if "properties" in inner:
             assert inner["additionalProperties"] is False
             assert inner["required"] == list(inner["properties"])
-    verdict = found.wire_schema["properties"]["verdicts"]["items"]
+    verdict = parsed.wire_schema["properties"]["verdicts"]["items"]
     assert list(verdict["properties"]) == ["id", *fields]
 
 
 def test_shared_definitions_are_found_from_the_root_of_an_answer() -> None:
-    found = parse(
+    parsed = parse(
         extract("{type: object, properties: {a: {$ref: '#/$defs/x'}}, $defs: {x: {type: string, minLength: 2}}}")
     )
-    validator = jsonschema_rs.validator_for(dict(found.wire_schema))
+    validator = jsonschema_rs.validator_for(dict(parsed.wire_schema))
     assert validator.is_valid({"verdicts": [{"id": "1", "a": "text"}]})
     assert not validator.is_valid({"verdicts": [{"id": "1", "a": 5}]})
-    assert found.wire_schema["$defs"] == {"x": {"type": "string"}}
-    assert not accepts(found, {"a": "t"})
+    assert parsed.wire_schema["$defs"] == {"x": {"type": "string"}}
+    assert not accepts(parsed, {"a": "t"})
 
 
 # --- the system prompt ----------------------------------------------------------------------------------------------

@@ -26,27 +26,27 @@ def load(prompts: Path, text: str, theme_id: str = "t") -> theme.Theme:
 
 
 def test_the_least_theme_has_the_default_limits(tmp_path: Path) -> None:
-    found = load(tmp_path, SOURCE)
-    assert found.source == theme.Source("comments", ("id",), ("content",))
-    assert (found.target, found.models, found.layer, found.limits) == (None, None, "default", Limits())
-    assert found.folder == tmp_path / "t"
+    loaded = load(tmp_path, SOURCE)
+    assert loaded.source == theme.Source("comments", ("id",), ("content",))
+    assert (loaded.target, loaded.models, loaded.layer, loaded.limits) == (None, None, "default", Limits())
+    assert loaded.folder == tmp_path / "t"
 
 
 def test_every_key_of_a_theme_arrives(tmp_path: Path) -> None:
-    found = load(
+    loaded = load(
         tmp_path,
         "layer: senate\n"
         "source: {relation: s.c, key: [a, b], input: [x, y], where: not deleted, priority: q desc, changed: at}\n"
         "target: {table: v, key: [a, b], columns: {$label: l, $version: w, note: n}, insert: true}\n"
         "backends: [one, two]\nmodels: [big]\nwave: {keys: 5, snooze_error_rate: 0.25}\n",
     )
-    assert found.source == theme.Source("s.c", ("a", "b"), ("x", "y"), "not deleted", "q desc", "at")
-    assert found.target == theme.Target(
+    assert loaded.source == theme.Source("s.c", ("a", "b"), ("x", "y"), "not deleted", "q desc", "at")
+    assert loaded.target == theme.Target(
         "v", ("a", "b"), (("$label", "l"), ("$version", "w"), ("note", "n")), insert=True
     )
-    assert found.target.version_column == "w"
-    assert (found.backends, found.models) == (("one", "two"), ("big",))
-    assert found.limits == Limits(keys=5, snooze_error_rate=0.25)
+    assert loaded.target.version_column == "w"
+    assert (loaded.backends, loaded.models) == (("one", "two"), ("big",))
+    assert loaded.limits == Limits(keys=5, snooze_error_rate=0.25)
 
 
 @pytest.mark.parametrize(

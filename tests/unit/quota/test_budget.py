@@ -1,4 +1,4 @@
-"""The purse: what was spent and what is reserved never go beyond the caps, whatever is said to it and how often."""
+"""The budget: spent and reserved money never exceed the caps, for any sequence of calls."""
 
 from __future__ import annotations
 

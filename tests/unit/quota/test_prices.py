@@ -1,4 +1,4 @@
-"""What a request costs: by class of token, by whose prices, and never 0 where nobody knows."""
+"""What a request costs: by class of token, by the source of the price, and never 0 if it is unknown."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def backend(kind: str = "anthropic", **own: Price) -> BackendConfig:
     ],
 )
 def test_the_table_prices_each_class_of_token(model: str, usage: Usage, usd: float) -> None:
-    found = price(backend(), model, usage)
-    assert found.usd == pytest.approx(usd)
-    assert found.table == prices.table_version()
-    assert found.table.startswith("genai-prices ")
+    cost = price(backend(), model, usage)
+    assert cost.usd == pytest.approx(usd)
+    assert cost.table == prices.table_version()
+    assert cost.table.startswith("genai-prices ")
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_the_table_prices_each_class_of_token(model: str, usage: Usage, usd: flo
 )
 def test_the_operators_own_prices_win(usage: Usage, usd: float) -> None:
     for model in ("claude_haiku_4_5", "qwen3"):
-        found = price(backend("anthropic", **{model: OWN}), model.replace("_", "-"), usage)
-        assert found.usd == pytest.approx(usd)
-        assert found.table == "waves.yaml"
+        cost = price(backend("anthropic", **{model: OWN}), model.replace("_", "-"), usage)
+        assert cost.usd == pytest.approx(usd)
+        assert cost.table == "waves.yaml"
 
 
 @pytest.mark.parametrize(

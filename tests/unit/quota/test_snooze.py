@@ -1,4 +1,4 @@
-"""How long a backend is left alone."""
+"""How long a backend is snoozed."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def test_a_short_window_has_a_short_margin() -> None:
 
 @pytest.mark.parametrize("until", [None, NOW, NOW - HOUR, NOW - timedelta(days=400)])
 def test_without_a_moment_ahead_each_pause_is_twice_as_long(until: datetime | None) -> None:
-    found = [wake(until, pauses) for pauses in range(8)]
-    assert found[:5] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE, 8 * FIRST_PAUSE, 16 * FIRST_PAUSE]
-    assert found[5:] == [LONGEST_PAUSE] * 3
+    waits = [wake(until, pauses) for pauses in range(8)]
+    assert waits[:5] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE, 8 * FIRST_PAUSE, 16 * FIRST_PAUSE]
+    assert waits[5:] == [LONGEST_PAUSE] * 3
     assert wake(until, 10**6) == LONGEST_PAUSE
 
 

@@ -1,4 +1,4 @@
-"""Windows by the clock, what is learned of their capacity, and what they still hold."""
+"""Windows by the clock, what is learned of their capacity, and how many keys they have left."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_fixed_window_begins_at_its_time_of_day(
 
 @given(
     st.timedeltas(60 * SECOND, 30 * DAY),
-    st.none() | st.times().map(lambda found: found.replace(second=0, microsecond=0)),
+    st.none() | st.times().map(lambda moment: moment.replace(second=0, microsecond=0)),
     st.none() | st.timedeltas(-40 * DAY, 40 * DAY),
     st.timedeltas(-400 * DAY, 400 * DAY),
 )
@@ -73,7 +73,7 @@ def test_now_is_always_in_its_window(
         assert now < window.end <= window.start + length + slack(length)
 
 
-@given(st.timedeltas(60 * SECOND, 30 * DAY), st.times().map(lambda found: found.replace(second=0, microsecond=0)))
+@given(st.timedeltas(60 * SECOND, 30 * DAY), st.times().map(lambda moment: moment.replace(second=0, microsecond=0)))
 def test_fixed_windows_follow_each_other_without_a_gap(length: timedelta, resets_at: time) -> None:
     moments = [NOW]
     for _ in range(12):
@@ -170,7 +170,7 @@ def utilised(hours_ago: float, keys: int, used: float) -> tuple[Evidence, KeysSe
 
 
 @pytest.mark.parametrize(
-    ("found", "capacity"),
+    ("observed", "capacity"),
     [
         ([], None),
         ([exhausted(10, 948)], 948),
@@ -197,14 +197,14 @@ def utilised(hours_ago: float, keys: int, used: float) -> tuple[Evidence, KeysSe
     ],
 )
 def test_capacity_is_learned_from_how_windows_ended(
-    found: list[tuple[Evidence, KeysSent]], capacity: int | None
+    observed: list[tuple[Evidence, KeysSent]], capacity: int | None
 ) -> None:
-    assert learned(weigh_evidence(found, FIVE, NOW)) == capacity
+    assert learned(weigh_evidence(observed, FIVE, NOW)) == capacity
 
 
 def test_evidence_that_is_not_believed_says_why() -> None:
     judged = weigh_evidence([exhausted(20, 950), exhausted(10, 24, requests=4), exhausted(5, 0, requests=0)], FIVE, NOW)
-    doubts = [one.doubt for one in judged]
+    doubts = [evidence.doubt for evidence in judged]
     assert doubts == [None, "a false alarm: another window held 950 keys", "a false alarm: the window was fresh"]
 
 
@@ -213,7 +213,7 @@ def test_evidence_is_kept_within_bounds_and_forgotten() -> None:
     for n in range(100):
         known = remember(known, exhausted(100 - n, 1)[0], FIVE)
     assert len(known) == KEPT
-    assert [one.at for one in known] == sorted(one.at for one in known)
+    assert [evidence.at for evidence in known] == sorted(evidence.at for evidence in known)
     late = Evidence(NOW + 20 * DAY, NOW + 20 * DAY, "exhausted")
     assert remember(known, late, FIVE) == [late]
     assert memory(7 * DAY) == 56 * DAY

@@ -1,4 +1,4 @@
-"""The provider's books: tokens, prompt cache, quota window and what the headers say of it."""
+"""What the provider counts: tokens, prompt cache, quota window, and the headers that report it."""
 
 from __future__ import annotations
 

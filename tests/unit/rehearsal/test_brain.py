@@ -1,4 +1,4 @@
-"""The brain labels by likeness to the worked examples, and by nothing else."""
+"""The brain labels by similarity to the worked examples, and by nothing else."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FRUIT = prompt(
 
 
 def labels(system: str, **columns: Any) -> list[str]:
-    found: list[str] = list(brain_for(system).guess(columns).output["labels"])
-    return found
+    guessed: list[str] = list(brain_for(system).guess(columns).output["labels"])
+    return guessed
 
 
 def test_examples_are_read_from_the_prompt_in_their_order() -> None:

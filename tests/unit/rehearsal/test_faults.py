@@ -59,9 +59,9 @@ def test_shares_come_out_as_told() -> None:
     ],
 )
 def test_latencies_follow_their_distribution(latency: dict[str, Any], median: float, longest: float) -> None:
-    found = sorted(decision({"latency": latency}, Dice(1, b"%d" % n, 1)).latency for n in range(2000))
-    assert found[1000] == pytest.approx(median, rel=0.1)
-    assert found[-1] == pytest.approx(longest, rel=0.01)
+    latencies = sorted(decision({"latency": latency}, Dice(1, b"%d" % n, 1)).latency for n in range(2000))
+    assert latencies[1000] == pytest.approx(median, rel=0.1)
+    assert latencies[-1] == pytest.approx(longest, rel=0.01)
 
 
 def test_one_item_of_the_request_is_the_victim() -> None:
@@ -82,8 +82,8 @@ def test_down_may_count_seconds_and_have_no_end(elapsed: float, away: bool) -> N
 
 
 def test_poison_hits_the_marked_items_alone() -> None:
-    found = decision({"poison": [{"marker": "text 7", "fault": "missing_id"}]})
-    assert (found.cause, found.items) == ("poison", (("7", "missing_id"),))
+    plan = decision({"poison": [{"marker": "text 7", "fault": "missing_id"}]})
+    assert (plan.cause, plan.items) == ("poison", (("7", "missing_id"),))
 
 
 def test_a_fault_by_status_is_one_that_the_protocol_knows() -> None:

@@ -1,4 +1,4 @@
-"""Requests are understood, or refused as the provider would refuse them; nothing that is sent can break the server."""
+"""Requests are parsed, or refused as the provider would refuse them; no request can break the server."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_only_the_last_message_of_the_user_counts() -> None:
         {"role": "assistant", "content": "?"},
         {"role": "user", "content": "b"},
     ]
-    found = understood(messages=messages)
-    assert (found.items, found.text) == ((), "b")
+    request = understood(messages=messages)
+    assert (request.items, request.text) == ((), "b")
 
 
 def test_words_may_follow_the_items() -> None:
@@ -52,10 +52,10 @@ def test_a_tool_that_is_alone_is_used_unless_an_answer_in_another_shape_is_asked
 
 
 def test_the_prompt_is_cached_in_the_order_tools_system_messages() -> None:
-    found = understood(
+    request = understood(
         tools=[{"name": "t"}], system=[{"type": "text", "text": "s"}], cache_control={"type": "ephemeral"}
     )
-    assert [(segment.text, segment.ttl) for segment in found.segments] == [
+    assert [(segment.text, segment.ttl) for segment in request.segments] == [
         ('{"name": "t"}', None),
         ("s", None),
         (ITEMS, 300),

@@ -1,4 +1,4 @@
-"""Values are fitted to schemas, whatever they were; what providers refuse is named."""
+"""Any value is fitted to a schema; what providers refuse is named."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_list_of_words_without_a_value_gets_the_first_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "said"),
+    ("schema", "objection"),
     [
         ({"type": "object"}, "additionalProperties"),
         ({"type": "array", "items": {"type": "string", "minLength": 1}}, "minLength"),
@@ -88,8 +88,8 @@ def test_a_list_of_words_without_a_value_gets_the_first_word() -> None:
         ({"type": "object", "additionalProperties": False, "properties": {"a": {"type": "object"}}}, "additional"),
     ],
 )
-def test_what_providers_refuse_is_named(schema: dict[str, Any], said: str) -> None:
-    assert said in str(defect(schema, structured=True))
+def test_what_providers_refuse_is_named(schema: dict[str, Any], objection: str) -> None:
+    assert objection in str(defect(schema, structured=True))
 
 
 def test_a_property_may_have_the_name_of_a_refused_keyword() -> None:
