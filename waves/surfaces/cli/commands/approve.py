@@ -11,7 +11,7 @@ from waves.surfaces.cli.options import Person
 from waves.words import counted
 
 if TYPE_CHECKING:
-    from waves.steps.rubrics.approval import Approval, Merged
+    from waves.steps.rubrics.approval import Approval, PilotMerge
 
 
 @click.command("approve")
@@ -78,7 +78,7 @@ def _object(theme: str, by: str, approval: Approval) -> dict[str, Any]:
     }
 
 
-def _line(pilot: Merged) -> str:
+def _line(pilot: PilotMerge) -> str:
     where = {"target": "merged into the target", "history": "merged into history, where activation finds it"}
     if pilot.into is None or pilot.counts is None:
         return f"pilot {pilot.wave_id} is not merged: {pilot.ending.reason}"

@@ -48,10 +48,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         return
     from waves.config import project as projects
     from waves.config import theme as themes
-    from waves.steps.rubrics.version_report import versions
+    from waves.steps.rubrics.version_report import theme_versions
 
     project = projects.load()
-    found = versions(project, themes.known(project.prompts))
+    found = theme_versions(project, themes.known(project.prompts))
     if as_json:
         _emit(
             {
@@ -75,9 +75,9 @@ def list_versions(theme: str, *, as_json: bool) -> None:
       wave rubrics list comment_classifier
     """
     from waves.config import project
-    from waves.steps.rubrics.version_report import versions
+    from waves.steps.rubrics.version_report import theme_versions
 
-    found = versions(project.load(), [theme])
+    found = theme_versions(project.load(), [theme])
     if as_json:
         _emit({"theme": theme, "versions": [_object(one) for one in found[theme]]})
     else:
@@ -96,10 +96,10 @@ def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
       wave rubrics show comment_classifier v2-1a2b3c4
     """
     from waves.config import project
-    from waves.steps.rubrics.version_report import show
+    from waves.steps.rubrics.version_report import version_details
     from waves.surfaces.cli.output import harmless, moment
 
-    found = show(project.load(), theme, version)
+    found = version_details(project.load(), theme, version)
     if as_json:
         decisions = [
             {
@@ -135,10 +135,10 @@ def show_difference(theme: str, old: str | None, new: str | None, *, as_json: bo
       wave rubrics diff comment_classifier v1-0a1b2c3 v2-1a2b3c4
     """
     from waves.config import project
-    from waves.steps.rubrics.version_report import diff
+    from waves.steps.rubrics.version_report import version_diff
     from waves.surfaces.cli.output import harmless
 
-    found = diff(project.load(), theme, old, new)
+    found = version_diff(project.load(), theme, old, new)
     if as_json:
         _emit({"theme": theme, "old": found.old, "new": found.new, "diff": "\n".join(found.lines)})
     elif found.lines:

@@ -40,11 +40,11 @@ def activate_version(
     """
     from waves.config import project as projects
     from waves.steps.rubrics import activation
-    from waves.steps.rubrics.activation_cost import price
+    from waves.steps.rubrics.activation_cost import activation_cost
     from waves.surfaces.cli import output
 
     project = projects.load()
-    found = price(project, theme, version, migrate=not dry_run)
+    found = activation_cost(project, theme, version, migrate=not dry_run)
     new = found.version != found.before
     a_person = not (yes or dry_run) and new and sys.stdin.isatty() and sys.stderr.isatty()
     if not as_json or a_person:
