@@ -57,10 +57,10 @@ def command(
       wave audit comment_classifier --since 24h --actor ana --json
     """
     from waves.config import project
-    from waves.steps.reports.audit import story
+    from waves.steps.reports.audit import audit_report
     from waves.surfaces.cli import output
 
-    found = story(project.load(), theme, limit, entity=entity, run_id=run_id, actor=actor, since=since)
+    found = audit_report(project.load(), theme, limit, entity=entity, run_id=run_id, actor=actor, since=since)
     earlier = found[0].fitting - len(found) if found else 0
     if as_json:
         output.emit({"theme": theme, "entries": [_object(entry) for entry in found], "more": earlier > 0})

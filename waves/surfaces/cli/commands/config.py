@@ -39,20 +39,20 @@ def command(
       wave config comment_classifier keys --unset --by ana
     """
     from waves.config import project
-    from waves.steps.operator.limits import change, limits
+    from waves.steps.operator.limits import list_limits, set_limit
     from waves.surfaces.cli import output
 
     if unset and (key is None or value is not None):
         raise click.UsageError("--unset wants a KEY, and no VALUE")
     if key is None or (value is None and not unset):
-        _show(theme, limits(project.load(), theme, key), as_json=as_json)
+        _show(theme, list_limits(project.load(), theme, key), as_json=as_json)
         return
-    before, after = change(project.load(), theme, key, value, by=name, reason=reason)
+    before, after = set_limit(project.load(), theme, key, value, by=name, reason=reason)
     if as_json:
         output.emit({"theme": theme, "key": key, "before": before, "after": after})
     else:
         click.echo(f"{key} of theme {theme}: {before or 'not set'} → {after or 'not set'}")
-        (limit,) = limits(project.load(), theme, key)
+        (limit,) = list_limits(project.load(), theme, key)
         if limit.origin == "environment":
             click.echo(f"WAVES_{limit.key.upper()} goes before it: {limit.value} is in force here", err=True)
 

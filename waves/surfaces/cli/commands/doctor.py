@@ -18,10 +18,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
       wave doctor
     """
     from waves.config import project
-    from waves.steps.operator.doctor import examine
+    from waves.steps.operator.doctor import diagnose
     from waves.surfaces.cli import output
 
-    findings = list(examine(project.load()))
+    findings = list(diagnose(project.load()))
     if as_json:
         rows = [{"level": one.level, "what": one.what, "remedy": one.remedy} for one in findings]
         output.emit({"findings": rows})

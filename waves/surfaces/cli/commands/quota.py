@@ -23,10 +23,10 @@ def command(backend: str | None, *, as_json: bool) -> None:
       wave quota subscription
     """
     from waves.config import project
-    from waves.steps.reports.quota import report
+    from waves.steps.reports.quota import quota_report
     from waves.surfaces.cli import output
 
-    found = report(project.load(), backend)
+    found = quota_report(project.load(), backend)
     if as_json:
         output.emit({"backends": [_object(one) for one in found]})
         return

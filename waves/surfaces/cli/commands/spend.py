@@ -29,11 +29,11 @@ def command(theme: str | None, *, by: By, since: datetime | None, as_json: bool)
       wave spend --json | jq .total.cost_usd
     """
     from waves.config import project
-    from waves.steps.reports.spend import report
+    from waves.steps.reports.spend import spend_report
     from waves.surfaces.cli import output
 
     first = since.date() if since else None
-    *lines, total = report(project.load(), theme, by, first)
+    *lines, total = spend_report(project.load(), theme, by, first)
     if as_json:
         known = {"theme": theme, "by": by, "since": first.isoformat() if first else None}
         output.emit(known | {"rows": [_object(line) | {"name": line.name} for line in lines], "total": _object(total)})
