@@ -9,7 +9,7 @@ from waves.config.project import Project
 from waves.errors import NeedsPersonError
 from waves.fire import FireOptions, fire
 from waves.steps.rubrics import activation
-from waves.steps.rubrics.activation_cost import price
+from waves.steps.rubrics.activation_cost import activation_cost
 from waves.store.connect import Database
 from waves.store.rubrics import rubric_registry
 
@@ -22,7 +22,7 @@ def test_a_version_of_which_nothing_was_measured_is_not_activated(project: Proje
     folder = project.prompts / "notes"
     (folder / "theme.yaml").write_text((folder / "theme.yaml").read_text() + f"gate: {{{gate}}}\n")
     (folder / "v2.md").write_text(f"{RUBRIC}\nBe brief.\n")
-    new = price(project, "notes", None, migrate=False)
+    new = activation_cost(project, "notes", None, migrate=False)
     assert new.refusal is not None
     with pytest.raises(NeedsPersonError, match="gate"):
         activation.activate(project, "notes", new.version, by="ana", reason="")

@@ -16,7 +16,7 @@ from waves.fire import FireOptions, fire
 from waves.models import Counts
 from waves.steps.operator.by_hand import prepare_wave, run_wave
 from waves.steps.rubrics import activation
-from waves.steps.rubrics.activation_cost import price
+from waves.steps.rubrics.activation_cost import activation_cost
 from waves.steps.session.session import Invocation
 from waves.store.connect import Database
 
@@ -47,7 +47,7 @@ class Meddler:
 def activate(project: Project, more: str = "Be brief.") -> str:
     """A second version comes into force; its name."""
     (project.prompts / "notes" / "v2.md").write_text(f"{RUBRIC}\n{more}\n")
-    found = price(project, "notes", None, migrate=False).version
+    found = activation_cost(project, "notes", None, migrate=False).version
     activation.activate(project, "notes", found, by="ana", reason="")
     return found
 

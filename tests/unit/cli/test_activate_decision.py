@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from waves.errors import NeedsPersonError
-from waves.surfaces.cli.commands.rubrics_activate import Activate, Confirm, Preview, Refuse, _decide
+from waves.surfaces.cli.commands.rubrics.activate import Activate, Confirm, Preview, Refuse, _decide
 
 GATE = NeedsPersonError("the gate is closed")
 

@@ -1,4 +1,4 @@
-"""The steps of a fire one at a time, for a person at a shell; each under the same locks and repairs as a fire."""
+"""The steps of a fire one at a time, for a person at a shell. Each runs under the same locks and repairs as a fire."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from waves.store.tables import waves
 
 
 def prepare_wave(invocation: Invocation) -> tuple[FireReport, int]:
-    """Open a wave, or write the batches of the open one again from its missing items; and the number of batches."""
+    """Open a wave, or write the batches of the open wave again from its missing items. Returns the number of batches,
+    too."""
     batches = 0
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder) as (session, _guard):
         resumed = resume_open_wave(session)
@@ -50,7 +51,7 @@ def run_wave(invocation: Invocation) -> FireReport:
 
 
 def collect_wave(invocation: Invocation, *, partial: bool, accept_orphans_by: str | None) -> FireReport:
-    """Merge the open wave, if it converged."""
+    """Merge the open wave if it has converged."""
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder) as (session, _guard):
         wave = _open_wave(session)
         builder.note(wave_id=wave.wave_id)
@@ -66,12 +67,12 @@ def collect_wave(invocation: Invocation, *, partial: bool, accept_orphans_by: st
 
 
 def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:
-    """Give up the open wave of this host; its id. What was paid for enters history with the next fire, which finds its
-    rows in the gap. Nothing is repaired first: this is the way out where a wave cannot be read any more."""
+    """Give up the open wave of this host; returns its id. The next fire enters what was paid for into history, and
+    finds the other rows in the gap. Nothing is repaired first, so that a wave that cannot be read can be given up."""
     with open_session(invocation, new_run_id(), read_only=True) as session, hold_locks(session):
         row = waves.current(session.db, session.theme.theme_id)
         if row is None:
-            raise _nothing_open(session.theme, "There is nothing to give up.")
+            raise _no_open_wave(session.theme, "There is nothing to give up.")
         cancel(session, row.wave_id)
         waves.abandon(session.db, row.wave_id, actor=by, reason=reason)
         return row.wave_id
@@ -80,10 +81,10 @@ def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:
 def _open_wave(session: Session) -> Wave:
     wave = find_open_wave(session)
     if wave is None:
-        raise _nothing_open(session.theme)
+        raise _no_open_wave(session.theme)
     return wave
 
 
-def _nothing_open(theme: Theme, hint: str | None = None) -> WaveError:
+def _no_open_wave(theme: Theme, hint: str | None = None) -> WaveError:
     name = theme.theme_id
     return ConfigurationError(f"theme {name} has no open wave", hint or f"Open one with `wave prepare {name}`.")

@@ -1,4 +1,6 @@
-"""Everything that can be checked before it hurts, each finding with its remedy. Applies pending migrations only."""
+"""Checks everything that can be wrong before a fire meets it, and gives the remedy of each finding. Changes nothing but
+pending migrations.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ LOW_BYTES = 500_000_000
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One line of the doctor. `fault` is set where something is broken, for the exit code."""
+    """One line of the doctor. `fault` is set if something is broken: it decides the exit code."""
 
     level: Literal["ok", "warning", "broken"]
     what: str
@@ -32,8 +34,8 @@ class Diagnosis:
     fault: WaveError | None = None
 
 
-def examine(project: Project) -> Iterator[Diagnosis]:
-    """Findings in the order in which they should be mended."""
+def diagnose(project: Project) -> Iterator[Diagnosis]:
+    """The findings, in the order in which they should be fixed."""
     yield from _disk(project)
     yield from _backends(project)
     try:
@@ -91,11 +93,9 @@ def _backend(backend: BackendConfig) -> Diagnosis:
 
 
 def _database(db: Database) -> Iterator[Diagnosis]:
-    found = migrate.state(db.connection)
+    applied = len(migrate.state(db.connection).applied)
     version = db.connection.info.server_version
-    yield Diagnosis(
-        "ok", f"database: PostgreSQL {version // 10000}.{version % 10000}, {len(found.applied)} migrations applied"
-    )
+    yield Diagnosis("ok", f"database: PostgreSQL {version // 10000}.{version % 10000}, {applied} migrations applied")
 
 
 def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Diagnosis]:
@@ -116,11 +116,11 @@ def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Diagnosis]
 
 def _on_complete(project: Project, theme: Theme) -> Iterator[Diagnosis]:
     program = theme.on_complete[0]
-    where = str(project.root / program) if "/" in program else program
-    if shutil.which(where, path=project.shell.get("PATH")) is None:
+    path = str(project.root / program) if "/" in program else program
+    if shutil.which(path, path=project.shell.get("PATH")) is None:
         fault = ConfigurationError(
             f"on_complete: there is no executable {program!r}",
-            f"Correct it in {theme.folder / 'theme.yaml'}; paths count from {project.root}.",
+            f"Correct it in {theme.folder / 'theme.yaml'}; paths are relative to {project.root}.",
         )
         yield _broken(f"theme {theme.theme_id}", fault)
 

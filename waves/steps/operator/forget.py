@@ -1,5 +1,5 @@
-"""Erasure: a row's traces leave the schema `waves` and the theme's folder on this host. The user's own tables are the
-user's. Idempotent: what a kill leaves, the next try finds.
+"""Erasure: removes the traces of rows from the schema `waves` and from the theme's folder on this host. The user's own
+tables are not touched. Idempotent: what a kill leaves behind, the next try finds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from waves.store.tables.forget import Attribution, RowToForget, Traces
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What there was of the rows together. `other_hosts` had waves of the theme, too: their disks are not ours."""
+    """The number of traces of all these rows, by kind. `other_hosts` had waves of the theme, too: their disks are not
+    reached from here."""
 
     rows: int
     traces: dict[str, int] = field(hash=False)
@@ -37,15 +38,15 @@ def forget_rows(
     project: Project, theme_id: str, keys: Sequence[str], *, by: str, reason: str, dry_run: bool
 ) -> Forgotten:
     """Erase what is known of these rows, or only say how much it is."""
-    wanted = sorted({audit.stored_key(key) for key in keys})
+    entity_keys = sorted({audit.stored_key(key) for key in keys})
     with open_session(Invocation(project, theme_id, {}), new_run_id(), read_only=True) as session:
         with nullcontext() if dry_run else hold_locks(session):
             if not dry_run:
-                rescue(session)  # what was paid for is in history before answers lose their text
-            _refuse_open_wave(session, wanted)
-            counts = [_forget(session, key, by=by, reason=reason, dry_run=dry_run) for key in wanted]
-        traces = {name: sum(one[name] for one in counts) for name in counts[0]}
-        return Forgotten(len(wanted), traces, forget.other_hosts(session.db, theme_id, session.host))
+                rescue(session)  # before answers lose their text, what was paid for has to be in history
+            _refuse_open_wave(session, entity_keys)
+            counts = [_forget(session, key, by=by, reason=reason, dry_run=dry_run) for key in entity_keys]
+        traces = {name: sum(of_row[name] for of_row in counts) for name in counts[0]}
+        return Forgotten(len(entity_keys), traces, forget.other_hosts(session.db, theme_id, session.host))
 
 
 def _refuse_open_wave(session: Session, keys: Sequence[str]) -> None:
@@ -55,25 +56,24 @@ def _refuse_open_wave(session: Session, keys: Sequence[str]) -> None:
         return
     manifest = WaveDir.open(session.data, theme, row.wave_id, session.db.installation).manifest
     if any(item.entity_key in keys for item in manifest.items):
+        finish = f"wave approve {theme} --by NAME" if row.kind == "pilot" else f"wave fire {theme}"
         raise NeedsPersonError(
             f"wave {row.wave_id} of theme {theme} is open and holds a row that is to be forgotten",
-            f"Finish it with `wave {'approve' if row.kind == 'pilot' else 'fire'} {theme}"
-            f"{' --by NAME' if row.kind == 'pilot' else ''}`, or give it up with `wave abandon {theme} --by NAME`; "
-            "then forget.",
+            f"Finish it with `{finish}`, or give it up with `wave abandon {theme} --by NAME`; then forget.",
         )
 
 
 def _forget(session: Session, key: str, *, by: str, reason: str, dry_run: bool) -> dict[str, int]:
-    """Logs, then database, then files: verdicts tell whose logs may name the row, and its manifests, which go last of
-    all, which texts are its own."""
+    """The order is logs, database, files: the verdicts show which logs may name the row, and the manifests, which go
+    last, which texts are the row's."""
     theme, folder = session.theme.theme_id, session.folder
-    known = erasure.find_traces(folder, key)
-    held = known.wave_ids | forget.waves_of(session.db, theme, key)
-    row = RowToForget(theme, key, known.wave_ids, known.calls, known.texts)
+    on_disk = erasure.find_traces(folder, key)
+    wave_ids = on_disk.wave_ids | forget.waves_of(session.db, theme, key)
+    row = RowToForget(theme, key, on_disk.wave_ids, on_disk.calls, on_disk.texts)
     attribution = Attribution(by, reason, session.run_id)
-    logs = log_erasure.erase(session.data, theme, forget.spellings(key), held, forget.BLANK, dry_run=dry_run)
+    logs = log_erasure.erase(session.data, theme, forget.spellings(key), wave_ids, forget.BLANK, dry_run=dry_run)
     traces = forget.erase(session.db, row, attribution, dry_run=dry_run)
-    files = logs + erasure.erase(folder, key, known.texts, dry_run=dry_run)
+    files = logs + erasure.erase(folder, key, on_disk.texts, dry_run=dry_run)
     if files and not dry_run:
         forget.record_forgotten(session.db, row, {"files": files}, attribution)
     return {**_counts(traces), "files": files}

@@ -1,4 +1,4 @@
-"""Remove closed waves from disk. Only those that the database says are closed: a folder alone proves nothing."""
+"""Remove closed waves from disk, but only those that are closed in the database: a folder alone proves nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from waves.store.tables import waves
 
 
 def prune(invocation: Invocation, *, dry_run: bool) -> list[str]:
-    """The ids of waves that were removed, or would be."""
+    """Returns the ids of the waves that were removed, or would be."""
     with open_session(invocation, new_run_id(), read_only=True) as session:
         on_disk = set(wave_dir.wave_ids(session.data, session.theme.theme_id))
         closed = waves.closed_before(session.db, session.theme.theme_id, session.limits.keep_days)
-        gone = [wave_id for wave_id in closed if wave_id in on_disk]
-        if not dry_run and gone:
+        removable = [wave_id for wave_id in closed if wave_id in on_disk]
+        if not dry_run and removable:
             with hold_locks(session):
-                for wave_id in gone:
+                for wave_id in removable:
                     files.remove_tree(session.folder / "waves" / wave_id)
-        return gone
+        return removable

@@ -1,4 +1,4 @@
-"""`psql` on the project's database: the one that comes with the embedded server, else that of the system."""
+"""`psql` on the project's database: the program that ships with the embedded server, else the system's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from waves.store.embedded import cluster
 
 
 def psql(project: Project, arguments: Sequence[str]) -> int:
-    """Run psql with the given arguments while this process keeps the embedded server up; its exit code."""
+    """Run psql with these arguments while this process keeps the embedded server up. Returns its exit code."""
     program = str(cluster.programs() / "psql") if project.database == "embedded" else shutil.which("psql")
     if program is None:
         raise ConfigurationError("psql is not installed", "Install PostgreSQL's client programs.")

@@ -1,4 +1,4 @@
-"""Give up a wave that another host holds open, e.g. because that host is gone."""
+"""Gives up a wave that another host has open, e.g. because that host is gone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waves.store.tables.waves import WaveRow
 
 
 def takeover(project: Project, theme_id: str, *, by: str, reason: str) -> WaveRow:
-    """The wave that was given up. A host that works on it right now holds the lock, and keeps it."""
+    """Returns the wave that was given up. LockedError if a host works on it right now."""
     themes.load(project.prompts, theme_id)
     with open_database(project) as db:
         row = waves.current(db, theme_id)

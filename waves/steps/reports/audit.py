@@ -1,4 +1,4 @@
-"""What the audit log tells of a theme. Read-only, also while a fire runs."""
+"""The audit log of a theme. Read-only, also while a fire runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from waves.store.tables import audit
 from waves.store.tables.audit import AuditEntry
 
 
-def story(
+def audit_report(
     project: Project,
     theme_id: str,
     limit: int,
@@ -21,7 +21,7 @@ def story(
     actor: str | None,
     since: datetime | None,
 ) -> list[AuditEntry]:
-    """The newest `limit` entries that fit, from first to last."""
+    """The newest `limit` entries that match, from first to last."""
     themes.load(project.prompts, theme_id)
     with open_database(project, migrate=False) as db:
         return audit.entries(db, theme_id, limit, entity=entity, run_id=run_id, actor=actor, since=since)

@@ -1,4 +1,4 @@
-"""What `wave quota` and `wave status` tell of backends: read-only, also while fires run."""
+"""What `wave quota` and `wave status` report of backends. Read-only, also while fires run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from waves.store.tables import backend_state
 
 @dataclass(frozen=True, slots=True)
 class BackendQuota:
-    """`keys` is what the next fire may take, for the reason `why`; None where nothing but `--keys` bounds it."""
+    """`keys` is what the next fire may take, for the reason `why`; None if only `--keys` bounds it."""
 
     backend: str
     kind: str
@@ -25,22 +25,22 @@ class BackendQuota:
     why: str
 
 
-def report(project: Project, name: str | None) -> list[BackendQuota]:
+def quota_report(project: Project, name: str | None) -> list[BackendQuota]:
     """The named backend, or each of the project's."""
     if name is not None and name not in project.backends:
         known = ", ".join(sorted(project.backends))
-        raise ConfigurationError(f"unknown backend {name!r}", f"Known: {known}. Backends stand in waves.yaml.")
-    wanted = [name] if name else sorted(project.backends)
+        raise ConfigurationError(f"unknown backend {name!r}", f"Known: {known}. Backends are configured in waves.yaml.")
+    names = [name] if name else sorted(project.backends)
     with open_database(project, migrate=False) as db:
-        return [quota_of(db, project.backends[one]) for one in wanted]
+        return [backend_quota(db, project.backends[name]) for name in names]
 
 
-def quota_of(db: Database, config: BackendConfig) -> BackendQuota:
-    asleep, quota = backend_state.current_snooze(db, config.name), window_status(db, config)
-    keys, why = (None, "it has no window") if quota is None else (quota.use.left, quota.explain())
-    if asleep:
+def backend_quota(db: Database, config: BackendConfig) -> BackendQuota:
+    snooze, window = backend_state.current_snooze(db, config.name), window_status(db, config)
+    keys, why = (None, "it has no window") if window is None else (window.use.left, window.explain())
+    if snooze:
         keys, why = 0, "it sleeps"
     elif backend_state.snoozes_since_success(db, config.name):
         why = f"after one probe, because its snooze is over; {why}"
-    until, reason = asleep or (None, None)
-    return BackendQuota(config.name, config.kind, until, reason, quota, keys, why)
+    until, reason = snooze or (None, None)
+    return BackendQuota(config.name, config.kind, until, reason, window, keys, why)

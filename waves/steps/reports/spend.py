@@ -1,4 +1,4 @@
-"""What was spent, as the ledger has it. Read-only, also while a fire runs: it tells what is booked."""
+"""What was spent, according to the ledger. Read-only, also while a fire runs: only what is recorded counts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from waves.store.tables import spend
 from waves.store.tables.spend import GroupBy, SpendLine
 
 
-def report(project: Project, theme_id: str | None, by: GroupBy, since: date | None) -> list[SpendLine]:
-    """A line for each day, theme, model or backend, then the one for all."""
+def spend_report(project: Project, theme_id: str | None, by: GroupBy, since: date | None) -> list[SpendLine]:
+    """A line for each day, theme, model or backend, then one for all of them."""
     if theme_id is not None:
         themes.load(project.prompts, theme_id)
     with open_database(project, migrate=False) as db:

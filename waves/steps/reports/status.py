@@ -1,4 +1,4 @@
-"""Where a theme stands, read-only, also while a fire runs."""
+"""The status of a theme. Read-only, also while a fire runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from waves.models import Counts
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps import approval_gate
-from waves.steps.reports.quota import BackendQuota, quota_of
+from waves.steps.reports.quota import BackendQuota, backend_quota
 from waves.steps.session.backend_chain import backend_chain, first_awake
+from waves.steps.session.session import effective_limits
 from waves.steps.session.versions import versions_on_disk
 from waves.steps.session.wave import classify_items, load_wave
 from waves.steps.submissions.progress import submission_progress
@@ -22,18 +23,18 @@ from waves.store.catalog import describe as catalog
 from waves.store.connect import Database
 from waves.store.gap import Census
 from waves.store.rubrics import rubric_registry
-from waves.store.tables import ledger, run_metrics, theme_config, verdicts, waves
+from waves.store.tables import ledger, run_metrics, verdicts, waves
 from waves.store.tables.ledger import Spend
 from waves.store.tables.run_metrics import Run
 
 RUNS = 5
-"""How many of the last runs are told, dry runs included."""
+"""The number of last runs that are reported, dry runs included."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaveStatus:
-    """The open wave; `counts` is None where its folder is not on this host. `reason` says of a submitted one how
-    much is away, and for how long."""
+    """The open wave; `counts` is None if its folder is not on this host. `reason` says of a submitted wave how much is
+    in flight, and for how long."""
 
     wave_id: str
     state: str
@@ -46,9 +47,9 @@ class WaveStatus:
 
 @dataclass(frozen=True, slots=True)
 class ThemeStatus:
-    """`newest_version` is that of the newest rubric file: other than `rubric_version` where it waits for activation,
-    None where there is no file. `has_file`: that of `rubric_version` is there as it was registered. Fires may take
-    `rows_left` more rows before somebody approves it, None: any number."""
+    """`newest_version` is that of the newest rubric file: it differs from `rubric_version` if it waits for activation,
+    and is None if there is no file. `has_file`: the file of `rubric_version` is there as it was registered. Fires may
+    take `rows_left` more rows before somebody approves the version, None: any number."""
 
     theme_id: str
     rubric_version: str
@@ -67,7 +68,7 @@ class ThemeStatus:
 
     @property
     def percent(self) -> float:
-        """Of the rows that can be done, how many are; an empty table is done."""
+        """Rows that are done or given up, in percent of all; an empty table is done."""
         total = self.census.total
         return 100.0 if total == 0 else 100 * (self.census.done + self.census.quarantined) / total
 
@@ -77,13 +78,13 @@ class ThemeStatus:
 
 
 def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
-    """The theme's standing. Writes nothing."""
+    """The theme's status. Writes nothing."""
     theme = themes.load(project.prompts, theme_id)
     files = versions_on_disk(theme)
     active = rubric_registry.active(db, theme_id)
     version = active.version if active else rubrics.newest(theme.folder).version
     backend = first_awake(db, backend_chain(project, theme, None))
-    limits = themes.merge_limits(theme.limits, theme_config.overrides(db, theme_id), project.limits)
+    limits = effective_limits(project, db, theme)
     return ThemeStatus(
         theme_id=theme_id,
         rubric_version=version,
@@ -94,7 +95,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         backend=backend.name,
         census=gap.census(db, catalog.describe(db, theme), version),
         wave=_open_wave(project, db, theme),
-        quota=quota_of(db, backend),
+        quota=backend_quota(db, backend),
         last_run=run_metrics.last_run(db, theme_id),
         runs=run_metrics.last_runs(db, theme_id, RUNS),
         spend=ledger.theme_spend(db, theme_id),
@@ -109,9 +110,9 @@ def _open_wave(project: Project, db: Database, theme: Theme) -> WaveStatus | Non
     counts, corrupt, reason = None, 0, row.reason
     if row.wave_id in wave_dir.wave_ids(project.data, theme.theme_id):
         wave = load_wave(WaveDir.open(project.data, theme.theme_id, row.wave_id, db.installation))
-        valid, bad = wave.parts.read()
+        valid, corrupt_paths = wave.parts.read()
         counts = classify_items(wave.manifest, valid, verdicts.settled_items(db, row.wave_id)).counts()
-        corrupt = len(bad)
+        corrupt = len(corrupt_paths)
         if row.state == "submitted":
             reason = submission_progress(wave.folder.history().unfinished) or reason
     return WaveStatus(row.wave_id, row.state, row.kind, row.host, reason, counts, corrupt)

@@ -1,1 +1,1 @@
-"""Which rubric version is active, who approved it, and what activating another would cost."""
+"""Which rubric version is active, who approved it, and what the activation of another one would cost."""

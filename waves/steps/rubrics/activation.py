@@ -1,4 +1,4 @@
-"""What a person decides about rubric versions: which one is in force."""
+"""What a person decides about rubric versions: which one is active."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from waves.store.rubrics.rubric_registry import VersionChange
 
 
 def activate(project: Project, theme_id: str, version: str, *, by: str, reason: str) -> VersionChange:
-    """Put the version in force; where it is, nothing happens. NeedsPersonError where the theme's gate is in the way.
-    What it costs is told by `price` before."""
+    """Activate the version; nothing happens if it is active. NeedsPersonError if the theme's gate is closed for it.
+    `activation_cost` shows beforehand what that takes."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project) as db:
         catalog.describe(db, theme)
         rubric = load_rubric(db, theme, version)
-        activation_gate.require(project, db, theme, rubric.version)
+        activation_gate.require_open(project, db, theme, rubric.version)
         register(db, theme, rubric, by=by, first=(by, reason))
         return rubric_registry.activate(db, theme_id, rubric.version, actor=by, reason=reason)
 
 
 def rollback(project: Project, theme_id: str, *, by: str, reason: str) -> VersionChange:
-    """Put the version in force that was so before the active one. It was there before: no gate is in the way, but the
-    theme may be another one by now: ConfigurationError where the version does not fit it."""
+    """Activate the version that was active before the present one. It was active already, so the gate does not apply;
+    but the theme may have changed since: ConfigurationError if the version does not fit it any more."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project) as db, db.transaction():
         move = rubric_registry.rollback(db, theme.theme_id, actor=by, reason=reason)

@@ -1,5 +1,5 @@
-"""What it would take to put a rubric version in force: the gap that it opens, requests, money, waves and windows. Asks
-no model and changes nothing.
+"""What it would take to activate a rubric version: the gap that it opens, requests, money, waves and windows. Asks no
+model and changes nothing.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from waves.store.rubrics import rubric_registry
 from waves.store.tables import waves
 
 _BATCHES = 12
-"""Batches of a sample whose cost is looked at."""
+"""Batches in the sample that the cost is estimated from."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationCost:
-    """`before` is the version in force; `windows` is None where the backend has none of known capacity. Fires stop
-    after `rows_left` rows and wait for an approval, None: never. `waits` is what they wait for now: an open pilot.
-    `refusal`: the theme's gate is closed."""
+    """`before` is the active version; `windows` is None if the backend has no window of known capacity. Fires stop
+    after `rows_left` rows and wait for an approval, None: never. `waits` says what fires wait for now: an open pilot.
+    `refusal` says why the theme's gate is closed."""
 
     theme_id: str
     version: str
@@ -49,36 +49,35 @@ class ActivationCost:
     refusal: NeedsPersonError | None
 
 
-def price(project: Project, theme_id: str, version: str | None, *, migrate: bool) -> ActivationCost:
-    """The price of the named version, or of that of the newest file. `migrate`: pending migrations may be applied."""
-    wanted = _newest(project, theme_id) if version is None else version
+def activation_cost(project: Project, theme_id: str, version: str | None, *, migrate: bool) -> ActivationCost:
+    """The cost of the named version, or of the newest file. `migrate`: pending migrations may be applied."""
+    named = _newest(project, theme_id) if version is None else version
     if migrate:
         open_database(project).close()
-    invocation = Invocation(project, theme_id, {}, version=wanted)
+    invocation = Invocation(project, theme_id, {}, version=named)
     with open_session(invocation, new_run_id(), read_only=True) as session:
         active = rubric_registry.active(session.db, theme_id)
-        whole = session.rubric.version
-        before = active.version if active else None
-        found = estimate_gap(session.db, session.shape, whole, before)
-        limits, windows = session.limits, _windows(session, found.to_ask)
+        new, before = session.rubric.version, active.version if active else None
+        rows = estimate_gap(session.db, session.shape, new, before)
+        windows = _windows_needed(session, rows.to_ask)
         return ActivationCost(
             theme_id=theme_id,
-            version=whole,
+            version=new,
             before=before,
-            outlook=found,
-            requests=-(-found.to_ask // limits.batch_size),
-            cost=_cost(session, found),
-            waves=max(-(-found.to_ask // limits.keys), windows or 0),
+            outlook=rows,
+            requests=_divide_up(rows.to_ask, session.limits.batch_size),
+            cost=_cost(session, rows),
+            waves=max(_divide_up(rows.to_ask, session.limits.keys), windows or 0),
             windows=windows,
             backend=session.backend.name,
-            approved=approval_gate.approved(session, whole),
+            approved=approval_gate.approved(session, new),
             rows_left=approval_gate.rows_left(session),
-            waits=_waits(session),
-            refusal=activation_gate.refused(project, session.db, session.theme, whole),
+            waits=_pilot_reason(session),
+            refusal=activation_gate.refusal(project, session.db, session.theme, new),
         )
 
 
-def _waits(session: Session) -> str | None:
+def _pilot_reason(session: Session) -> str | None:
     row = waves.current(session.db, session.theme.theme_id)
     ending = row and approval_gate.pilot_waits(session, row.kind, row.rubric_version)
     return ending.reason if ending else None
@@ -86,32 +85,38 @@ def _waits(session: Session) -> str | None:
 
 def _newest(project: Project, theme_id: str) -> str:
     theme = themes.load(project.prompts, theme_id)
-    found = newest_version_on_disk(theme)
-    if found is None:
+    version = newest_version_on_disk(theme)
+    if version is None:
         raise ConfigurationError(
             f"no rubric in {theme.folder}",
             f"Name a version: `wave rubrics list {theme_id}` shows those that were used.",
         )
-    return found
+    return version
 
 
-def _cost(session: Session, found: GapEstimate) -> Forecast:
-    """That of some batches of real items, for as many as there are."""
-    if found.to_ask and not found.items:
+def _cost(session: Session, rows: GapEstimate) -> Forecast:
+    """Estimated from some batches of real items."""
+    if rows.to_ask and not rows.items:
         return Forecast(None, "what it would cost is unknown: none of the rows that were looked at would be asked")
-    sample = list(batches_of(_spread(found.items, _BATCHES * session.limits.batch_size), session.limits.batch_size))
-    return forecast(session, sample, found.to_ask)
+    size = session.limits.batch_size
+    sample = list(batches_of(_spread(rows.items, _BATCHES * size), size))
+    return forecast(session, sample, rows.to_ask)
 
 
 def _spread(items: Sequence[Item], count: int) -> Sequence[Item]:
-    """At most so many of them, from the first to the last."""
-    return items[:: -(-len(items) // count)] if len(items) > count else items
+    """At most `count` of the items, evenly spaced from the first to the last."""
+    return items[:: _divide_up(len(items), count)] if len(items) > count else items
 
 
-def _windows(session: Session, keys: int) -> int | None:
-    """What the present window still holds, then whole ones."""
-    quota = window_status(session.db, session.backend)
-    if quota is None or quota.use.share is None:
+def _windows_needed(session: Session, keys: int) -> int | None:
+    """The present window if it has keys left, then whole ones."""
+    status = window_status(session.db, session.backend)
+    if status is None or status.use.share is None:
         return None
-    left = min(keys, quota.use.left or 0)
-    return bool(left) + -(-(keys - left) // quota.use.share)
+    left = min(keys, status.use.left or 0)
+    return bool(left) + _divide_up(keys - left, status.use.share)
+
+
+def _divide_up(number: int, size: int) -> int:
+    """The quotient, rounded up."""
+    return -(-number // size)

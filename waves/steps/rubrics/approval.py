@@ -1,4 +1,4 @@
-"""Approval: the gate opens for a version and the columns that it judges, and what its pilot has paid for is merged."""
+"""Approval: the gate opens for a version and the columns that it judges, and its pilot is merged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from waves.spool.wave_dir import WaveDir
 from waves.steps.collect import collect
 from waves.steps.recording import recorded_session, reported
 from waves.steps.requests.settlement import read_wave
-from waves.steps.session.session import Invocation
+from waves.steps.session.session import Invocation, Session
 from waves.steps.session.versions import load_rubric, register
 from waves.steps.session.wave import classify_items, find_open_wave, load_wave
 from waves.store.catalog import describe as catalog
@@ -27,9 +27,9 @@ from waves.store.tables.waves import WaveRow
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """What became of the version's pilot. `into` says what took its verdicts: the target where the version is active,
-    else history alone; None where they are not merged yet: `ending` says why."""
+class PilotMerge:
+    """What became of the version's pilot. `into` says where its verdicts went: the target if the version is active,
+    else history alone. None: they are not merged yet, for the reason that `ending` gives."""
 
     wave_id: str
     ending: Ending
@@ -42,14 +42,14 @@ class Approval:
     version: str
     max_rows: int | None
     input_columns: tuple[str, ...]
-    pilot: Merged | None = None
+    pilot: PilotMerge | None = None
 
 
 def approve(
     project: Project, theme_id: str, *, by: str, version: str | None, max_rows: int | None, reason: str
 ) -> Approval:
-    """Open the gate for `version`, or for that of the open pilot, or for the active one; a version that is only a file
-    is registered first. A pilot of it has to be complete, and is merged."""
+    """Open the gate for `version`, by default that of the open pilot, else the active one. A version that is only a
+    file is registered first. A pilot of the version has to be complete, and is merged."""
     theme = themes.load(project.prompts, theme_id)
     columns = theme.source.input
     with open_database(project) as db:
@@ -57,31 +57,30 @@ def approve(
         rubric_registry.ensure_theme(db, theme_id)
         row = waves.current(db, theme_id)
         pilot = row if row is not None and row.kind == "pilot" else None
-        rubric = load_rubric(db, theme, _usual(db, theme, pilot) if version is None else version)
-        wanted = rubric.version
-        if pilot is not None and pilot.rubric_version == wanted:
-            _refuse_unfinished(project, db, theme, pilot)
-        else:
+        rubric = load_rubric(db, theme, _default_version(db, theme, pilot) if version is None else version)
+        if pilot is not None and pilot.rubric_version != rubric.version:
             pilot = None
+        if pilot is not None:
+            _require_complete(project, db, theme, pilot)
         register(db, theme, rubric, by=by)
-        rubric_registry.approve(db, theme_id, wanted, by, max_rows, reason, columns)
-    merged = None if pilot is None else _merge(Invocation(project, theme_id, {}, None, "approve", None, wanted), pilot)
-    return Approval(wanted, max_rows, columns, merged)
+        rubric_registry.approve(db, theme_id, rubric.version, by, max_rows, reason, columns)
+    invocation = Invocation(project, theme_id, {}, trigger="approve", version=rubric.version)
+    return Approval(rubric.version, max_rows, columns, None if pilot is None else _merge(invocation, pilot))
 
 
-def _usual(db: Database, theme: Theme, pilot: WaveRow | None) -> str:
+def _default_version(db: Database, theme: Theme, pilot: WaveRow | None) -> str:
     if pilot is not None:
         return pilot.rubric_version
     active = rubric_registry.active(db, theme.theme_id)
     return active.version if active else rubrics.newest(theme.folder).version
 
 
-def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: WaveRow) -> None:
-    """Nobody has seen all of it, or not with these columns."""
+def _require_complete(project: Project, db: Database, theme: Theme, pilot: WaveRow) -> None:
+    """A person decides on the whole pilot, judged by the columns that the theme has now."""
     name, version = theme.theme_id, pilot.rubric_version
     if pilot.wave_id not in wave_dir.wave_ids(project.data, name):
         raise TryLaterError(
-            f"the pilot of rubric {version} lies on host {pilot.host}",
+            f"the pilot of rubric {version} is on host {pilot.host}",
             f"Approve it there, or give it up: `wave takeover {name} --by NAME`.",
         )
     wave = load_wave(WaveDir.open(project.data, name, pilot.wave_id, db.installation))
@@ -95,29 +94,34 @@ def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: Wave
     if missing:
         raise TryLaterError(
             f"the pilot of rubric {version} is not complete: {missing} of {len(wave.manifest.items)} rows are missing",
-            f"`wave pilot {name} --version {version}` goes on with it; `wave abandon {name} --by NAME` gives it up.",
+            f"`wave pilot {name} --version {version}` continues it; `wave abandon {name} --by NAME` gives it up.",
         )
 
 
-def _merge(invocation: Invocation, pilot: WaveRow) -> Merged:
-    """Where somebody else is at work, it is left to the next fire: the version is approved now."""
+def _merge(invocation: Invocation, pilot: WaveRow) -> PilotMerge:
+    """If another fire holds the locks, the merge is left to the next fire: the version is approved by now."""
     into: Literal["target", "history"] | None = None
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder) as (session, _guard):
         wave = find_open_wave(session)
         if wave is None or wave.wave_id != pilot.wave_id:
             builder.end(Ending("complete", f"pilot {pilot.wave_id} was merged or given up meanwhile"))
-            return Merged(pilot.wave_id, builder.report.ending)
+            return PilotMerge(pilot.wave_id, builder.report.ending)
         builder.note(wave_id=wave.wave_id)
         collected = collect(session, wave, read_wave(session, wave))
         if collected.ending is not None:
             builder.end(collected.ending)
-            return Merged(pilot.wave_id, collected.ending)
+            return PilotMerge(pilot.wave_id, collected.ending)
         builder.add(collected.counts)
         builder.end(Ending("collected"))
-        active = rubric_registry.active(session.db, invocation.theme_id)
-        shows = active is not None and active.version == pilot.rubric_version and session.theme.target is not None
-        into = "target" if shows else "history"
+        into = _where_verdicts_went(session, pilot)
     report = builder.report.or_raise()
     if report.ending.state == "locked":
-        return Merged(pilot.wave_id, Ending("locked", "another fire of the theme is running; the next fire merges it"))
-    return Merged(pilot.wave_id, report.ending, report.counts, into)
+        ending = Ending("locked", "another fire of the theme is running; the next fire merges it")
+        return PilotMerge(pilot.wave_id, ending)
+    return PilotMerge(pilot.wave_id, report.ending, report.counts, into)
+
+
+def _where_verdicts_went(session: Session, pilot: WaveRow) -> Literal["target", "history"]:
+    active = rubric_registry.active(session.db, session.theme.theme_id)
+    is_active = active is not None and active.version == pilot.rubric_version
+    return "target" if is_active and session.theme.target is not None else "history"

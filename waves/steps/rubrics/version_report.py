@@ -11,7 +11,7 @@ from waves.config import theme as themes
 from waves.config.project import Project
 from waves.config.theme import Theme
 from waves.errors import ConfigurationError
-from waves.steps.rubrics.fire_setting import usual
+from waves.steps.rubrics.fire_setting import fire_setting
 from waves.steps.session.versions import full_version, newest_version_on_disk, rubric_text, versions_on_disk
 from waves.store.connect import Database, open_database
 from waves.store.rubrics import rubric_facts, rubric_registry
@@ -23,7 +23,8 @@ VersionState = Literal["active", "registered", "file only"]
 @dataclass(frozen=True, slots=True)
 class Version:
     """One version as `wave rubrics` lists it; `created_at` is when it was registered, None for a file that was never
-    used. `verdicts` are those that it holds; `evaluation` is the newest usual one, else the newest of all."""
+    used. `verdicts` is their number; `evaluation` is the newest one in the setting of the theme's fires, else the
+    newest of all."""
 
     version: str
     state: VersionState
@@ -46,72 +47,73 @@ class VersionDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """`lines` as `diff -u` gives them; none where the two are alike."""
+class VersionDiff:
+    """`lines` as `diff -u` gives them; empty if the two versions are equal."""
 
     old: str
     new: str
     lines: list[str]
 
 
-def versions(project: Project, theme_ids: list[str]) -> dict[str, list[Version]]:
+def theme_versions(project: Project, theme_ids: list[str]) -> dict[str, list[Version]]:
     """All versions of these themes: those that were used, oldest first, then files that never were."""
-    found = [themes.load(project.prompts, theme_id) for theme_id in theme_ids]
+    loaded = [themes.load(project.prompts, theme_id) for theme_id in theme_ids]
     with open_database(project, migrate=False) as db:
-        return {theme.theme_id: _versions(project, db, theme) for theme in found}
+        return {theme.theme_id: _versions(project, db, theme) for theme in loaded}
 
 
-def show(project: Project, theme_id: str, version: str | None) -> VersionDetails:
-    """One version of a theme; default: the one in force, else that of the newest file."""
+def version_details(project: Project, theme_id: str, version: str | None) -> VersionDetails:
+    """One version of a theme; by default the active one, else that of the newest file."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project, migrate=False) as db:
-        wanted = _in_force(db, theme) or _newest(theme) if version is None else full_version(db, theme, version)
-        text = rubric_text(db, theme, wanted)
-        (found,) = (one for one in _versions(project, db, theme) if one.version == wanted)
-        return VersionDetails(found, text, rubric_facts.decisions(db, theme_id, wanted))
+        name = _active_or_newest(db, theme) if version is None else full_version(db, theme, version)
+        text = rubric_text(db, theme, name)
+        (listed,) = (listed for listed in _versions(project, db, theme) if listed.version == name)
+        return VersionDetails(listed, text, rubric_facts.decisions(db, theme_id, name))
 
 
-def diff(project: Project, theme_id: str, old: str | None, new: str | None) -> Difference:
-    """How two versions differ; default: the one in force against the newest file."""
+def version_diff(project: Project, theme_id: str, old: str | None, new: str | None) -> VersionDiff:
+    """How two versions differ; by default the active one and the newest file."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project, migrate=False) as db:
-        before = _in_force(db, theme) or _newest(theme) if old is None else full_version(db, theme, old)
+        before = _active_or_newest(db, theme) if old is None else full_version(db, theme, old)
         after = _newest(theme) if new is None else full_version(db, theme, new)
         a, b = (rubric_text(db, theme, version).splitlines() for version in (before, after))
-        return Difference(before, after, list(difflib.unified_diff(a, b, before, after, lineterm="")))
+        return VersionDiff(before, after, list(difflib.unified_diff(a, b, before, after, lineterm="")))
 
 
 def _versions(project: Project, db: Database, theme: Theme) -> list[Version]:
-    known, active = rubric_registry.history(db, theme.theme_id), _in_force(db, theme)
-    measured = rubric_facts.newest_evaluations(db, theme.theme_id, usual(project, db, theme))
-    held = rubric_facts.verdict_counts(db, theme.theme_id, [one.version for one in known])
+    registered = rubric_registry.history(db, theme.theme_id)
+    active = rubric_registry.active(db, theme.theme_id)
+    evaluations = rubric_facts.newest_evaluations(db, theme.theme_id, fire_setting(project, db, theme))
+    counts = rubric_facts.verdict_counts(db, theme.theme_id, [entry.version for entry in registered])
     used = [
         Version(
-            one.version,
-            "active" if one.version == active else "registered",
-            one.created_at,
-            one.created_by,
-            one.approved_by,
-            one.approved_rows,
-            held.verdicts[one.version],
-            held.estimated,
-            measured.get(one.version),
+            version=entry.version,
+            state="active" if active is not None and entry.version == active.version else "registered",
+            created_at=entry.created_at,
+            created_by=entry.created_by,
+            approved_by=entry.approved_by,
+            approved_rows=entry.approved_rows,
+            verdicts=counts.verdicts[entry.version],
+            verdicts_estimated=counts.estimated,
+            evaluation=evaluations.get(entry.version),
         )
-        for one in known
+        for entry in registered
     ]
-    names = {one.version for one in known}
+    names = {entry.version for entry in registered}
     return used + [Version(version, "file only") for version in versions_on_disk(theme) if version not in names]
 
 
-def _in_force(db: Database, theme: Theme) -> str | None:
-    found = rubric_registry.active(db, theme.theme_id)
-    return found.version if found else None
+def _active_or_newest(db: Database, theme: Theme) -> str:
+    active = rubric_registry.active(db, theme.theme_id)
+    return active.version if active else _newest(theme)
 
 
 def _newest(theme: Theme) -> str:
-    found = newest_version_on_disk(theme)
-    if found is None:
+    version = newest_version_on_disk(theme)
+    if version is None:
         raise ConfigurationError(
             f"no rubric in {theme.folder}", f"Name versions: `wave rubrics list {theme.theme_id}`."
         )
-    return found
+    return version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from waves.config import project
-from waves.steps.operator.limits import Limit, change, limits
+from waves.steps.operator.limits import Limit, list_limits, set_limit
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_operator, json_option, reason_option
 
@@ -35,14 +35,14 @@ def command(
     if unset and (key is None or value is not None):
         raise click.UsageError("--unset takes a KEY and no VALUE")
     if key is None or (value is None and not unset):
-        _show(theme, limits(project.load(), theme, key), as_json=as_json)
+        _show(theme, list_limits(project.load(), theme, key), as_json=as_json)
         return
-    before, after = change(project.load(), theme, key, value, by=by, reason=reason)
+    before, after = set_limit(project.load(), theme, key, value, by=by, reason=reason)
     if as_json:
         output.emit({"theme": theme, "key": key, "before": before, "after": after})
     else:
         click.echo(f"{key} of theme {theme}: {before or 'not set'} → {after or 'not set'}")
-        (limit,) = limits(project.load(), theme, key)
+        (limit,) = list_limits(project.load(), theme, key)
         if limit.origin == "environment":
             click.echo(f"WAVES_{limit.key.upper()} overrides it: the limit is {limit.value} here", err=True)
 

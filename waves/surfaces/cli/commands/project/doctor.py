@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from waves.config import project
-from waves.steps.operator.doctor import examine
+from waves.steps.operator.doctor import diagnose
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import json_option
 
@@ -24,7 +24,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     Example:
       wave doctor
     """
-    checks = list(examine(project.load()))
+    checks = list(diagnose(project.load()))
     if as_json:
         rows = [{"level": check.level, "what": check.what, "remedy": check.remedy} for check in checks]
         output.emit({"findings": rows})

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from waves.config import project
-from waves.steps.reports.audit import story
+from waves.steps.reports.audit import audit_report
 from waves.store.tables.audit import AuditEntry
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import json_option
@@ -76,7 +76,7 @@ def command(
       wave audit comment_classifier --entity 17
       wave audit comment_classifier --since 24h --actor ana --json
     """
-    entries = story(project.load(), theme, limit, entity=entity, run_id=run_id, actor=actor, since=since)
+    entries = audit_report(project.load(), theme, limit, entity=entity, run_id=run_id, actor=actor, since=since)
     earlier = entries[0].fitting - len(entries) if entries else 0
     if as_json:
         output.emit({"theme": theme, "entries": [_object(entry) for entry in entries], "more": earlier > 0})

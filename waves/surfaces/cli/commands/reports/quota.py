@@ -8,7 +8,7 @@ import click
 
 from waves.config import project
 from waves.quota.window import WeighedEvidence
-from waves.steps.reports.quota import BackendQuota, report
+from waves.steps.reports.quota import BackendQuota, quota_report
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import json_option
 from waves.surfaces.cli.tables.quota import quota_lines
@@ -27,7 +27,7 @@ def command(backend: str | None, *, as_json: bool) -> None:
     Example:
       wave quota subscription
     """
-    reports = report(project.load(), backend)
+    reports = quota_report(project.load(), backend)
     if as_json:
         output.emit({"backends": [_object(each) for each in reports]})
         return

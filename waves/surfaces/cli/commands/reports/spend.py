@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from waves.config import project
-from waves.steps.reports.spend import report
+from waves.steps.reports.spend import spend_report
 from waves.store.tables.spend import GroupBy, SpendLine
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import json_option
@@ -39,7 +39,7 @@ def command(theme: str | None, *, by: GroupBy, since: datetime | None, as_json: 
       wave spend --json | jq .total.cost_usd
     """
     first = since.date() if since else None
-    *lines, total = report(project.load(), theme, by, first)
+    *lines, total = spend_report(project.load(), theme, by, first)
     if as_json:
         known = {"theme": theme, "by": by, "since": first.isoformat() if first else None}
         output.emit(known | {"rows": [_object(line) | {"name": line.name} for line in lines], "total": _object(total)})

@@ -11,7 +11,7 @@ import click
 from waves.config import project
 from waves.errors import NeedsPersonError
 from waves.steps.rubrics import activation
-from waves.steps.rubrics.activation_cost import ActivationCost, price
+from waves.steps.rubrics.activation_cost import ActivationCost
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_operator, dry_run_option, json_option, reason_option
 from waves.surfaces.cli.tables.activation import cost_lines
@@ -64,7 +64,7 @@ def activate_version(
       wave rubrics activate comment_classifier v2-1a2b3c4 --by ana --yes
     """
     here = project.load()
-    cost = price(here, theme, version, migrate=not dry_run)
+    cost = activation_cost(here, theme, version, migrate=not dry_run)
     interactive = not (yes or dry_run) and sys.stdin.isatty() and sys.stderr.isatty()
     decision = _decide(cost, yes=yes, dry_run=dry_run, interactive=interactive)
     if not as_json or (interactive and not isinstance(decision, Preview)):

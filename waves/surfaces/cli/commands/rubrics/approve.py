@@ -9,7 +9,7 @@ import click
 
 from waves.config import project
 from waves.models import EXIT_CODE
-from waves.steps.rubrics.approval import Approval, Merged, approve
+from waves.steps.rubrics.approval import Approval, PilotMerge, approve
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_required, json_option, reason_option
 from waves.words import counted
@@ -76,7 +76,7 @@ def _object(theme: str, by: str, approval: Approval) -> dict[str, Any]:
     }
 
 
-def _line(pilot: Merged) -> str:
+def _line(pilot: PilotMerge) -> str:
     destination = {
         "target": "merged into the target",
         "history": "merged into history, from where activation restores it",

@@ -10,7 +10,7 @@ import click
 
 from waves.config import project
 from waves.config import theme as themes
-from waves.steps.rubrics.version_report import Version, VersionDetails, diff, show, versions
+from waves.steps.rubrics.version_report import Version, VersionDetails, theme_versions, version_details, version_diff
 from waves.store.rubrics.rubric_registry import UNLIMITED
 from waves.surfaces.cli import output
 from waves.surfaces.cli.commands.rubrics.activate import activate_version, roll_back
@@ -49,7 +49,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
             raise click.UsageError("give --json after the command")
         return
     here = project.load()
-    by_theme = versions(here, themes.known(here.prompts))
+    by_theme = theme_versions(here, themes.known(here.prompts))
     if as_json:
         output.emit({"themes": [_theme_object(theme, known) for theme, known in by_theme.items()]})
     else:
@@ -66,7 +66,7 @@ def list_versions(theme: str, *, as_json: bool) -> None:
     Example:
       wave rubrics list comment_classifier
     """
-    by_theme = versions(project.load(), [theme])
+    by_theme = theme_versions(project.load(), [theme])
     if as_json:
         output.emit(_theme_object(theme, by_theme[theme]))
     else:
@@ -84,7 +84,7 @@ def show_version(theme: str, version: str | None, *, as_json: bool) -> None:
     Example:
       wave rubrics show comment_classifier v2-1a2b3c4
     """
-    details = show(project.load(), theme, version)
+    details = version_details(project.load(), theme, version)
     if as_json:
         output.emit({"theme": theme, **_object(details.version), **_text_object(details)})
     else:
@@ -104,7 +104,7 @@ def show_difference(theme: str, old: str | None, new: str | None, *, as_json: bo
       wave rubrics diff comment_classifier
       wave rubrics diff comment_classifier v1-0a1b2c3 v2-1a2b3c4
     """
-    difference = diff(project.load(), theme, old, new)
+    difference = version_diff(project.load(), theme, old, new)
     text = "\n".join(difference.lines)
     if as_json:
         output.emit({"theme": theme, "old": difference.old, "new": difference.new, "diff": text})
