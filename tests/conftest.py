@@ -15,12 +15,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from waves.store import migrate as migrations
 from waves.store.connect import Database, open_url
 from waves.store.embedded import embedded
+
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("waves", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("waves")
 
 _FOREIGN = ("WAVES_", "ANTHROPIC_", "PG", "CLAUDE_")
 _TEMPLATE = "waves_template"

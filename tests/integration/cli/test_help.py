@@ -66,6 +66,11 @@ def test_status_does_not_import_what_talks_to_a_model(site: Site) -> None:
     assert not modules & {"anthropic", "aiohttp", "fastapi", "ray"}
 
 
+def test_the_price_table_is_not_imported_before_it_is_needed() -> None:
+    code = "import sys, waves.steps.reports.status, waves.steps.budget.caps; sys.exit('genai_prices' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

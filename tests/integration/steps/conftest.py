@@ -1,4 +1,7 @@
-"""A small project over the test's own database: a table of notes, a rubric, a backend on the rehearsal provider."""
+"""A small project over the test's own database: a table of notes, a rubric, a backend on the rehearsal provider.
+
+`session` is that of a project of its own, of which nothing is asked and where nothing runs.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,14 @@ from typing import Any
 import pytest
 
 from tests.faults.provider import Provider
+from tests.integration.cli.site import TABLE as COMMENTS
+from tests.integration.cli.site import Site
+from tests.project_folder import url_of
 from waves.config import project as projects
 from waves.config.project import BackendConfig, Project
 from waves.fire import FireOptions, fire
 from waves.models import FireReport
-from waves.steps.session.session import Invocation
+from waves.steps.session.session import Invocation, Session, open_session
 from waves.store.connect import Database
 
 Fire = Callable[..., FireReport]
@@ -98,3 +104,16 @@ def fire_at(project: Project, provider: Provider, db: Database) -> Callable[...,
         return one_fire
 
     return served
+
+
+@pytest.fixture
+def site(tmp_path: Path, database_url: str) -> Site:
+    site = Site(tmp_path / "a project", url_of(database_url), "http://127.0.0.1:1")
+    site.sql(COMMENTS)
+    return site
+
+
+@pytest.fixture
+def session(site: Site) -> Iterator[Session]:
+    with open_session(Invocation(projects.load(site.root), site.theme, {}), "run-1") as opened:
+        yield opened

@@ -21,8 +21,12 @@ from waves.outcomes import Discarded, Fatal, Retryable, Snoozed
 CONFIG = BackendConfig("mine", "message_batches", ("model-1",))
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["id", "request_counts"]), inner),
+    st.none() | st.booleans() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=4) | st.sampled_from(["id", "request_counts"]), inner, max_size=3)
+    ),
+    max_leaves=8,
 )
 
 

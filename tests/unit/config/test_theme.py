@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from waves.config import theme
 from waves.errors import ConfigurationError
@@ -132,16 +131,16 @@ def value(name: str, layer: int) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@given(layers=st.sets(st.integers(0, 3), min_size=1))
-def test_the_last_layer_that_speaks_wins_for_every_limit(name: str, layers: set[int]) -> None:
+def test_the_last_layer_that_speaks_wins_for_every_limit(name: str) -> None:
     """theme.yaml < theme_config < environment < flag."""
-    own = Limits(**{name: value(name, 0)}) if 0 in layers else Limits()
-    over = [{name: str(value(name, n)) if n < 3 else value(name, n)} if n in layers else {} for n in (1, 2, 3)]
-    settled = theme.merge_limits(own, *over)
-    assert getattr(settled, name) == value(name, max(layers))
-    assert {key: v for key, v in asdict(settled).items() if key != name} == {
-        key: v for key, v in asdict(Limits()).items() if key != name
-    }
+    for layers in chain.from_iterable(combinations(range(4), size) for size in range(1, 5)):
+        own = Limits(**{name: value(name, 0)}) if 0 in layers else Limits()
+        over = [{name: str(value(name, n)) if n < 3 else value(name, n)} if n in layers else {} for n in (1, 2, 3)]
+        settled = theme.merge_limits(own, *over)
+        assert getattr(settled, name) == value(name, max(layers))
+        assert {key: v for key, v in asdict(settled).items() if key != name} == {
+            key: v for key, v in asdict(Limits()).items() if key != name
+        }
 
 
 @pytest.mark.parametrize("name", NAMES)

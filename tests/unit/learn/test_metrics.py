@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def same_averages(metrics: Metrics, truth: Any, said: Any, labels: Any) -> None:
         assert astuple(getattr(metrics, average)) == pytest.approx(shares, abs=EXACTLY)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(several, st.none() | several), min_size=1, max_size=30))
+@settings(max_examples=25)
+@given(st.lists(st.tuples(several, st.none() | several), min_size=1, max_size=12))
 def test_several_labels_are_counted_as_scikit_learn_counts_them(pairs: list[Any]) -> None:
     metrics, scores = measure(judged(pairs), MULTI)
     labels = occurring(pairs)
@@ -75,8 +76,8 @@ def test_several_labels_are_counted_as_scikit_learn_counts_them(pairs: list[Any]
     assert [each.tp + each.fn for each in metrics.confusion.per_label] == [each.support for each in metrics.labels]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(one, st.none() | one), min_size=1, max_size=30))
+@settings(max_examples=25)
+@given(st.lists(st.tuples(one, st.none() | one), min_size=1, max_size=12))
 def test_one_label_is_counted_as_scikit_learn_counts_it_and_no_answer_is_wrong(pairs: list[Any]) -> None:
     metrics, scores = measure(judged(pairs), SINGLE)
     labels = occurring(pairs)
@@ -120,16 +121,25 @@ def test_a_worse_setting_is_told_from_an_unlucky_one() -> None:
     assert wrong.low <= wrong.difference <= wrong.high < 0
 
 
+def _macro_f1(truth: list[str], said: list[str]) -> float:
+    """As scikit-learn has it, which takes 2 ms each time."""
+    labels = {*truth, *said}
+    right = Counter(due for due, answer in zip(truth, said, strict=True) if due == answer)
+    times = Counter(truth) + Counter(said)
+    return sum(2 * right[label] / times[label] for label in labels) / len(labels)
+
+
 def test_the_bootstrap_is_that_of_macro_f1_over_items_drawn_anew() -> None:
     truth = [*LABELS] * 10
     said = [LABELS[(number * 7) % 4] if number % 3 else label for number, label in enumerate(truth)]
     scores = [_scores(truth, truth), _scores(truth, said)]
     chance = np.random.default_rng(SEED)
-    differences = []
-    for _ in range(RESAMPLES):
-        drawn = chance.integers(len(truth), size=len(truth))
-        due, given_ = [truth[n] for n in drawn], [said[n] for n in drawn]
-        differences.append(f1_score(due, given_, average="macro", zero_division=0) - 1)
+    drawn = [chance.integers(len(truth), size=len(truth)) for _ in range(RESAMPLES)]
+    macros = [_macro_f1([truth[n] for n in each], [said[n] for n in each]) for each in drawn]
+    for each, macro in list(zip(drawn, macros, strict=True))[:20]:
+        due, given_ = [truth[n] for n in each], [said[n] for n in each]
+        assert macro == pytest.approx(f1_score(due, given_, average="macro", zero_division=0), abs=EXACTLY)
+    differences = [macro - 1 for macro in macros]
     _, comparison = compare_with_best(scores, 0)
     assert (comparison.low, comparison.high) == pytest.approx(
         tuple(np.quantile(differences, [0.025, 0.975])), abs=EXACTLY

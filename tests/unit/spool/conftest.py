@@ -9,13 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from waves.models import Item, Limits, Manifest, Part
-
-# How long an example takes says something about the machine, not about the code.
-settings.register_profile("spool", deadline=None)
-settings.load_profile("spool")
 
 AT = datetime(2026, 11, 20, 23, 0, 3, 123456, tzinfo=UTC)
 HOSTILE_KEYS = ("../../etc/passwd", "a/b", "k" * 300, "Key", "KEY", "", ".", "..", "nul\x00byte", "lone\ud800half")

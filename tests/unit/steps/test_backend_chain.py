@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,8 @@ from waves.config.project import REHEARSAL, BackendConfig, Project
 from waves.config.theme import Source, Target, Theme
 from waves.errors import ConfigurationError
 from waves.models import Limits
-from waves.steps.session.backend_chain import backend_chain, first_awake
+from waves.steps.session.backend_chain import backend_chain
 from waves.steps.session.versions import check_fit
-from waves.store.connect import Database
-from waves.store.tables import backend_state
 
 ONE = BackendConfig("one", "anthropic", ("big", "small"))
 TWO = BackendConfig("two", "anthropic", ("other",))
@@ -31,19 +28,6 @@ def test_the_chain_is_the_theme_s_unless_one_backend_is_named() -> None:
     assert backend_chain(PROJECT, THEME, None) == (ONE, TWO)
     assert backend_chain(PROJECT, THEME, "two") == (TWO,)
     assert backend_chain(PROJECT, THEME, "rehearsal") == (REHEARSAL,)
-
-
-@pytest.mark.postgres
-def test_the_first_of_the_chain_that_does_not_sleep_is_asked_and_else_the_one_that_wakes_first(db: Database) -> None:
-    def sleeps(name: str, hours: int) -> None:
-        backend_state.snooze(db, name, datetime.now(UTC) + timedelta(hours=hours), "429")
-
-    assert first_awake(db, (ONE, TWO)) == ONE
-    sleeps("one", 1)
-    assert first_awake(db, (ONE, TWO)) == TWO
-    assert first_awake(db, (ONE,)) == ONE
-    sleeps("two", 2)
-    assert first_awake(db, (TWO, ONE)) == ONE
 
 
 def test_models_of_the_theme_win_over_the_backend_s_and_the_environment_s_over_both() -> None:

@@ -11,7 +11,7 @@ import click
 from waves.config import project
 from waves.errors import NeedsPersonError
 from waves.steps.rubrics import activation
-from waves.steps.rubrics.activation_cost import ActivationCost
+from waves.steps.rubrics.activation_cost import ActivationCost, activation_cost
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_operator, dry_run_option, json_option, reason_option
 from waves.surfaces.cli.tables.activation import cost_lines

@@ -15,7 +15,7 @@ from waves.config import project
 from waves.config.project import BackendConfig
 from waves.models import Meter, Usage
 from waves.outcomes import Snoozed
-from waves.steps.budget.window_evidence import is_exhaustion, learn_from_meters, learn_from_refusal, share_used_ending
+from waves.steps.budget.window_evidence import learn_from_meters, learn_from_refusal
 from waves.steps.budget.window_keys import available_keys, reserve_keys, window_status
 from waves.steps.prepare import prepare
 from waves.steps.session.session import Invocation, Session, open_session
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.postgres
 
 HOUR = timedelta(hours=1)
 FIVE = 5 * HOUR
-CONFIG = BackendConfig("sub", "claude_cli", ("m",), window=FIVE)
 Windowed = Callable[..., Session]
 
 
@@ -203,52 +202,3 @@ def test_a_window_that_a_clock_ahead_has_named_is_passed_over(windowed: Windowed
     quota = window_status(session.db, session.backend)
     assert quota is not None
     assert quota.window.kind == "rolling"
-
-
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-WEEKLY, FIVE_HOUR = (Meter(name, rejected=True) for name in ("seven_day_opus", "five_hour"))
-
-
-@pytest.mark.parametrize(
-    ("refusal", "expected"),
-    [
-        (Snoozed(NOW + HOUR, "", "quota"), True),
-        (Snoozed(None, "", "quota"), False),
-        (Snoozed(None, "", "quota", (FIVE_HOUR,)), True),
-        (Snoozed(None, "", "quota", (WEEKLY,)), False),
-        (Snoozed(NOW + HOUR, "", "quota", (FIVE_HOUR,)), True),
-        (Snoozed(NOW + HOUR, "", "quota", (WEEKLY,)), False),
-        (Snoozed(NOW + HOUR, "", "quota", (WEEKLY, FIVE_HOUR)), True),
-        (Snoozed(NOW + HOUR, "", "quota", (Meter("overage", rejected=True),)), True),
-        (Snoozed(NOW + 72 * HOUR, "", "quota"), False),
-        (Snoozed(NOW + HOUR, "", "rate"), True),
-        (Snoozed(NOW + HOUR / 6, "", "rate"), False),
-        (Snoozed(None, "", "rate"), False),
-        (Snoozed(None, "", "spend"), False),
-        (Snoozed(NOW + HOUR, "", "spend"), False),
-    ],
-)
-def test_which_refusals_mean_that_the_window_is_used_up(refusal: Snoozed, *, expected: bool) -> None:
-    assert is_exhaustion(CONFIG, refusal, NOW) is expected
-    assert not is_exhaustion(replace(CONFIG, window=None), refusal, NOW)
-
-
-@pytest.mark.parametrize(
-    ("meter", "ends"),
-    [
-        (Meter("five_hour", 0.74, resets_at=NOW + HOUR), False),
-        (Meter("five_hour", 0.75, resets_at=NOW + HOUR), True),
-        (Meter("five_hour", resets_at=NOW + HOUR, rejected=True), True),
-        (Meter("five_hour", 0.9), False),
-        (Meter("five_hour", 0.9, resets_at=NOW - HOUR), False),
-        (Meter("seven_day", 0.9, resets_at=NOW + HOUR), False),
-        (Meter("requests", 1.0, 0, NOW + HOUR), False),
-    ],
-)
-def test_a_fire_ends_where_the_provider_says_that_our_share_is_used(meter: Meter, *, ends: bool) -> None:
-    ending = share_used_ending(CONFIG, [Meter("tokens"), meter], NOW)
-    assert (ending is not None) is ends
-    if ending is not None:
-        assert (ending.state, ending.snoozed_until) == ("snoozed", NOW + HOUR)
-        assert (ending.reason or "").endswith("of the window of backend sub is used; 75% are for us")
-    assert share_used_ending(replace(CONFIG, window=None), [meter], NOW) is None
