@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from waves.learn.pilot.review import same
+from waves.learn.pilot.review import same_verdict
 
 if TYPE_CHECKING:
     from waves.models import Output
@@ -71,7 +71,7 @@ class Agreement:
 
     def add(self, pair: Pair) -> None:
         self.compared += 1
-        differs = not same(pair.old, pair.new)
+        differs = not same_verdict(pair.old, pair.new)
         self.flips += differs
         if self.labels is not None:
             sets = (_labels(pair.old), _labels(pair.new))
@@ -82,7 +82,7 @@ class Agreement:
         fields = pair.old.keys() | pair.new.keys()
         self._fields |= fields
         for name in fields:
-            if not same(_only(pair.old, name), _only(pair.new, name)):
+            if not same_verdict(_only(pair.old, name), _only(pair.new, name)):
                 self._differ[name] += 1
                 self._keep(name, pair)
 

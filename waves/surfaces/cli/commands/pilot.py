@@ -50,14 +50,14 @@ def command(
       wave pilot comment_classifier --version v2-1a2b3c4 --json | jq .changed
     """
     from waves.learn.pilot.pilot import PilotOptions
-    from waves.learn.pilot.review import page
+    from waves.learn.pilot.review import review_markdown
     from waves.surfaces.cli import output
 
     with progress.watching(wanted=not as_json) as watcher:
         found = _piloted(theme, PilotOptions(version, keys, backend, dry_run, name), watcher)
     report, review = found.report, found.review
     if review is not None and markdown is not None:
-        options.write_report(markdown, page(review))
+        options.write_report(markdown, review_markdown(review))
     if as_json:
         output.emit(_object(found))
     elif review is not None:
