@@ -14,7 +14,7 @@ from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
 from waves.config.theme import Source, Theme
 from waves.errors import BadDataError
-from waves.learn.evaluation.gold import Gold, gather
+from waves.learn.evaluation.gold import Gold, read_gold
 from waves.models import Limits
 from waves.steps.session.session import Session
 
@@ -39,7 +39,7 @@ def session(tmp_path: Path) -> Session:
 
 def gold_of(session: Session, *lines: str) -> Gold:
     (session.theme.folder / "gold.jsonl").write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
-    return gather(session)
+    return read_gold(session)
 
 
 def line(key: Any, **verdict: Any) -> str:
@@ -90,14 +90,14 @@ def test_the_digest_changes_with_what_is_asked_and_with_what_is_expected(session
     [
         ('{"id": "b", "label": "questions", "input": {}}', "unknown label 'questions'"),
         ('{"id": "b", "labels": ["question", "Praise"], "input": {}}', "unknown label 'Praise'"),
-        ('{"id": "a", "label": "praise", "input": {}}', "this id stands already at"),
+        ('{"id": "a", "label": "praise", "input": {}}', "this id is already used at"),
         ('{"id": "b", "label": ', "this is not JSON in UTF-8"),
         ('{"id": "b", "label": "\udcff", "input": {}}', "this is not JSON in UTF-8"),
         ('{"id": "b", "output": {"labels": NaN}, "input": {}}', "this is not JSON in UTF-8"),
         ("[" * 100_000, "this is not JSON in UTF-8"),
         ("[1]", "Input should be a valid dictionary"),
-        ('{"id": "b", "input": {}}', "one of `label`, `labels` and `output` is wanted"),
-        ('{"id": "b", "label": "praise", "labels": []}', "one of `label`, `labels` and `output` is wanted"),
+        ('{"id": "b", "input": {}}', "exactly one of `label`, `labels` and `output` is required"),
+        ('{"id": "b", "label": "praise", "labels": []}', "exactly one of `label`, `labels` and `output` is required"),
         ('{"label": "praise"}', "id: field required"),
         ('{"id": true, "label": "praise"}', "id: "),
         ('{"id": [], "label": "praise"}', "id: "),
@@ -127,7 +127,9 @@ def test_a_rubric_that_gives_one_label_expects_one(session: Session, labels: lis
         gold.expected(SINGLE)
 
 
-@pytest.mark.parametrize(("verdict", "said"), [({"colour": 1}, "unknown field 'colour'"), ({}, "no object of fields")])
+@pytest.mark.parametrize(
+    ("verdict", "said"), [({"colour": 1}, "unknown field 'colour'"), ({}, "not an object of fields")]
+)
 def test_fields_have_to_be_those_of_the_rubric(session: Session, verdict: dict[str, Any], said: str) -> None:
     with pytest.raises(BadDataError, match=said):
         gold_of(session, line("b", output=verdict)).expected(FIELDS)
@@ -141,5 +143,5 @@ def test_gold_without_a_line_is_refused(session: Session, text: str) -> None:
 
 def test_a_theme_without_gold_is_told_where_to_write_it(session: Session) -> None:
     with pytest.raises(BadDataError, match="has no gold") as caught:
-        gather(session)
+        read_gold(session)
     assert "gold.jsonl" in caught.value.hint
