@@ -36,12 +36,12 @@ def command(
     """
     from waves.config import project
     from waves.learn.comparison.compare import compare
-    from waves.learn.comparison.page import page
+    from waves.learn.comparison.page import comparison_markdown
     from waves.surfaces.cli import output
 
     found = compare(project.load(), theme, old=old, new=new, limit=limit)
     if markdown is not None:
-        options.write_report(markdown, page(found))
+        options.write_report(markdown, comparison_markdown(found))
     if as_json:
         output.emit({"theme": theme} | _object(found))
     else:
