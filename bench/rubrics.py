@@ -134,7 +134,7 @@ def change(here: Place, url: str, statement: str, which: str, **values: str) -> 
         shape = catalog.describe(db, themes.load(here.root / "prompts", THEME))
         composed = sql.SQL(statement).format(source_row=fragments.source_row(shape), which=sql.SQL(which))
         with db.transaction():
-            db.connection.execute(fragments.SETTINGS)
+            db.connection.execute(fragments.SESSION_SETTINGS)
             db.connection.execute("SET LOCAL synchronous_commit = off")
             db.connection.execute(composed, {"theme": THEME, **values})
 

@@ -1,4 +1,4 @@
-"""The lines of a journal, and a request as they tell it together.
+"""The lines of a journal, and a request as its lines describe it.
 
 Frozen values without behaviour, as in `models`.
 """
@@ -28,7 +28,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """Journal: an answer has come and was paid for."""
+    """Journal: an answer arrived and was paid for."""
 
     call_id: str
     status: int
@@ -39,8 +39,9 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Journal: a request ended without an answer. `unpaid`: the provider said so (an error status, no connection);
-    `maybe_paid`: it may have worked for us (time-out, reset, told to stop); `worker_lost`: our worker died with it."""
+    """Journal: a request ended without an answer. `unpaid`: certainly not charged (an error status, no connection);
+    `maybe_paid`: the provider may have processed it (timeout, reset, interrupted by us); `worker_lost`: our worker died
+    with it."""
 
     call_id: str
     fate: Literal["unpaid", "maybe_paid", "worker_lost"]
@@ -51,7 +52,7 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class Intent:
     """Journal: these requests, in this order, are about to be handed over together. `intent` is 16 hex digits that each
-    of them carries to the provider; `at` is by the provider's clock, where it told it."""
+    of them carries to the provider; `at` is by the provider's clock, if it reported the time."""
 
     intent: str
     backend: str
@@ -61,7 +62,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Journal: the provider has them, under this id."""
+    """Journal: the provider has accepted the requests of an intent under this id."""
 
     intent: str
     batch_id: str
@@ -70,7 +71,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as the journal tells it: `paid` or `ended`, or neither where the runner died with it in flight."""
+    """One request by its journal: `paid` or `ended`, or neither if the runner died while it was in flight."""
 
     sent: Sent
     run_id: str

@@ -1,7 +1,7 @@
-"""Every fault that `waves` raises on purpose: one tree, each with a message, a remedy and an exit code.
+"""The faults that `waves` raises on purpose: one tree; each has a message, a hint and an exit code.
 
-The message is one line that says what is wrong, the hint one line that says what to do. Neither holds row text
-or secrets. Only `surfaces/cli` turns a fault into text and a code. Outcomes of a request are values, not faults:
+The message is one line that says what is wrong, the hint is one line that says what to do. Neither contains row text
+or secrets. Only `surfaces/cli` turns a fault into text and an exit code. Outcomes of a request are values, not faults:
 see `outcomes`.
 """
 
@@ -24,7 +24,7 @@ EXIT_CODES: dict[int, str] = {
 
 
 class WaveError(Exception):
-    """The root. `code` is the stable word for programs, `exit_code` the one for the shell."""
+    """The root of the tree. `code` is a stable word for programs, `exit_code` is for the shell."""
 
     code: ClassVar[str] = "bug"
     exit_code: ClassVar[int] = 70
@@ -36,53 +36,53 @@ class WaveError(Exception):
 
     @property
     def line(self) -> str:
-        """What is wrong and what to do, in one line."""
+        """The message and the hint in one line."""
         return f"{self.message}. {self.hint}".rstrip()
 
 
 class BadDataError(WaveError):
-    """Something read from disk or from a database is not what it must be."""
+    """Data read from disk or from the database is not valid."""
 
     code = "bad_data"
     exit_code = 65
 
 
 class DatabaseError(WaveError):
-    """The database cannot be reached, or went away."""
+    """The database cannot be reached, or the connection was lost."""
 
     code = "database"
     exit_code = 69
 
 
 class DiskError(WaveError):
-    """A file under `data/` cannot be written or read: full, read-only, no permission."""
+    """A file under `data/` cannot be written or read: the disk is full or read-only, or permission is missing."""
 
     code = "disk"
     exit_code = 74
 
 
 class TryLaterError(WaveError):
-    """Nothing is wrong that time does not heal; the next cron tick goes on."""
+    """A condition that passes by itself; the next cron tick goes on."""
 
     code = "try_later"
     exit_code = 75
 
 
 class LockedError(TryLaterError):
-    """Another fire of this theme runs, here or on another host."""
+    """Another fire of this theme is running, on this host or on another."""
 
     code = "locked"
 
 
 class NeedsPersonError(WaveError):
-    """A person has to decide before this theme goes on."""
+    """A person must decide before this theme goes on."""
 
     code = "needs_person"
     exit_code = 76
 
 
 class ApprovalError(NeedsPersonError):
-    """A rubric version that nobody approved has used up its rows."""
+    """A rubric version without an approval has used up the rows that it may judge."""
 
     code = "awaiting_approval"
 
@@ -100,14 +100,14 @@ class OverBudgetError(NeedsPersonError):
 
 
 class CredentialsError(WaveError):
-    """No key, a wrong key, or one without the right."""
+    """The key is missing, wrong, or has no permission."""
 
     code = "credentials"
     exit_code = 77
 
 
 class ConfigurationError(WaveError):
-    """A file, a flag or the database's shape contradicts what the theme needs."""
+    """A file, a flag or the shape of the database does not fit what the theme needs."""
 
     code = "configuration"
     exit_code = 78

@@ -1,5 +1,5 @@
-"""One fire: the whole cycle of a theme, read from top to bottom. Every step is idempotent: what a SIGKILL leaves at any
-point, the next fire puts right.
+"""One fire: the whole cycle of a theme, read from top to bottom. Every step is idempotent: whatever a SIGKILL leaves
+behind at any point, the next fire repairs.
 """
 
 from __future__ import annotations
@@ -9,22 +9,23 @@ from dataclasses import dataclass
 from waves.config import project as projects
 from waves.config.project import Project
 from waves.models import Ending, FireReport
-from waves.steps.collect import collect
+from waves.steps.collect import Collected, collect
 from waves.steps.dry_run import foresee
 from waves.steps.on_complete import complete
 from waves.steps.prepare import prepare, resume_open_wave
 from waves.steps.recording import ReportBuilder, recorded_session, reported
-from waves.steps.requests.settlement import read_progress
+from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Invocation, Session, Watcher
+from waves.steps.session.wave import Wave, WaveContents
 from waves.steps.submissions.carry import fetch
-from waves.steps.superseded import overtaken, winds_up
+from waves.steps.superseded import is_superseded, superseded_fire
 
 
 @dataclass(frozen=True, slots=True)
 class FireOptions:
-    """What a fire was asked for; None means: as the theme's limits say."""
+    """What a fire is asked for. None: as the theme's limits say."""
 
     keys: int | None = None
     parallel: int | None = None
@@ -47,44 +48,51 @@ def run_once(
     backend: str | None = None,
     project: Project | None = None,
 ) -> FireReport:
-    """One fire, what `wave fire THEME` does. `limit` bounds the keys. Raises the fault that ended it, if any."""
-    order = FireOptions(keys=limit, parallel=parallel, backend=backend, dry_run=dry_run, trigger="python")
-    return fire(project or projects.load(), theme_id, order).or_raise()
+    """One fire, as `wave fire THEME` runs it. `limit` bounds the keys. Raises the fault that ended it, if any."""
+    options = FireOptions(keys=limit, parallel=parallel, backend=backend, dry_run=dry_run, trigger="python")
+    return fire(project or projects.load(), theme_id, options).or_raise()
 
 
-def fire(project: Project, theme_id: str, order: FireOptions, watcher: Watcher | None = None) -> FireReport:
-    """One fire; a fault comes back in the report, beside the counts of what was done before it."""
-    invocation = Invocation(project, theme_id, order.flags, order.backend, order.trigger, watcher)
+def fire(project: Project, theme_id: str, options: FireOptions, watcher: Watcher | None = None) -> FireReport:
+    """One fire. A fault is part of the report, beside the counts of what was done before it."""
+    invocation = Invocation(project, theme_id, options.flags, options.backend, options.trigger, watcher)
     with reported(theme_id) as builder:
-        if order.dry_run:
+        if options.dry_run:
             foresee(invocation, builder)
         else:
             with recorded_session(invocation, builder, asks=True) as (session, guard):
-                builder.end(complete(session, guard, fire_waves(session, order, guard, builder)))
+                builder.end(complete(session, guard, fire_waves(session, options, guard, builder)))
     return builder.report
 
 
-def fire_waves(session: Session, order: FireOptions, guard: Guard, builder: ReportBuilder) -> Ending:
-    """(open wave, or prepare → run → collect)* until the keys are used up, the gap is empty, or something ends it."""
+def fire_waves(session: Session, options: FireOptions, guard: Guard, builder: ReportBuilder) -> Ending:
+    """(open wave, or a new one → run → collect)* until the keys are used up, the gap is empty, or something ends it."""
     keys_left = session.limits.keys
     while keys_left > 0:
-        if session.stop.reason:
-            return Ending("interrupted", session.stop.reason)
-        if (other := overtaken(session)) is not None:
-            return other
-        wave = resume_open_wave(session) or prepare(session, keys_left)
-        if isinstance(wave, Ending) and wave.state == "collected" and order.until_complete:
-            continue
-        if isinstance(wave, Ending):
-            return wave
-        builder.note(wave_id=wave.wave_id)
-        as_it_stands = winds_up(session, wave)
-        asked = 0 if as_it_stands else len(read_progress(session, wave).missing)
-        ending = fetch(session, wave, guard) if as_it_stands else run(session, wave, guard)
-        merged = collect(session, wave, partial=as_it_stands) if ending is None else ending
-        if isinstance(merged, Ending):
-            builder.add(read_progress(session, wave).counts())
-            return merged
-        builder.add(merged)
-        keys_left = session.limits.keys if order.until_complete else keys_left - asked
+        if (ending := session.stop.ending or superseded_fire(session)) is not None:
+            return ending
+        match resume_open_wave(session) or prepare(session, keys_left):
+            case Ending(state="collected") if options.until_complete:
+                continue  # rows were restored without asking, and more are left
+            case Ending() as ending:
+                return ending
+            case wave:
+                builder.note(wave_id=wave.wave_id)
+        contents = read_wave(session, wave)
+        collected, asked = finish_wave(session, wave, contents, guard)
+        builder.add(collected.counts)
+        if collected.ending is not None:
+            return collected.ending
+        keys_left = session.limits.keys if options.until_complete else keys_left - asked
     return Ending("collected")
+
+
+def finish_wave(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> tuple[Collected, int]:
+    """Run → collect. A wave whose version is no longer active asks nothing more and is collected as it is. Returns what
+    was collected, and the number of keys that were asked for."""
+    superseded = is_superseded(session, wave)
+    go_on, asked = (fetch, 0) if superseded else (run, len(contents.progress.missing))
+    result = go_on(session, wave, contents, guard)
+    if result.ending is not None:
+        return Collected(result.contents.counts, result.ending), asked
+    return collect(session, wave, result.contents, partial=superseded), asked

@@ -19,7 +19,6 @@ Output = Mapping[str, Any]
 Identity = tuple[str, str]
 """What an item is told apart by: its entity key and the hash of its input."""
 
-BackendKind = Literal["anthropic", "message_batches", "claude_cli", "rehearsal"]
 ParseRung = Literal["strict", "fenced", "repaired", "retried"]
 WaveState = Literal["open", "submitted", "held", "closed", "abandoned"]
 WaveKind = Literal["normal", "pilot", "evaluation"]

@@ -1,6 +1,6 @@
-"""What goes to a worker, and what comes back: one request, its answer, and what became of each item.
+"""What goes to a worker, and what comes back: one request, its answer, and the result of each item.
 
-Frozen values without behaviour, as in `models`.
+Frozen values, as in `models`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from waves.errors import ConfigurationError, CredentialsError, WaveError
 from waves.models import Meter, Output, ParseRung, Usage
 
 
@@ -27,7 +28,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it came over the wire, before anybody looked into it. This is what was paid for."""
+    """An answer as it arrived, not interpreted yet. This is what was paid for."""
 
     call_id: str
     status: int
@@ -56,7 +57,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The request was answered; each item that was asked for is in exactly one of the two."""
+    """The request was answered; each requested item is in exactly one of the two."""
 
     labelled: tuple[Labelled, ...] = ()
     rejected: tuple[Rejected, ...] = ()
@@ -64,9 +65,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Retryable:
-    """No usable answer this time. `outage` failures say something about the provider, the others about the request:
-    `timeout`, `truncated` (`max_tokens`: worth one larger try); or our worker died with it: `lost`. `maybe_paid`: the
-    request may have worked for us all the same (a time-out, a connection that broke after it was open)."""
+    """No usable answer this time. An `outage` is a failure of the provider; the others are about the request:
+    `timeout`, `truncated` (`max_tokens`: worth one larger try), `lost` (our worker died with it). `maybe_paid`: the
+    provider may have processed it all the same (a timeout, a connection that broke after it was open)."""
 
     kind: Literal["outage", "timeout", "truncated", "lost"]
     reason: str
@@ -75,7 +76,7 @@ class Retryable:
 
 @dataclass(frozen=True, slots=True)
 class Snoozed:
-    """The backend is unusable until a moment; None where the provider did not say. `rate`: too many requests at a time,
+    """The backend is unusable until a moment; None if the provider named none. `rate`: too many requests at a time,
     soon over; `quota`: a window is used up; `spend`: a limit in money. `maybe_paid`: an answer had begun."""
 
     until: datetime | None
@@ -87,7 +88,7 @@ class Snoozed:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """The provider will not take these items: a refusal, or a request it calls invalid or too large."""
+    """The provider does not accept these items: a refusal, or a request that it calls invalid or too large."""
 
     kind: Literal["refused", "invalid"]
     reason: str
@@ -95,11 +96,16 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """Nothing on this backend can work until a person mends it."""
+    """No request on this backend can succeed until a person fixes it."""
 
     kind: Literal["credentials", "configuration"]
     message: str
     hint: str
+
+    def as_error(self) -> WaveError:
+        """The fault that ends the fire."""
+        kind = CredentialsError if self.kind == "credentials" else ConfigurationError
+        return kind(self.message, self.hint)
 
 
 Outcome = Answered | Retryable | Snoozed | Discarded | Fatal

@@ -1,4 +1,4 @@
-"""Numbers in the lines that a person reads."""
+"""Numbers in messages for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker does with one request: ask the backend, pass the raw answer up first, return what it means."""
+"""What a worker does with one request: ask the backend, pass the raw answer up, then return its outcome."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from waves.outcomes import Answer, Ask, Outcome
 
 
 def preload(config: BackendConfig) -> tuple[str, ...]:
-    """What a forkserver imports before it starts workers: the SDK only where they talk through it."""
-    kind = "anthropic" if config.kind == "rehearsal" else config.kind
-    return ("waves.worker", f"waves.backends.{kind}.backend")
+    """What a forkserver imports before it starts workers: the module through which they send requests."""
+    return ("waves.worker", f"waves.backends.{config.traits.asks_through or config.kind}.backend")
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """A recipe that can be pickled: called inside a worker it opens the backend and gives the handler, which emits one
-    Answer if there was one, then returns an Outcome."""
+    """A recipe that can be pickled: called inside a worker it opens the backend and returns the handler, which emits
+    the Answer if there is one, then returns an Outcome."""
 
     config: BackendConfig
     rubric: Rubric

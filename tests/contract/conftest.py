@@ -6,15 +6,13 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any, Self
 
 import pytest
 
-import waves.backends
 from tests.real_claude import CLAUDE
+from waves.config.backend_kinds import known_kinds, traits
 from waves.config.rubric import Rubric, newest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -104,9 +102,8 @@ def called(document: str, stop_reason: str) -> str:
 
 
 def backend_names() -> list[str]:
-    """Every folder of `waves.backends` that opens a backend."""
-    names = [module.name for module in iter_modules(waves.backends.__path__) if module.ispkg]
-    return [name for name in names if find_spec(f"waves.backends.{name}.backend")]
+    """Every kind that sends single requests itself."""
+    return [kind for kind in known_kinds() if traits(kind).asks_through is None]
 
 
 @pytest.fixture(params=backend_names())

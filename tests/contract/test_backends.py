@@ -281,7 +281,9 @@ def test_asking_can_be_called_off(asking: Asking) -> None:
     assert not asking.answers
 
 
-def test_a_kind_that_no_module_opens_is_a_fault_of_the_configuration(rubric: Rubric) -> None:
-    for kind in ("rehearsal", "prompt", "telepathy"):
-        with pytest.raises(ConfigurationError):
-            open_backend(BackendConfig("mine", kind, ("model-1",)), rubric)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "kind", ["rehearsal", "message_batches", "prompt", "answers", "telepathy", "anthropic.backend"]
+)
+def test_a_kind_that_sends_no_single_requests_is_a_fault_of_the_configuration(rubric: Rubric, kind: str) -> None:
+    with pytest.raises(ConfigurationError, match=kind):
+        open_backend(BackendConfig("mine", kind, ("model-1",)), rubric)

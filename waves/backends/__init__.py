@@ -1,5 +1,5 @@
-"""How a request reaches a model. A backend is one module here, found by its name, with
-`open_backend(config, rubric) -> Backend`; the shared contract tests pick it up.
+"""How a request reaches a model. A backend is one folder here, found by the name of its kind: its `__init__` declares
+`TRAITS`, and its module `backend` has `open_backend(config, rubric) -> Backend`. The contract tests pick it up.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Backend(Protocol):
 
 
 def open_backend(config: BackendConfig, rubric: Rubric) -> Backend:
-    """The backend of this kind. Raises ConfigurationError where there is none, or none that answers requests."""
-    try:
-        module = import_module(f"{__name__}.{config.kind}.backend")
-        opened: Backend = module.open_backend(config, rubric)
-    except (ModuleNotFoundError, AttributeError) as error:
+    """The backend of this kind. Raises ConfigurationError if there is no such kind, or if it sends no single requests.
+    An error inside a backend's own module is a bug there, and is raised as it is."""
+    if (through := config.traits.asks_through) is not None:
         raise ConfigurationError(
             f"backend {config.name}: no requests can be sent through kind {config.kind}",
-            "set its kind to anthropic in waves.yaml",
-        ) from error
+            f"set its kind to {through} in waves.yaml",
+        )
+    module = import_module(f"{__name__}.{config.kind}.backend")
+    opened: Backend = module.open_backend(config, rubric)
     return opened

@@ -1,8 +1,8 @@
 """`Ask` + `Rubric` → the bytes of one request of the Messages API.
 
 The system prompt and the output schema are the same bytes in every request of a wave, so that the provider's cache
-holds; they are encoded once. Row text goes into one JSON document in the user message and nowhere else; in it `@` is
-written as an escape, because some clients read a file where a text names one so.
+hits; they are encoded once. Row text goes into one JSON document in the user message and nowhere else; there `@` is
+escaped, because some clients read the file that a text names with `@`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STRICTER = (
     "schema: one verdict for each id, each id once, labels spelled exactly as in the schema, double quotes inside "
     "strings escaped, and no text before or after the document."
 )
-"""Our own words for a second try. They stand in the user message, so that the system prompt stays as it is."""
+"""Added for a second try. It stands in the user message, so that the system prompt keeps the same bytes."""
 
 _FIXED_TOKENS = 256
 _TOKENS_PER_ITEM = {"classify": 128, "extract": 1024}
@@ -25,7 +25,7 @@ _MOST_TOKENS = 32_000
 
 
 def max_tokens(rubric: Rubric, ask: Ask) -> int:
-    """The tokens that the answer may take: as asked, else the rubric's, else enough for the number of items."""
+    """The tokens that the answer may take: those of the request, else the rubric's, else enough for its items."""
     derived = min(_MOST_TOKENS, _FIXED_TOKENS + _TOKENS_PER_ITEM[rubric.kind] * len(ask.items))
     return ask.max_tokens or rubric.max_tokens or derived
 

@@ -1,1 +1,1 @@
-"""What a project's files say: `waves.yaml`, `theme.yaml` and the rubric files, read once, validated and frozen."""
+"""The files of a project: `waves.yaml`, `theme.yaml` and the rubrics, read once, validated and frozen."""

@@ -1,7 +1,7 @@
-"""YAML that people write → validated values. Every defect leaves as a ConfigurationError that names file, line and key.
+"""YAML that people write → validated values. Every defect is a ConfigurationError that names file, line and key.
 
 YAML is loaded safely; anchors, duplicate keys, keys that are not text and files over 1 MB are refused. Unknown keys are
-errors that name the known ones. Models are pydantic's, used here at the edge and nowhere inside.
+errors that name the known ones. The models are pydantic's, used at this edge and nowhere inside.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 1_000_000
 TEXT_TAG = "tag:yaml.org,2002:str"
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-"""What neither PostgreSQL nor a path can hold."""
-PLAIN_WORDS = {"model_type": "a mapping of keys is wanted here", "dict_type": "a mapping of keys is wanted here"}
+"""Characters that neither PostgreSQL nor a path can hold."""
+_MAPPING = "a mapping of keys is required here"
+PLAIN_WORDS = {"model_type": _MAPPING, "dict_type": _MAPPING}
 
 Model = TypeVar("Model", bound="BaseModel")
 Loc = tuple[str | int, ...]
@@ -39,7 +40,7 @@ class Document:
     first_line: int = 1
 
     def written(self, loc: Loc) -> Loc:
-        """The longest beginning of the path that stands in the file."""
+        """The longest part of the path, from its beginning, that stands in the file."""
         return next((loc[:length] for length in range(len(loc), 0, -1) if loc[:length] in self.lines), ())
 
     def place(self, loc: Loc) -> str:
@@ -81,20 +82,20 @@ def parse(text: str, where: Path, *, first_line: int = 1) -> Document:
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not valid YAML"
         line = _line_of(error, text) + first_line
-        raise ConfigurationError(f"{where}:{line}: {problem}", "Mend the YAML at this line.") from error
+        raise ConfigurationError(f"{where}:{line}: {problem}", "Fix the YAML at this line.") from error
     except RecursionError:
         raise ConfigurationError(f"{where}:{first_line}: nested too deeply", "Is this the right file?") from None
     except ValueError as error:
-        raise ConfigurationError(f"{where}: a value is impossible: {error}", "Quote it if it is text.") from error
+        raise ConfigurationError(f"{where}: a value cannot be read: {error}", "Quote it if it is text.") from error
     if data is None:
         data = {}
     if not isinstance(data, dict):
-        raise ConfigurationError(f"{where}:{first_line}: a mapping of keys is wanted here", "Write `key: value` lines.")
+        raise ConfigurationError(f"{where}:{first_line}: {_MAPPING}", "Write `key: value` lines.")
     return Document(where, data, lines, first_line)
 
 
 def _line_of(error: yaml.YAMLError, text: str) -> int:
-    """The line, from 0, where YAML gave up; a character that it refuses has a position only."""
+    """The line, from 0, at which YAML stopped; for a character that it refuses it gives a position only."""
     mark = getattr(error, "problem_mark", None)
     return int(mark.line) if mark else text.count("\n", 0, getattr(error, "position", None) or 0)
 
@@ -107,7 +108,7 @@ def _note_lines(node: yaml.Node | None, loc: Loc, lines: dict[Loc, int], where: 
             path = (*loc, str(key.value))
             line = key.start_mark.line + first_line
             if key.tag != TEXT_TAG:
-                raise ConfigurationError(f"{where}:{line}: a key is not text to YAML", "Put the key in quotes.")
+                raise ConfigurationError(f"{where}:{line}: YAML does not read a key as text", "Put the key in quotes.")
             if path in lines:
                 raise ConfigurationError(f"{where}:{line}: key {key.value!r} stands twice", "Keep one of the two.")
             lines[path] = line
@@ -118,7 +119,7 @@ def _note_lines(node: yaml.Node | None, loc: Loc, lines: dict[Loc, int], where: 
             _note_lines(value, (*loc, index), lines, where, first_line)
     elif isinstance(node, yaml.ScalarNode) and UNSTORABLE.search(node.value):
         line = node.start_mark.line + first_line
-        raise ConfigurationError(f"{where}:{line}: a value holds U+0000 or half a character", "Write it without.")
+        raise ConfigurationError(f"{where}:{line}: a value holds U+0000 or half a character", "Remove it.")
 
 
 def validate(model: type[Model], document: Document) -> Model:
@@ -139,10 +140,10 @@ def _explain(model: type[BaseModel], document: Document, defect: ErrorDetails) -
         return ConfigurationError(f"{place}: unknown key {_named(loc)!r}", f"Known here: {known}.")
     if defect["type"] == "missing":
         return ConfigurationError(
-            f"{place}: key {_named(loc)!r} is missing", "Add it; docs/design.md shows a whole file."
+            f"{place}: key {_named(loc)!r} is missing", "Add it; docs/design.md shows a complete file."
         )
-    said = PLAIN_WORDS.get(defect["type"], defect["msg"]).removeprefix("Value error, ")
-    message = f"{said[0].lower()}{said[1:]}"
+    text = PLAIN_WORDS.get(defect["type"], defect["msg"]).removeprefix("Value error, ")
+    message = f"{text[0].lower()}{text[1:]}"
     name = _named(document.written(loc))
     return ConfigurationError(f"{place}: {name}: {message}" if name else f"{place}: {message}", "Correct it there.")
 

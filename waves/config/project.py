@@ -8,19 +8,19 @@ The file is found from the current folder upwards, or named by `WAVES_CONFIG`. T
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
-from waves.config import document
+from waves.config import backend_kinds, document
+from waves.config.backend_kinds import BackendTraits
 from waves.errors import ConfigurationError
-from waves.models import BackendKind, Limits
+from waves.models import Limits
 
 FILE_NAME = "waves.yaml"
 
-_KEY_ENV: Mapping[BackendKind, str] = {"claude_cli": "CLAUDE_CODE_OAUTH_TOKEN"}
 _SHELL = ("PATH", "HOME", "LANG")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -36,7 +36,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens; None where the price table shall tell."""
+    """US dollars for a million tokens; None: the price table decides."""
 
     input: float
     output: float
@@ -47,16 +47,17 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
-    """One way to reach a model. `models[0]` is the primary, the others the fallback chain. `api_key` is the key's
-    value, read from the variable `api_key_env`, or None where that is not set. `timeout` is in seconds. `scenario`
-    is for the rehearsal provider: a name, or the path of a file.
+    """One way to reach a model. `kind` is a folder of `waves.backends`. `models[0]` is the primary, the others the
+    fallback chain. `api_key` is the key itself, read from the variable `api_key_env`, or None if that is not set.
+    `timeout` is in seconds. `scenario` is for the rehearsal provider: a name, or the path of a file.
 
-    The quota: a `window` that begins each day at `resets_at` (UTC) and then follows itself, or is rolling without one;
-    `capacity` is in keys, None where it is to be learned; a fire leaves the share above `use_at_most` to others.
-    `command` is the executable of `claude_cli`; `environment` are the variables that it gets beside the fixed ones."""
+    The quota: windows of the length `window`, laid out from `resets_at` (UTC) on each day, or a rolling one without
+    it; `capacity` is in keys, None if it is to be learned; a fire leaves the share above `use_at_most` to others.
+    `command` is the executable of a backend that runs one; `environment` are the variables that it gets beside the
+    fixed ones."""
 
     name: str
-    kind: BackendKind
+    kind: str
     models: tuple[str, ...]
     base_url: str | None = None
     api_key_env: str = "ANTHROPIC_API_KEY"
@@ -72,11 +73,15 @@ class BackendConfig:
     command: str = "claude"
     environment: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
 
+    @property
+    def traits(self) -> BackendTraits:
+        return backend_kinds.traits(self.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`database` is a URL or the word `embedded`. Paths are absolute. `limits` are the environment's, as text; `shell`
-    is what a theme's own command gets of our environment."""
+    """`database` is a URL or the word `embedded`. Paths are absolute. `limits` are those set in the environment, as
+    text; `shell` are the variables that a theme's own command gets from our environment."""
 
     root: Path
     database: str = field(repr=False)
@@ -92,7 +97,7 @@ REHEARSAL = BackendConfig("rehearsal", "rehearsal", ("rehearsal",))
 
 
 def load(start: Path | None = None) -> Project:
-    """The project that the folder `start` (default: the current one) belongs to."""
+    """The project that the folder `start` belongs to; default: the current folder."""
     environ = os.environ
     path = find(start or Path.cwd(), environ.get("WAVES_CONFIG"))
     text = document.read_text(path)
@@ -100,7 +105,7 @@ def load(start: Path | None = None) -> Project:
 
 
 def find(start: Path, named: str | None) -> Path:
-    """`waves.yaml` in `start` or the nearest folder above; `named` wins."""
+    """`waves.yaml` in `start` or the nearest folder above it; `named` wins."""
     if named:
         path = Path(named).absolute()
         if not path.is_file():
@@ -116,7 +121,7 @@ def find(start: Path, named: str | None) -> Path:
 
 
 def build(source: document.Document, environ: Mapping[str, str]) -> Project:
-    """The file's values under those of the environment."""
+    """The values of the file, overridden by those of the environment."""
     from waves.config.project_file import ProjectFile
 
     file = document.validate(ProjectFile, source)
@@ -140,11 +145,13 @@ def build(source: document.Document, environ: Mapping[str, str]) -> Project:
 
 def _backend(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) -> BackendConfig:
     kind, window, resets_at = entry["kind"], entry["window"], entry["resets_at"]
-    key_env = entry["api_key_env"] or _KEY_ENV.get(kind, "ANTHROPIC_API_KEY")
+    traits = backend_kinds.traits(kind)
+    key_env = entry["api_key_env"] or traits.key_variable
+    passed_on = (*traits.passes_on, *entry["environment"])
     return BackendConfig(
         name=name,
         kind=kind,
-        models=tuple(entry["models"]) or REHEARSAL.models,
+        models=tuple(entry["models"]) or (kind,),
         base_url=entry["base_url"],
         api_key_env=key_env,
         api_key=environ.get(key_env) or None,
@@ -157,13 +164,8 @@ def _backend(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) ->
         caps=Caps(**entry["caps"]),
         prices={model: Price(**price) for model, price in entry["prices"].items()},
         command=entry["command"],
-        environment={known: environ[known] for known in _passed_on(kind, entry["environment"]) if known in environ},
+        environment={name: environ[name] for name in passed_on if name in environ},
     )
-
-
-def _passed_on(kind: BackendKind, named: Sequence[str]) -> Sequence[str]:
-    """What a child process gets of our environment: what is named, and the way to its executable."""
-    return ["PATH", *named] if kind == "claude_cli" else named
 
 
 def _duration(text: str) -> timedelta:

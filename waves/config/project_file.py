@@ -1,13 +1,22 @@
-"""The shape of `waves.yaml`. Imported when a file is read: `wave --help` shall not pay for pydantic."""
+"""The shape of `waves.yaml`. Imported when a file is read: `wave --help` does not import pydantic."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from waves.models import BackendKind
+from waves.config.backend_kinds import known_kinds, traits
 
+
+def _known_kind(kind: str) -> str:
+    kinds = known_kinds()
+    if kind not in kinds:
+        raise ValueError(f"unknown kind {kind!r}; known: {', '.join(kinds)}")
+    return kind
+
+
+Kind = Annotated[str, AfterValidator(_known_kind)]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Dollars = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
@@ -31,7 +40,7 @@ class PriceEntry(_Strict):
 
 
 class BackendEntry(_Strict):
-    kind: BackendKind
+    kind: Kind
     models: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
     base_url: str | None = Field(default=None, pattern=r"^https?://")
     api_key_env: Variable | None = None
@@ -48,14 +57,16 @@ class BackendEntry(_Strict):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> BackendEntry:
-        if self.kind != "rehearsal" and not self.models:
+        kind = traits(self.kind)
+        if kind.needs_models and not self.models:
             raise ValueError("`models` names no model; the first is the primary, the others the fallback chain")
-        if self.kind != "rehearsal" and self.scenario is not None:
-            raise ValueError("`scenario` belongs to a backend of kind rehearsal")
-        if self.kind != "claude_cli" and {"command", "environment"} & self.model_fields_set:
-            raise ValueError("`command` and `environment` belong to a backend of kind claude_cli")
+        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        for name in sorted(given - kind.own_settings):
+            owners = [other for other in known_kinds() if name in traits(other).own_settings]
+            if owners:
+                raise ValueError(f"`{name}` belongs to a backend of kind {' or '.join(owners)}")
         if self.window is None and {"resets_at", "capacity", "use_at_most"} & self.model_fields_set:
-            raise ValueError("`resets_at`, `capacity` and `use_at_most` speak of a `window`, and there is none")
+            raise ValueError("`resets_at`, `capacity` and `use_at_most` belong to a `window`, and none is given")
         return self
 
 

@@ -1,7 +1,7 @@
 """`prompts/<theme>/v1.md` → `Rubric`: the version, the prompt, the worked examples and the schema of an answer.
 
-The version is the file's stem and the first 7 hex digits of its sha256: one changed character is another version. A
-rubric is parsed from text alone, so an older version can be run from the registry when its file has gone.
+The version is the file's stem and the first 7 hex digits of its sha256: one changed character makes another version. A
+rubric is parsed from text alone, so an older version can be run from the registry after its file has gone.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from waves.config import document, verdict_schema
-from waves.config.verdict_schema import Schema
 from waves.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
-    from pydantic import BaseModel
 
 FRONT_MATTER = re.compile(r"\A\ufeff?---\r?\n(.*?)^---[ \t]*\r?\n", re.DOTALL | re.MULTILINE)
 EXAMPLE = re.compile(r"^### Example\b[^\n]*\n(.*?)(?=^#{1,6} |\Z)", re.DOTALL | re.MULTILINE)
@@ -39,9 +36,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """`schema` is the JSON schema of one verdict without its id, as checked here (all keywords); `wire_schema` is that
-    of a whole answer `{"verdicts": [{"id": …, …fields}]}` in the keywords that providers accept. `system` is the text
-    of the system prompt: the same bytes in every request of a wave. `text` is the file as it was read."""
+    """`schema` is the JSON schema of one verdict without its id, with all keywords, as checked here; `wire_schema` is
+    that of a whole answer `{"verdicts": [{"id": …, …fields}]}` in the keywords that providers accept. `system` is the
+    text of the system prompt: the same bytes in every request of a wave. `text` is the file as it was read."""
 
     version: str
     kind: Literal["classify", "extract"]
@@ -58,16 +55,16 @@ class Rubric:
 
 def files(folder: Path) -> list[Path]:
     """The rubric files of a theme, oldest first by their number."""
-    found = [path for path in folder.glob("v*.md") if STEM.fullmatch(path.stem)]
-    return sorted(found, key=lambda path: (int(path.stem[1:]), path.stem))
+    paths = [path for path in folder.glob("v*.md") if STEM.fullmatch(path.stem)]
+    return sorted(paths, key=lambda path: (int(path.stem[1:]), path.stem))
 
 
 def newest(folder: Path) -> Rubric:
     """The rubric in the file with the highest number."""
-    found = files(folder)
-    if not found:
+    paths = files(folder)
+    if not paths:
         raise ConfigurationError(f"no rubric in {folder}", "Write v1.md there: front matter, prompt, worked examples.")
-    return parse(document.read_text(found[-1]), found[-1].stem, found[-1])
+    return parse(document.read_text(paths[-1]), paths[-1].stem, paths[-1])
 
 
 def version_of(text: str, stem: str) -> str:
@@ -76,29 +73,32 @@ def version_of(text: str, stem: str) -> str:
 
 def parse(text: str, stem: str, where: Path) -> Rubric:
     """The rubric that `text` holds; `where` is for messages only."""
+    from waves.config.rubric_file import RubricHead
+
     matter = FRONT_MATTER.match(text)
     if matter is None:
         raise ConfigurationError(
             f"{where}:1: no front matter", "Begin the file with a `---` line, `kind: …`, `labels: …` and another `---`."
         )
     front = document.parse(matter[1], where, first_line=2)
-    head: Any = document.validate(_head_model(), front)
+    head = document.validate(RubricHead, front)
     body = text[matter.end() :].strip()
     if not body:
-        raise ConfigurationError(f"{where}: the prompt is empty", "Say what shall be judged, and how.")
-    schema = verdict_schema.of_labels(tuple(head.labels), multi=head.multi) if head.kind == "classify" else head.schema_
+        raise ConfigurationError(f"{where}: the prompt is empty", "Write what is to be judged, and how.")
+    labels = head.labels or {}
+    schema = head.schema_ or verdict_schema.of_labels(tuple(labels), multi=head.multi)
     examples = _examples(text, where)
     validator = _validator(schema, front.place(("schema",)))
     _check(validator, examples, where)
     return Rubric(
         version=version_of(text, stem),
         kind=head.kind,
-        labels=tuple(head.labels or ()),
+        labels=tuple(labels),
         multi=head.multi,
         schema=schema,
         wire_schema=verdict_schema.on_the_wire(schema),
         examples=tuple(example for _, example in examples),
-        system=_system(body, head.labels or {}),
+        system=_system(body, labels),
         text=text,
         effort=head.effort,
         max_tokens=head.max_tokens,
@@ -107,7 +107,7 @@ def parse(text: str, stem: str, where: Path) -> Rubric:
 
 def _examples(text: str, where: Path) -> list[tuple[int, Example]]:
     """Each worked example with the line on which it begins."""
-    found = []
+    examples = []
     for section in EXAMPLE.finditer(text):
         line = text.count("\n", 0, section.start()) + 1
         blocks = JSON_BLOCK.findall(section[1])
@@ -119,18 +119,18 @@ def _examples(text: str, where: Path) -> list[tuple[int, Example]]:
         try:
             given, expected = (_json(block) for block in blocks)
         except (ValueError, RecursionError) as error:
-            raise ConfigurationError(f"{where}:{line}: an example is not JSON: {error}", "Mend this block.") from error
+            raise ConfigurationError(f"{where}:{line}: an example is not JSON: {error}", "Fix this block.") from error
         if not isinstance(given, dict) or not isinstance(expected, dict):
             raise ConfigurationError(f"{where}:{line}: an example's block is not an object", 'Write {"column": …}.')
-        found.append((line, Example(given, expected)))
-    return found
+        examples.append((line, Example(given, expected)))
+    return examples
 
 
 def _json(block: str) -> object:
-    """Strict JSON: no NaN, and no half of a character, which no request could carry."""
+    """Strict JSON: no NaN, and no half of a character, which no request can carry."""
 
-    def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no number of JSON")
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not a number of JSON")
 
     value: object = json.loads(block, parse_constant=refuse)
     json.dumps(value, ensure_ascii=False).encode()
@@ -141,13 +141,13 @@ def _validator(schema: Mapping[str, Any], place: str) -> Validator:
     import jsonschema_rs
 
     def refuse(uri: str) -> None:
-        raise ValueError(f"it refers to {uri}, which is not in it")
+        raise ValueError(f"it refers to {uri}, which is outside of it")
 
     try:
         return jsonschema_rs.validator_for(dict(schema), retriever=refuse)
     except (ValueError, jsonschema_rs.ValidationError) as error:
         problem = str(error).splitlines()[0]
-        raise ConfigurationError(f"{place}: `schema` is not a JSON schema: {problem}", "Mend it.") from error
+        raise ConfigurationError(f"{place}: `schema` is not a JSON schema: {problem}", "Fix it.") from error
 
 
 def _check(validator: Validator, examples: Iterable[tuple[int, Example]], where: Path) -> None:
@@ -156,7 +156,7 @@ def _check(validator: Validator, examples: Iterable[tuple[int, Example]], where:
         if defect is not None:
             raise ConfigurationError(
                 f"{where}:{line}: the output of this example breaks the schema: {defect.message}",
-                "An example must show what is wanted: correct it, or the schema.",
+                "An example must show a valid answer: correct it, or the schema.",
             )
 
 
@@ -172,59 +172,3 @@ def _system(body: str, labels: Mapping[str, str]) -> str:
         "item, with its id, and the fields of the examples' outputs. Judge each item on its own."
     )
     return "\n\n".join(parts) + "\n"
-
-
-@cache
-def _head_model() -> type[BaseModel]:
-    from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-
-    class RubricHead(BaseModel):
-        model_config = ConfigDict(extra="forbid")
-
-        kind: Literal["classify", "extract"]
-        labels: dict[str, str] | None = None
-        multi: bool = False
-        schema_: dict[str, Any] | None = Field(default=None, alias="schema")
-        effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
-        max_tokens: int | None = Field(default=None, ge=1, le=200_000)
-
-        _labels = field_validator("labels")(_checked_labels)
-        _schema = field_validator("schema_")(_checked_schema)
-
-        @model_validator(mode="after")
-        def _one_kind(self) -> RubricHead:
-            if self.kind == "classify":
-                if self.labels is None:
-                    raise ValueError("a rubric that classifies needs `labels: {name: definition}`")
-                if self.schema_ is not None:
-                    raise ValueError("`schema` belongs to kind extract; for classify it is derived from the labels")
-            else:
-                if self.schema_ is None:
-                    raise ValueError("a rubric that extracts needs `schema`")
-                if self.labels is not None:
-                    raise ValueError("`labels` belong to kind classify")
-            return self
-
-    return RubricHead
-
-
-def _checked_labels(labels: dict[str, str] | None) -> dict[str, str] | None:
-    if not labels:
-        raise ValueError("no label; write `labels: {name: definition}`")
-    if any(name != name.strip() or not name for name in labels):
-        raise ValueError("a label is empty, or has blanks around it")
-    folded = [name.casefold() for name in labels]
-    twins = sorted({name for name in labels if folded.count(name.casefold()) > 1})
-    if twins:
-        raise ValueError(f"{twins} differ in case only")
-    return labels
-
-
-def _checked_schema(schema: Schema | None) -> Schema | None:
-    if not schema or schema.get("type") != "object":
-        raise ValueError("it must be of type object, with properties")
-    if not isinstance(schema.get("properties"), dict) or not schema["properties"]:
-        raise ValueError("it must be of type object, with properties")
-    if "id" in schema["properties"]:
-        raise ValueError("`id` is taken: each verdict carries the id of its item")
-    return schema

@@ -13,11 +13,11 @@ from waves.errors import ConfigurationError
 from waves.models import Limits
 
 if TYPE_CHECKING:
-    from waves.config.theme_file import TargetEntry
+    from waves.config.theme_file import SourceEntry, TargetEntry
 
 THEME_ID = re.compile(r"[a-z][a-z0-9_]{0,40}")
 RESERVED = ("logs", "postgres", "sample")
-"""Folders under `data/` that are not a theme's."""
+"""Folders under `data/` that do not belong to a theme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Target:
     """The table that verdicts are written to. `columns` maps `$labels`, `$label`, `$confidence`, `$version`, `$model`,
-    `$run` or a field of the output to a column; `insert` means a table of its own whose rows we may add."""
+    `$run` or a field of the output to a column; `insert`: the table is for verdicts alone, and we may add rows."""
 
     table: str
     key: tuple[str, ...]
@@ -49,8 +49,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class GoldRelation:
-    """Where people's own verdicts stand in the database: a relation, its key and the column that holds them, as a JSON
-    array of labels, a label, or an object of fields."""
+    """The relation with people's own verdicts, its key, and the column that holds them: a JSON array of labels, a
+    label, or an object of fields."""
 
     relation: str
     key: tuple[str, ...]
@@ -59,8 +59,8 @@ class GoldRelation:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a version has to reach before it may be activated: macro F1 on gold of at least `min_f1`, and at most the
-    share `max_flips` of compared rows whose verdict changes. Both from 0 to 1; None where nobody asked for it."""
+    """What a version must reach before it may be activated: macro F1 on gold of at least `min_f1`, and at most the
+    share `max_flips` of compared rows whose verdict changes. Both from 0 to 1; None: not required."""
 
     min_f1: float | None = None
     max_flips: float | None = None
@@ -68,8 +68,8 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """`limits` are the defaults under theme.yaml's own numbers; `settle` puts the later layers on top. `on_complete` is
-    a command and its arguments, run when the gap is empty; `gold` None means `gold.jsonl` in the folder, if any."""
+    """`limits` are the defaults, overridden by theme.yaml; `merge_limits` adds the later layers. `on_complete` is a
+    command and its arguments, run when the gap is empty; `gold` None means `gold.jsonl` in the folder, if any."""
 
     theme_id: str
     layer: str
@@ -94,28 +94,12 @@ def load(prompts: Path, theme_id: str) -> Theme:
     """The theme of this id, or a ConfigurationError that names the known ones."""
     from waves.config.theme_file import ThemeFile
 
-    if not THEME_ID.fullmatch(theme_id) or not (prompts / theme_id / "theme.yaml").is_file():
-        names = ", ".join(known(prompts)) or "none yet"
-        raise ConfigurationError(
-            f"unknown theme {theme_id!r}", f"Known: {names}. A theme is a folder {prompts}/<theme>/ with a theme.yaml."
-        )
-    if theme_id in RESERVED:
-        raise ConfigurationError(
-            f"{theme_id!r} cannot be a theme: data/{theme_id} has another use", "Rename its folder."
-        )
-    path = prompts / theme_id / "theme.yaml"
+    path = _path(prompts, theme_id)
     file = document.validate(ThemeFile, document.parse(document.read_text(path), path))
     return Theme(
         theme_id=theme_id,
         layer=file.layer,
-        source=Source(
-            relation=file.source.relation,
-            key=_columns(file.source.key),
-            input=tuple(file.source.input),
-            where=file.source.where,
-            priority=file.source.priority,
-            changed=file.source.changed,
-        ),
+        source=_source(file.source),
         target=_target(file.target) if file.target else None,
         backends=tuple(file.backends),
         models=tuple(file.models) if file.models else None,
@@ -128,8 +112,19 @@ def load(prompts: Path, theme_id: str) -> Theme:
     )
 
 
+def _path(prompts: Path, theme_id: str) -> Path:
+    if not THEME_ID.fullmatch(theme_id) or not (prompts / theme_id / "theme.yaml").is_file():
+        names = ", ".join(known(prompts)) or "none yet"
+        raise ConfigurationError(
+            f"unknown theme {theme_id!r}", f"Known: {names}. A theme is a folder {prompts}/<theme>/ with a theme.yaml."
+        )
+    if theme_id in RESERVED:
+        raise ConfigurationError(f"{theme_id!r} cannot be a theme: data/{theme_id} is reserved", "Rename its folder.")
+    return prompts / theme_id / "theme.yaml"
+
+
 def merge_limits(limits: Limits, *layers: Mapping[str, Any]) -> Limits:
-    """`limits` with each layer put on top in turn. Values may be text (environment, `theme_config`)."""
+    """`limits` overridden by each layer in turn. Values may be text (environment, `theme_config`)."""
     from pydantic import ValidationError
 
     from waves.config.theme_file import LimitNumbers
@@ -153,6 +148,17 @@ def merge_limits(limits: Limits, *layers: Mapping[str, Any]) -> Limits:
 
 def _columns(value: str | list[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _source(entry: SourceEntry) -> Source:
+    return Source(
+        relation=entry.relation,
+        key=_columns(entry.key),
+        input=tuple(entry.input),
+        where=entry.where,
+        priority=entry.priority,
+        changed=entry.changed,
+    )
 
 
 def _target(entry: TargetEntry) -> Target:

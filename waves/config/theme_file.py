@@ -1,4 +1,4 @@
-"""The shape of `theme.yaml` and its limits. Imported when a file is read: `wave --help` shall not pay for pydantic."""
+"""The shape of `theme.yaml` and its limits. Imported when a file is read: `wave --help` does not import pydantic."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def _checked_names(names: list[str]) -> list[str]:
 
 Dollars = Annotated[float, Field(ge=0, le=1_000_000_000)]
 Columns = Annotated[list[str], Field(min_length=1, max_length=100), AfterValidator(_checked_names)]
-"""A row's content becomes one JSON array, and PostgreSQL's functions take a hundred arguments; names and values of the
-target's columns share as many."""
+"""A row's content becomes one JSON array, and a function of PostgreSQL takes at most a hundred arguments; the names and
+values of the target's columns share that number."""
 Column = Annotated[str, Field(min_length=1)] | Columns
 
 
@@ -36,7 +36,7 @@ class LimitNumbers(_Strict):
     @classmethod
     def _is_number(cls, value: object) -> object:
         if isinstance(value, bool):
-            raise ValueError("a number is wanted, not true or false")  # noqa: TRY004 - pydantic's protocol
+            raise ValueError("a number is required, not true or false")  # noqa: TRY004 - pydantic's protocol
         return value
 
     keys: int = Field(default=DEFAULTS.keys, ge=1, le=1_000_000)

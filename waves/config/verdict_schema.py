@@ -1,7 +1,7 @@
-"""The JSON schema of a verdict: derived from labels, and as providers want it in a request for structured output.
+"""The JSON schema of a verdict: derived from labels, and as providers accept it in a request for structured output.
 
-What a provider's dialect lacks (ranges, lengths, patterns …) is left out on the wire and checked here, after the answer
-has come.
+Keywords that providers do not know (ranges, lengths, patterns …) are left out of the request and checked here, after
+the answer has arrived.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 WIRE_KEYWORDS = {"type", "properties", "required", "items", "enum", "const", "anyOf", "description", "title", "$ref"}
-"""What providers accept in a structured-output schema; the rest is checked here, after the answer has come."""
+"""The keywords that providers accept in a structured-output schema."""
 
 
 def of_labels(labels: tuple[str, ...], *, multi: bool) -> Schema:
@@ -36,12 +36,12 @@ def on_the_wire(schema: Mapping[str, Any]) -> Schema:
     verdict["properties"] = {"id": {"type": "string"}, **verdict["properties"]}
     verdict["required"] = list(verdict["properties"])
     answer: Schema = {"type": "object", "properties": {"verdicts": {"type": "array", "items": verdict}}}
-    # a `$ref` counts from the root, and the root is the answer
+    # a `$ref` starts at the root, and the root is the answer
     return answer | {"required": ["verdicts"], "additionalProperties": False} | ({"$defs": shared} if shared else {})
 
 
 def of_any_values(schema: Mapping[str, Any]) -> Schema:
-    """A schema of the wire that takes any value of the right type: what is left are objects, keys and lists."""
+    """A wire schema that accepts any value of the right type: only objects, keys and lists are still checked."""
     kept: Schema = {}
     for key, value in schema.items():
         if key in {"properties", "$defs"}:
@@ -56,7 +56,7 @@ def of_any_values(schema: Mapping[str, Any]) -> Schema:
 
 
 def _accepted_by_providers(schema: Mapping[str, Any] | bool) -> Schema:
-    """`schema` without the keywords that are checked here only; objects closed, all of their fields required."""
+    """`schema` without the keywords that only this program checks; objects closed, all of their fields required."""
     kept: Schema = {}
     for key, value in {} if isinstance(schema, bool) else schema.items():
         if key == "properties":

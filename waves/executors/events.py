@@ -1,5 +1,5 @@
-"""What an executor brings back, and the shape of what it runs. Executors know nothing of waves: a key is a word that
-means something to the caller, tasks and values are whatever can be pickled.
+"""What an executor returns, and the shape of what it runs. Executors know nothing of waves: a key is a string that
+means something to the caller; tasks and values are anything that can be pickled.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """Something that a handler passed up while it still works on the task."""
+    """A value that a handler passed up while it still works on the task."""
 
     key: str
     value: object
@@ -19,7 +19,7 @@ class Emitted:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a handler returned. Nothing more comes for this key."""
+    """The value that a handler returned. Nothing more comes for this key."""
 
     key: str
     value: object

@@ -1,8 +1,8 @@
 """The inside of one worker process: an asyncio loop that takes tasks from the runner's socket, runs the handler on each
-at once, and sends up what it emits and returns, everything that is ready in one turn of the loop as one message.
+at once, and sends up what it emits and returns: everything that is ready in one turn of the loop as one message.
 
-The worker ends with its runner, however that ends: a thread blocks on the lifeline, which only the runner holds, and at
-its end of file kills the worker's process group. A child that a handler starts stays in that group and dies with it.
+The worker ends with its runner, however that ends: a thread blocks on the lifeline, which only the runner holds, and
+kills the worker's process group when it closes. A child that a handler starts stays in that group and dies with it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from waves.executors.frames import Inbox, frame
 
 
 def work(channel: socket.socket, lifeline: Connection[Any, Any], guard: Path | None, recipe: bytes) -> None:
-    """Serve tasks until the runner closes its side of `channel`. Never returns: the process ends here."""
+    """Serve tasks until the runner closes its side of `channel`. Does not return: the process ends here."""
     _leave_the_runners_group()
     threading.Thread(target=_end_with_runner, args=(lifeline.fileno(),), daemon=True).start()
     try:
@@ -37,8 +37,8 @@ def work(channel: socket.socket, lifeline: Connection[Any, Any], guard: Path | N
 
 
 def _leave_the_runners_group() -> None:
-    """The runner decides when work ends, so SIGINT and SIGTERM do nothing here. They are handled rather than ignored:
-    a child that a handler starts would inherit `SIG_IGN`, and the blocked mask that the forkserver was given."""
+    """The runner decides when work ends, so SIGINT and SIGTERM do nothing here. They are handled rather than ignored,
+    and unblocked: a child that a handler starts would inherit `SIG_IGN` and the forkserver's blocked mask."""
     os.setpgid(0, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stay)
@@ -59,31 +59,31 @@ def _end_with_children() -> None:
 
 
 async def _serve(channel: socket.socket, guard: Path | None, recipe: bytes) -> None:
-    desk = _Desk()
+    server = _TaskServer()
     try:
         if guard is not None:
             _share(guard)
-        desk.handler = pickle.loads(recipe)()  # noqa: S301 - the runner wrote it
-    except Exception as error:  # noqa: BLE001 - every task is told why
-        desk.failure = _why_not_built(error)
-    gc.freeze()  # what is loaded by now stays: looking at it would copy the memory shared with the forkserver
+        server.handler = pickle.loads(recipe)()  # noqa: S301 - the runner wrote it
+    except Exception as error:  # noqa: BLE001 - every task is lost with the reason
+        server.failure = _why_not_built(error)
+    gc.freeze()  # what is loaded by now stays: examining it would copy the memory shared with the forkserver
     gc.set_threshold(50_000, 50)
     gc.enable()
-    await asyncio.get_running_loop().create_unix_connection(lambda: desk, sock=channel)
-    await desk.closed.wait()
+    await asyncio.get_running_loop().create_unix_connection(lambda: server, sock=channel)
+    await server.closed.wait()
     _end_with_children()
 
 
 def _share(guard: Path) -> None:
-    """Hold the guard for as long as this process and its children live: a later runner that wants it alone sees that we
-    still work."""
+    """Hold the guard as long as this process and its children live: a later runner that needs it exclusively sees that
+    we still work."""
     held = os.open(guard, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
     child_processes.hand_down(held)
 
 
-class _Desk(asyncio.Protocol):
-    """Tasks in, results out. `handler` runs each task; while it is None each task is lost for `failure`."""
+class _TaskServer(asyncio.Protocol):
+    """Tasks in, results out. `handler` runs each task; while it is None, each task is lost for the reason `failure`."""
 
     def __init__(self) -> None:
         self.handler: Handler | None = None
@@ -120,7 +120,7 @@ class _Desk(asyncio.Protocol):
             return
         try:
             value = await self.handler(task, lambda emitted: self._send("emitted", key, emitted))
-        except BaseException as error:  # noqa: BLE001 - a handler's fault must reach the runner, panics of Rust code too
+        except BaseException as error:  # noqa: BLE001 - any fault must reach the runner, panics of Rust code too
             self._send("lost", key, _why_lost(error))
         else:
             self._send("finished", key, value)
@@ -136,7 +136,7 @@ class _Desk(asyncio.Protocol):
             return
         try:
             data = frame(ready)
-        except Exception:  # noqa: BLE001 - one value that cannot be pickled must not take the others along
+        except Exception:  # noqa: BLE001 - a value that cannot be pickled must not lose the others
             data = b"".join(_frame_one(*message) for message in ready)
         self._transport.write(data)
 
@@ -153,7 +153,7 @@ class _Desk(asyncio.Protocol):
 def _frame_one(kind: str, key: str, value: object) -> bytes:
     try:
         return frame([(kind, key, value)])
-    except Exception as error:  # noqa: BLE001 - whatever the value's own pickling raises
+    except Exception as error:  # noqa: BLE001 - pickling a value may raise anything
         return frame([("lost", key, f"its {kind} value cannot be pickled ({type(error).__name__})")])
 
 
@@ -163,7 +163,7 @@ def _why_not_built(error: Exception) -> str:
 
 
 def _why_lost(error: BaseException) -> str:
-    """Our own faults speak for themselves. The text of any other may quote the task's data, so it is left out."""
+    """The message of our own faults. The text of any other error may quote the task's data, so it is left out."""
     if isinstance(error, WaveError):
         return error.message
     trace = error.__traceback__

@@ -1,8 +1,8 @@
 """Runs tasks on this machine: a few persistent worker processes from a forkserver with the heavy imports loaded, each
 one asyncio loop with many tasks in flight.
 
-A task is finished or lost, never forgotten: a worker that dies loses its own tasks only, and another takes its place
-with the next task. The runner never waits for a worker to read. When the runner dies, every worker dies.
+A task is finished or lost, never forgotten: a worker that dies loses only its own tasks, and is replaced with the next
+task. The runner never waits for a worker to read. When the runner dies, every worker dies.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from waves.executors.events import Emitted, Event, Finished, Handler, Lost
 from waves.executors.frames import Inbox, frame
 
 _KINDS: dict[str, Callable[[str, Any], Event]] = {"emitted": Emitted, "finished": Finished, "lost": Lost}
-_WARMING = "waves.executors.warming"  # named, not imported: it is not for this process
+_WARMING = "waves.executors.warming"  # named, not imported: it would turn off the collector here
 _READ = selectors.EVENT_READ
 _WRITE = selectors.EVENT_WRITE
 _AT_ONCE = 1 << 20
@@ -40,11 +40,11 @@ def warm(preload: Sequence[str]) -> None:
     """Start the forkserver and return while it still imports `preload`. Calling it again does nothing.
 
     It and its children start with SIGINT and SIGTERM blocked, so that a signal to the whole group (Ctrl-C, `timeout`,
-    systemd) reaches the runner alone; the runner's own signals wait for these few milliseconds. Raises TryLaterError.
+    systemd) reaches the runner alone; the runner's signals are delayed by these few milliseconds. Raises TryLaterError.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_WARMING, *preload, process_worker.__name__])
-    with _told():
+    with _machine_limits():
         resource_tracker.ensure_running()  # would unblock the signals below
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
@@ -54,8 +54,8 @@ def warm(preload: Sequence[str]) -> None:
 
 
 class Processes:
-    """`build` is pickled and called once in each worker; it gives the handler. `guard` is a file that each worker holds
-    a shared lock on while it lives. Raises TryLaterError where the machine refuses a process."""
+    """`build` is pickled and called once in each worker; it returns the handler. `guard` is a file on which each worker
+    holds a shared lock while it lives. Raises TryLaterError if the machine refuses a process."""
 
     def __init__(
         self, build: Callable[[], Handler], *, workers: int, preload: Sequence[str], guard: Path | None
@@ -64,11 +64,13 @@ class Processes:
         self._size = workers
         self._preload = preload
         self._guard = guard
-        with _told():
+        with _machine_limits():
             self._lifeline, self._lifeline_held = multiprocessing.Pipe(duplex=False)
             self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
-        atexit.register(self._end)  # before multiprocessing's own, which would wait for workers that wait for us
+        atexit.register(
+            self._end
+        )  # runs before multiprocessing's handler, which would wait for workers that wait for us
         try:
             while len(self._workers) < workers:
                 self._hire()
@@ -78,18 +80,18 @@ class Processes:
 
     @property
     def size(self) -> int:
-        """How many workers there are when all of them live."""
+        """The number of workers when all of them are alive."""
         return self._size
 
     def submit(self, key: str, task: object) -> None:
-        """Give the task to the least loaded worker. It goes out with the next `events`."""
+        """Give the task to the least loaded worker. It is sent by the next `events`."""
         if len(self._workers) < self._size:
             self._hire()
         min(self._workers, key=lambda worker: len(worker.keys)).take(key, task)
 
     def events(self, timeout: float | None) -> list[Event]:
-        """Send what was submitted, wait up to `timeout` seconds (None: for ever, if anything is in flight) and return
-        whatever has arrived, which may be nothing. For each key: Emitted in order, then one Finished or Lost."""
+        """Send what was submitted, wait up to `timeout` seconds (None: indefinitely, if anything is in flight) and
+        return what has arrived, possibly nothing. For each key: Emitted in order, then one Finished or Lost."""
         for worker in self._workers:
             worker.send(self._selector)
         if timeout is None and not any(worker.keys for worker in self._workers):
@@ -104,7 +106,7 @@ class Processes:
         return arrived
 
     def close(self, *, kill: bool) -> None:
-        """End the workers: at once, or when what they have in flight is done (10 s at most). What they still send is
+        """End the workers: at once, or when the tasks in flight are done (10 s at most). What they still send is
         dropped. Afterwards no worker is left."""
         if kill:
             self._lifeline_held.close()
@@ -118,14 +120,14 @@ class Processes:
 
     def _hire(self) -> None:
         warm(self._preload)
-        with _told():
+        with _machine_limits():
             ours, theirs = socket.socketpair()
         with theirs, _no_main_module():
             process = multiprocessing.get_context("forkserver").Process(
                 target=process_worker.work, args=(theirs, self._lifeline, self._guard, self._recipe), daemon=True
             )
             try:
-                with _told():
+                with _machine_limits():
                     process.start()
             except TryLaterError:
                 ours.close()
@@ -151,7 +153,7 @@ class Processes:
 
 
 class _Worker:
-    """The runner's view of one worker: its process, its socket, and the keys that it owes."""
+    """The runner's view of one worker: its process, its socket, and the keys of its unfinished tasks."""
 
     def __init__(self, process: BaseProcess, channel: socket.socket) -> None:
         self.channel = channel
@@ -168,13 +170,13 @@ class _Worker:
         self._tasks.append((key, task))
 
     def send(self, selector: selectors.BaseSelector) -> None:
-        """Write what the socket takes; have the selector say when it takes more."""
+        """Write as much as the socket accepts; let the selector report when it accepts more."""
         if self._tasks:
             self._out += frame(self._tasks)
             self._tasks = []
         elif not self._out:
             return
-        with suppress(BlockingIOError, ConnectionError):  # a dead worker is found by reading from it
+        with suppress(BlockingIOError, ConnectionError):  # a dead worker is noticed by reading from it
             del self._out[: self.channel.send(self._out)]
         selector.modify(self.channel, _READ | _WRITE if self._out else _READ, self)
 
@@ -199,8 +201,8 @@ class _Worker:
             self.channel.shutdown(socket.SHUT_WR)
 
     def bury(self, deadline: float) -> str:
-        """Wait until the process is gone, killing it at the deadline; say how it ended. Its end of the socket tells,
-        not its exit code, which nobody passes on once the forkserver itself is gone."""
+        """Wait until the process is gone, killing it at the deadline; return how it ended. The socket shows its end,
+        not the exit code, which nobody passes on once the forkserver itself is gone."""
         try:
             self.channel.settimeout(max(0.01, deadline - time.monotonic()))
             while self.channel.recv(_AT_ONCE):
@@ -218,8 +220,8 @@ class _Worker:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What the machine refuses, as a fault with a remedy."""
+def _machine_limits() -> Iterator[None]:
+    """A refusal of the machine becomes a fault with a remedy."""
     try:
         yield
     except (OSError, EOFError) as error:
@@ -232,7 +234,7 @@ def _told() -> Iterator[None]:
 @contextmanager
 def _no_main_module() -> Iterator[None]:
     """The standard library runs the caller's script again in every worker, in case a task is defined there. Ours are
-    not, and a script without a `__main__` guard would start its fire once more in each worker."""
+    not, and a script without a `__main__` guard would start its fire again in each worker."""
     real = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:

@@ -1,6 +1,6 @@
 """How many requests may be in flight now: fewer after a 429, one more after as many answers as there are places.
 
-Pure: the caller tells the time. Moments come in two kinds, because a wall clock may be set back while something waits:
+Pure: the caller passes the time. There are two kinds of moments, because a wall clock may be set back during a wait:
 `at` counts monotonic seconds, `now` is only compared with the resets that the provider names.
 """
 
@@ -14,16 +14,16 @@ from waves.models import Meter
 from waves.outcomes import Answered, Outcome, Snoozed
 
 LONGEST_WAIT = 3600.0
-"""Seconds that a 429 may hold us back; whoever has no patience for its `retry-after` snoozes instead of waiting."""
+"""The most seconds that a 429 may hold us back; a caller that cannot wait for its `retry-after` snoozes instead."""
 BELIEVED = 60.0
-"""Seconds for which a meter that was not followed by a refusal is believed: a broken header must not hold for ever."""
+"""Seconds for which a meter is believed without a refusal: a wrong header must not hold us back indefinitely."""
 UNKNOWN_WAIT = 1.0
-"""Seconds after a 429 that names no moment."""
+"""Seconds to wait after a 429 that names no moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cap:
-    """So many places until a monotonic second, because a meter that resets at `resets_at` said so."""
+    """The number of places until a monotonic second, by a meter that resets at `resets_at`."""
 
     places: int
     resets_at: datetime
@@ -49,7 +49,7 @@ class Pace:
         return min([self._open, *caps])
 
     def heard(self, outcome: Outcome, meters: Sequence[Meter], at: float, now: datetime) -> None:
-        """A request has ended. `Snoozed` comes here only where the caller decided to wait rather than to snooze."""
+        """A request has ended. `Snoozed` is passed only if the caller decided to wait rather than to snooze."""
         echo, self._echoes = self._echoes > 0, max(0, self._echoes - 1)
         match outcome:
             case Snoozed():
@@ -62,7 +62,7 @@ class Pace:
             self._obey(meter, at, now)
 
     def _lower(self) -> None:
-        """Half the places. What was in flight beside the refused request tells of the same moment, not of a new one."""
+        """Halve the places. Refusals of requests that were in flight at the same time are echoes of this one."""
         self._echoes = self._open - 1
         self._open = max(1, self._open // 2)
         self._answered = 0
@@ -78,13 +78,13 @@ class Pace:
         self._held_until = max(self._held_until, at + wait)
 
     def _obey(self, meter: Meter, at: float, now: datetime) -> None:
-        """Before the limit is hit: no more requests than the provider has left, until it has more again."""
+        """Before the limit is hit: no more requests than the provider has left, until the limit resets."""
         left = _left(meter, self._most)
         if left is None or meter.resets_at is None:
             return
         known = self._capped.get(meter.limit)
         if known is not None and known.resets_at == meter.resets_at and at < known.until:
-            left = min(left, known.places)  # answers overtake each other: of one period the lowest figure is the newest
+            left = min(left, known.places)  # answers overtake each other: the lowest figure of a period is the newest
         elif left >= self._most:
             self._capped.pop(meter.limit, None)
             return
@@ -92,7 +92,7 @@ class Pace:
 
 
 def _left(meter: Meter, most: int) -> int | None:
-    """Requests that the meter leaves; None where it does not tell. Tokens that are left are some request's at least."""
+    """Requests that the meter leaves; None if it reports none. Tokens that are left suffice for some request."""
     if meter.rejected or (meter.used is not None and meter.used >= 1):
         return 0
     if meter.remaining is None:

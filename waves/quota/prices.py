@@ -1,7 +1,7 @@
-"""What a request costs in US dollars: from `waves.yaml`'s own `prices`, else from the table of `genai-prices`.
+"""What a request costs in US dollars: by the `prices` in `waves.yaml`, else by the table of `genai-prices`.
 
-None where nobody knows the price of a model, or the provider did not say how many tokens it counted; never 0 instead.
-The table ships with its package and is looked up as of the moment of the request; nothing here uses the network.
+None if the price of a model is unknown, or if the provider did not report its tokens; never 0 instead. The table ships
+with its package and is read as of the moment of the request; nothing here uses the network.
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from waves.calls import Call
 from waves.config.project import BackendConfig, Price
 from waves.models import Usage
 
-BATCH_SHARE = 0.5
-"""What a request in a message batch costs of the same request sent alone; the table knows no batches."""
 OVERRIDES = "waves.yaml"
 REPORTED = "reported"
-"""Price tables that are none: the operator's own prices, and what the backend itself says that a request cost."""
+"""Sources of a price other than the table: the operator's prices, and the cost that the backend itself reports."""
 
 _PROVIDER = "anthropic"
 _MTOK = 1_000_000
 _STEP = 256
 _WRITE, _WRITE_1H, _READ = 1.25, 2.0, 0.1
-"""What a token that goes through the prompt cache costs of an uncached one, by the Messages API's own rule: for
-overrides that leave it out where the table does not know the model either."""
+"""The price of a token that is written to or read from the prompt cache, as a share of an uncached one, by the rule of
+the Messages API: for overrides that leave it out, if the table does not know the model either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`usd` None: unknown. `table` says whose prices these are, None where there are none."""
+    """`usd` None: unknown. `table` names the source of the prices, None if there are none."""
 
     usd: float | None
     table: str | None
@@ -39,7 +37,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """Tokens by what they are billed as; no token is in two of them."""
+    """Tokens by billing class; no token is in two classes."""
 
     input: int
     output: int
@@ -59,31 +57,27 @@ def price(backend: BackendConfig, model: str, usage: Usage, at: datetime | None 
     usd = _price(backend, model, tokens, at)
     if usd is None:
         return Cost(None, None)
-    return Cost(usd * BATCH_SHARE if is_batch(backend) else usd, table_of(backend, model))
+    return Cost(usd * backend.traits.price_share, table_of(backend, model))
 
 
 def most(backend: BackendConfig, model: str, prompt: int, answer: int) -> float | None:
-    """An upper bound for a request of at most so many tokens: all of its prompt in the dearest class."""
-    prompt = -(-prompt // _STEP) * _STEP  # requests of about the same size share one look into the table
+    """An upper bound for a request of at most this many tokens: all of its prompt in the most expensive class."""
+    prompt = -(-prompt // _STEP) * _STEP  # requests of about the same size share one look-up in the table
     bounds = (_Tokens(prompt, answer), _Tokens(0, answer, write=prompt), _Tokens(0, answer, write_1h=prompt))
     prices = [_price(backend, model, tokens, None) for tokens in bounds]
     known = [usd for usd in prices if usd is not None]
-    return max(known) * (BATCH_SHARE if is_batch(backend) else 1) if len(known) == len(prices) else None
+    return max(known) * backend.traits.price_share if len(known) == len(prices) else None
 
 
 def known(backend: BackendConfig, model: str) -> bool:
     return most(backend, model, 1, 1) is not None
 
 
-def is_batch(backend: BackendConfig) -> bool:
-    return backend.kind == "message_batches"
-
-
 def table_of(backend: BackendConfig, model: str) -> str | None:
-    """Whose prices hold for this model: those of an override, of the table in its version, or nobody's."""
+    """The source of this model's prices: an override, a kind that is free, the table with its version, or None."""
     if model in backend.prices:
         return OVERRIDES
-    if backend.kind == "rehearsal":
+    if backend.traits.free:
         return backend.kind
     return table_version() if _from_table(model, _Tokens(1, 1), None) is not None else None
 
@@ -97,13 +91,13 @@ def _price(backend: BackendConfig, model: str, tokens: _Tokens, at: datetime | N
     override = backend.prices.get(model)
     if override is not None:
         return _overridden(override, model, tokens, at)
-    if backend.kind == "rehearsal":
+    if backend.traits.free:
         return 0.0
     return _from_table(model, tokens, at)
 
 
 def _overridden(override: Price, model: str, tokens: _Tokens, at: datetime | None) -> float:
-    """Classes that the override leaves out cost what the table says, else the usual share of its own input price."""
+    """Classes that the override leaves out cost what the table says, else the usual share of its input price."""
     usd = tokens.input * override.input + tokens.output * override.output
     for count, own, share, alone in (
         (tokens.write, override.cache_write, _WRITE, _Tokens(0, 0, write=tokens.write)),
@@ -119,11 +113,11 @@ def _overridden(override: Price, model: str, tokens: _Tokens, at: datetime | Non
 
 @lru_cache(maxsize=4096)
 def _from_table(model: str, tokens: _Tokens, at: datetime | None) -> float | None:
-    """Kept, because a look into the table takes 0.2 ms, and each cost is wanted twice: live, and for the ledger."""
+    """Cached, because a look-up takes 0.2 ms, and each cost is needed twice: during the fire, and for the ledger."""
     from genai_prices import Usage as Counted
     from genai_prices import calc_price
 
-    counted = Counted(  # the table's input and cache_write hold all of their kind, where ours hold the rest
+    counted = Counted(  # the table's input and cache_write include the other classes of their kind, ours do not
         input_tokens=tokens.input + tokens.write + tokens.write_1h + tokens.read,
         output_tokens=tokens.output,
         cache_write_tokens=tokens.write + tokens.write_1h,
@@ -131,14 +125,14 @@ def _from_table(model: str, tokens: _Tokens, at: datetime | None) -> float | Non
         cache_read_tokens=tokens.read,
     )
     try:
-        found = calc_price(counted, model, provider_id=_PROVIDER, genai_request_timestamp=at)
+        calculated = calc_price(counted, model, provider_id=_PROVIDER, genai_request_timestamp=at)
     except LookupError:
         return None
-    return float(found.total_price)
+    return float(calculated.total_price)
 
 
 def cost(call: Call, backend: BackendConfig) -> Cost:
-    """What a paid request cost; unknown where no answer came."""
+    """What a paid request cost; unknown if no answer came."""
     if call.paid is None:
         return Cost(None, None)
     return price(backend, call.sent.model, call.paid.usage, call.sent.at)

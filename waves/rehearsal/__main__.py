@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             scenario = scenario.model_copy(update={"brain": False})
         from waves.rehearsal.server import serve
 
-        gc.freeze()  # what the imports left behind need not be looked through again and again
+        gc.freeze()  # the collector need not examine what was imported again and again
         serve(
             scenario,
             port=options.port,
@@ -52,11 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m waves.rehearsal", description=_ABOUT)
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--scenario", help="a ready-made name, a .yaml or .json file, or a JSON object")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed repeats the same chances")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed repeats the same random draws")
     parser.add_argument("--record", type=Path, help="append one JSON line for each request that arrives and ends")
     parser.add_argument("--no-brain", action="store_true", help="answer with the schema's first values, for benchmarks")
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end when whoever started it ends")
-    parser.add_argument("--list", action="store_true", help="say which scenarios are ready-made, and end")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end when the parent process ends")
+    parser.add_argument("--list", action="store_true", help="list the ready-made scenarios, and end")
     return parser
 
 

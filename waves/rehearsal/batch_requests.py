@@ -1,4 +1,4 @@
-"""The requests of a batch: read as they are handed over, and worked on one by one, as any other request would be."""
+"""The requests of a batch: read when it is created, and processed one by one, as any other request would be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from waves.rehearsal import replies
 from waves.rehearsal.faults import STATUS_FAULTS, Dice, FaultPlan, plan_faults
-from waves.rehearsal.protocol import Asked, ProtocolError, parse_json, read_request
+from waves.rehearsal.protocol import ParsedRequest, ProtocolError, parse_json, read_request
 from waves.rehearsal.record import Turn
 from waves.rehearsal.scenarios import Scenario
 
@@ -27,28 +27,28 @@ def read_batch(body: bytes) -> list[tuple[str, Mapping[str, Any]]]:
     requests = parse_json(body).get("requests")
     if not isinstance(requests, list) or not 1 <= len(requests) <= _MOST_REQUESTS:
         raise ProtocolError(400, f"requests: must be a list of 1 to {_MOST_REQUESTS}")
-    found = []
+    entries = []
     for request in requests:
         custom_id = request.get("custom_id") if isinstance(request, dict) else None
         if not isinstance(custom_id, str) or not _CUSTOM_ID.fullmatch(custom_id):
             raise ProtocolError(400, "requests.custom_id: must be 1 to 64 letters, digits, dashes or underscores")
         if not isinstance(request.get("params"), dict):
             raise ProtocolError(400, "requests.params: Field required")
-        found.append((custom_id, request["params"]))
-    if len({custom_id for custom_id, _ in found}) < len(found):
+        entries.append((custom_id, request["params"]))
+    if len({custom_id for custom_id, _ in entries}) < len(entries):
         raise ProtocolError(400, "requests.custom_id: must be unique")
-    return found
+    return entries
 
 
-def work(
+def process(
     scenario: Scenario,
     parameters: Mapping[str, Any],
     turn: Turn,
     dice: Callable[[bytes], Dice],
-    answer: Callable[[Turn, Asked, FaultPlan], replies.Message],
+    answer: Callable[[Turn, ParsedRequest, FaultPlan], replies.Message],
 ) -> tuple[Kind, Mapping[str, Any]]:
-    """How a request ends, with its result. What a connection would show (it hangs, it breaks) is an end without an
-    answer here; `down` is about the calls, not about what they hand over."""
+    """How a request ends, with its result. A fault of the connection (it hangs, it breaks) is an end without an answer
+    here; `down` applies to the calls, not to the requests in a batch."""
     body = json.dumps(parameters).encode()
     try:
         asked = read_request(body, "")
@@ -74,5 +74,5 @@ def work(
 
 def _error(turn: Turn, status: int) -> Mapping[str, Any]:
     turn.status = status
-    told = replies.error_json(status, "The rehearsal was told to answer so", turn.request_id)
-    return {"type": "errored", "error": json.loads(told)}
+    error = replies.error_json(status, "The scenario asks for this error", turn.request_id)
+    return {"type": "errored", "error": json.loads(error)}

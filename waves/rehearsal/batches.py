@@ -1,7 +1,7 @@
-"""The stand-in's batches: taken in, worked on for as long as the scenario says, listed, and handed out.
+"""The stand-in's batches: created, processed for as long as the scenario says, listed, and their results returned.
 
-Knows no sockets and no clock but the one that is handed in. What a single request of a batch is answered with is
-decided by the desk, as for any other request; here stands what becomes of a batch as a whole.
+Knows no sockets, and no clock but the time that is passed in. The answer to a single request of a batch is decided by
+`process`, as for any other request; this module is about batches as a whole.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EXPIRES = timedelta(hours=24)
 
 @dataclass(slots=True)
 class BatchEntry:
-    """One request of a batch: as it is recorded, and how it ends."""
+    """One request of a batch: its record, and how it ends."""
 
     number: int
     custom_id: str
@@ -37,7 +37,7 @@ class BatchEntry:
 
 @dataclass(slots=True)
 class StoredBatch:
-    """A batch. `looks` counts those at it while it ran."""
+    """`looks` counts the calls that read its state while it ran, `cuts` the readings of its results."""
 
     number: int
     batch_id: str
@@ -51,8 +51,8 @@ class StoredBatch:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is handed out, and when by the provider's clock. Into the record go the requests that were taken in, and
-    those that have `ended` just now."""
+    """The body, and the time by the provider's clock. To be recorded: the requests that were `taken_in` by this call,
+    and those that `ended` with it."""
 
     pieces: tuple[bytes, ...]
     at: float
@@ -62,23 +62,23 @@ class Reply:
 
 
 Process = Callable[[Mapping[str, Any], str], tuple[Turn, Kind, Mapping[str, Any]]]
-"""The parameters of a request and its batch's id → how it is recorded, and how it ends."""
+"""The parameters of a request and its batch's id → its record, how it ends, and its result."""
 
 
 @dataclass(slots=True)
 class BatchStore:
-    """All batches of one provider. `run` tells the ids of two providers apart."""
+    """All batches of one provider. `run` makes their ids differ from those of another provider."""
 
     rules: BatchRules
     run: str
     process: Process
     seed: int
-    _held: list[StoredBatch] = field(default_factory=list)
+    _batches: list[StoredBatch] = field(default_factory=list)
     _creates: int = 0
     _lists: int = 0
 
-    def visit(self, method: str, path: str, query: Mapping[str, str], body: bytes, now: float) -> Reply:
-        """Raises ProtocolError for what a provider would refuse."""
+    def call(self, method: str, path: str, query: Mapping[str, str], body: bytes, now: float) -> Reply:
+        """Answer one call. Raises ProtocolError if a provider would refuse it."""
         now += self.rules.clock + self.rules.clock_step * self._lists
         batch_id, _, action = path.removeprefix(BATCHES).strip("/").partition("/")
         match method, batch_id, action:
@@ -101,19 +101,19 @@ class BatchStore:
         self._creates += 1
         if self._creates <= self.rules.requests_lost:
             return Reply((b"{}",), now, lost=True)
-        number = len(self._held) + 1
+        number = len(self._batches) + 1
         batch = StoredBatch(number, f"msgbatch_{self.run}{number:06d}", [], now)
         for custom_id, parameters in requests:
             turn, kind, result = self.process(parameters, batch.batch_id)
             batch.entries.append(self._fate(batch, BatchEntry(len(batch.entries), custom_id, turn, kind, result)))
-        self._held.append(batch)
+        self._batches.append(batch)
         taken = [entry.turn for entry in batch.entries]
         lost = self._creates <= self.rules.requests_lost + self.rules.replies_lost
         ended = self._finish(batch, now) if self._is_due(batch, now) else []
         return Reply((self._json(batch, now),), now, lost, taken, ended)
 
     def _fate(self, batch: StoredBatch, entry: BatchEntry) -> BatchEntry:
-        """By chance, some requests of a batch end without having been worked on."""
+        """At random, some requests of a batch end without being processed."""
         roll = self._dice(batch).roll(f"fate {entry.number}")
         if roll < self.rules.expired:
             return replace(entry, kind="expired", result={"type": "expired"})
@@ -123,24 +123,24 @@ class BatchStore:
         return entry
 
     def _list(self, query: Mapping[str, str], now: float) -> Reply:
-        ended = [turn for batch in self._held for turn in self._seen(batch, now)]
+        ended = [turn for batch in self._batches for turn in self._seen(batch, now)]
         size = int(limit) if (limit := query.get("limit", "")).isdigit() else _DEFAULT_PAGE
         if not 1 <= size <= _LARGEST_PAGE:
             raise ProtocolError(400, f"limit: must be from 1 to {_LARGEST_PAGE}")
-        newest = list(reversed(self._held))
+        newest = list(reversed(self._batches))
         ids = [batch.batch_id for batch in newest]
         if (after := query.get("after_id")) in ids:
             newest = newest[ids.index(after) + 1 :]
         elif (before := query.get("before_id")) in ids:
             newest = newest[: ids.index(before)][-size:]
         page = newest[: min(size, self.rules.page)]
-        told = {
+        listing = {
             "data": [json.loads(self._json(batch, now)) for batch in page],
             "has_more": len(page) < len(newest),
             "first_id": page[0].batch_id if page else None,
             "last_id": page[-1].batch_id if page else None,
         }
-        return Reply((json.dumps(told).encode(),), now, ended=ended)
+        return Reply((json.dumps(listing).encode(),), now, ended=ended)
 
     def _look(self, batch_id: str, now: float) -> Reply:
         batch = self._find(batch_id)
@@ -148,7 +148,7 @@ class BatchStore:
         return Reply((self._json(batch, now),), now, ended=ended)
 
     def _cancel(self, batch_id: str, now: float) -> Reply:
-        """What was not finished is not worked on any more."""
+        """Requests that have not ended are not processed any more."""
         batch = self._find(batch_id)
         if batch.ended is None and batch.cancelled is None:
             batch.cancelled = now
@@ -166,11 +166,11 @@ class BatchStore:
         return Reply(tuple(self._lines(batch)), now, lost=batch.cuts <= self.rules.results_cut)
 
     def _dice(self, batch: StoredBatch) -> Dice:
-        """Chance goes by the order of batches and requests: their ids differ from run to run."""
+        """Draws depend on the order of batches and requests, not on their ids, which differ from run to run."""
         return Dice(self.seed, b"", batch.number)
 
     def _lines(self, batch: StoredBatch) -> Iterator[bytes]:
-        """In no order that a client could rely on."""
+        """The results, in no order that a client could rely on."""
         dice = self._dice(batch)
         for number in range(self.rules.foreign):
             yield _line(f"somebody-elses-{number}", {"type": "canceled"})
@@ -183,7 +183,7 @@ class BatchStore:
     # --- time passes ------------------------------------------------------------------------------------------------
 
     def _seen(self, batch: StoredBatch, now: float) -> list[Turn]:
-        """Somebody looks at it: the turns that ended by it."""
+        """A call reads its state: the turns that end with it."""
         if batch.ended is not None:
             return []
         batch.looks += 1
@@ -208,10 +208,10 @@ class BatchStore:
         return kept is not None and batch.ended is not None and now - batch.ended >= kept
 
     def _find(self, batch_id: str) -> StoredBatch:
-        found = next((batch for batch in self._held if batch.batch_id == batch_id), None)
-        if found is None:
+        batch = next((batch for batch in self._batches if batch.batch_id == batch_id), None)
+        if batch is None:
             raise ProtocolError(404, f"There is no batch {batch_id}")
-        return found
+        return batch
 
     def _json(self, batch: StoredBatch, now: float) -> bytes:
         counts: Counter[str] = Counter()
@@ -221,7 +221,7 @@ class BatchStore:
             counts.update(entry.kind for entry in batch.entries)
         archived = self._archived(batch, now)
         running = "canceling" if batch.cancelled is not None else self.rules.state
-        told = {
+        fields = {
             "id": batch.batch_id,
             "type": "message_batch",
             "processing_status": running if batch.ended is None else "ended",
@@ -235,7 +235,7 @@ class BatchStore:
             "archived_at": _moment(batch.ended) if archived else None,
             "results_url": None if batch.ended is None or archived else f"{BATCHES}/{batch.batch_id}/results",
         }
-        return json.dumps(told).encode()
+        return json.dumps(fields).encode()
 
 
 def _moment(at: float | None, later: timedelta = timedelta()) -> str | None:

@@ -1,6 +1,6 @@
-"""How the stand-in answers: each item gets the verdict of the worked examples it looks most like.
+"""How the stand-in answers: each item gets the verdict of the worked examples that are most similar to it.
 
-This is no language model. It reads the examples from the system prompt as it arrives (`### Example`, then two fenced
+This is not a language model. It reads the examples from the system prompt as it arrives (`### Example`, then two fenced
 json blocks: input, expected output), compares words, their beginnings and pairs (TF-IDF, cosine), and knows nothing of
 any theme. Pure; a brain is built once for each system prompt and kept.
 """
@@ -18,37 +18,37 @@ from itertools import pairwise
 from typing import Any
 
 SIMILAR = 0.85
-"""An example counts as similar when it reaches this share of the best one's similarity."""
+"""An example counts as similar if it reaches this share of the highest similarity."""
 
 _HEADING = re.compile(r"^###[ \t]+Example\b.*$", re.MULTILINE)
 _FENCED = re.compile(r"^(`{3,})(?:json)?[ \t]*\r?\n(.*?)\n\1[ \t]*\r?$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"\w+|[?!]")
-_LONGEST = 4_000  # characters of one field that are looked at: a row of 1 MB costs no more than a page
+_LONGEST = 4_000  # characters of a field that are compared: a row of 1 MB costs no more than a page
 _STEM = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A verdict in the shape of the examples' outputs, and how alike the nearest example is (0..1)."""
+    """A verdict in the shape of the examples' outputs, and the similarity of the nearest example (0..1)."""
 
     output: Mapping[str, Any]
     similarity: float
 
 
 def parse_examples(system: str) -> list[tuple[object, Mapping[str, Any]]]:
-    """The (input, output) pairs of a system prompt, in their order. What cannot be read is left out."""
+    """The (input, output) pairs of a system prompt, in their order. Examples that cannot be read are left out."""
     headings = list(_HEADING.finditer(system))
     ends = [*(heading.start() for heading in headings[1:]), len(system)]
-    found: list[tuple[object, Mapping[str, Any]]] = []
-    for heading, end in zip(headings, ends, strict=False):  # without a heading there is an end all the same
+    examples: list[tuple[object, Mapping[str, Any]]] = []
+    for heading, end in zip(headings, ends, strict=False):  # without a heading there is still an end
         blocks = _FENCED.findall(system, heading.end(), end)
         try:
             given, expected = (json.loads(text) for _, text in blocks[:2])
         except ValueError:
             continue
         if isinstance(expected, dict):
-            found.append((given, expected))
-    return found
+            examples.append((given, expected))
+    return examples
 
 
 @lru_cache(maxsize=32)
@@ -74,7 +74,7 @@ class Brain:
         self._lists = _lists_of_labels(self.outputs)
 
     def guess(self, given: object) -> Guess:
-        """The verdict for one input; the empty one where there are no examples."""
+        """The verdict for one input; an empty one if there are no examples."""
         if not self.outputs:
             return Guess({}, 0.0)
         similarities = self._similarities(given)
@@ -120,8 +120,8 @@ def _words(text: str) -> list[str]:
 
 
 def _features(given: object, prose: set[str] | None) -> Iterator[tuple[str, str]]:
-    """(field, word), beginnings of longer words, and pairs: a word of the parent is not one of the comment. Fields that
-    hold a single word in every example say where something stands and not what it says; they are left out."""
+    """(field, word), beginnings of longer words, and pairs: the same word in another field is another feature. Fields
+    that hold a single word in every example say where a text stands and not what it says; they are left out."""
     for name, text in _fields(given):
         if prose is not None and name not in prose:
             continue
@@ -135,8 +135,8 @@ def _features(given: object, prose: set[str] | None) -> Iterator[tuple[str, str]
 
 
 def _lists_of_labels(outputs: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
-    """The fields that hold lists of text → whether any example gives more than one value there. None where an output
-    says more than such a list and its confidence: it is a record of one piece, whose fields belong together."""
+    """The fields that hold lists of text → whether any example gives more than one value there. Empty if an output has
+    other fields besides lists and the confidence: then its fields belong together, and are taken from one example."""
     fields: dict[str, bool] = {}
     for name in {name for output in outputs for name in output} - {"confidence"}:
         values = [output[name] for output in outputs if name in output]

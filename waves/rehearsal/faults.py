@@ -1,7 +1,7 @@
-"""Scenario → what happens to one request. Pure functions of the seed and of what they are handed, so a run repeats.
+"""Scenario → what happens to one request. Pure functions of the seed and their arguments, so a run can be repeated.
 
-Chance is keyed by the request's body and by how many times the same body came before: the order in which concurrent
-requests happen to arrive changes nothing, and a second try of the same request throws the dice anew.
+Random draws are keyed by the request's body and by the number of times that the same body came before: the order in
+which concurrent requests arrive changes nothing, and a second try of the same request is drawn again.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from waves.rehearsal.scenarios import Down, Fault, ItemFault, Scenario, StatusFa
 
 Cause = Literal["down", "quota", "poison", "share"]
 
-# Faults of single verdicts: they hit the marked items, or one item drawn by chance, and leave the others alone.
+# Faults of single verdicts: they apply to the marked items, or to one item drawn at random, and to no other.
 ITEM_FAULTS: frozenset[Fault] = frozenset(get_args(ItemFault))
 STATUS_FAULTS: frozenset[Fault] = frozenset(get_args(StatusFault))
 
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """What to do with one request. `items` maps the ids of the verdicts to be spoiled to the way; `latency` counts
-    from the arrival, in seconds."""
+    """What to do with one request. `items` are the ids of the verdicts to be spoiled, each with its fault; `latency` is
+    in seconds from the arrival."""
 
     latency: float = 0.0
     fault: Fault | None = None
@@ -34,7 +34,7 @@ class FaultPlan:
 
 
 class Dice:
-    """Chance for one request: `roll(name)` is uniform in [0, 1) and depends on nothing but the key and the name."""
+    """Random draws for one request: `roll(name)` is uniform in [0, 1) and depends on the key and the name alone."""
 
     def __init__(self, seed: int, body: bytes, repetition: int) -> None:
         self._key = hashlib.blake2b(b"%d|%d|" % (seed, repetition) + body, digest_size=32).digest()
@@ -53,8 +53,8 @@ def plan_faults(
     number: int,
     elapsed: float,
 ) -> FaultPlan:
-    """The first that applies: away, poison, chance. `number` counts requests from 1; `elapsed` is in seconds since
-    the first one. The quota is not decided here: it depends on what others used up."""
+    """The first fault that applies: down, poison, random. `number` counts requests from 1; `elapsed` is in seconds from
+    the first one. The quota is not decided here: it depends on what other requests used."""
     latency = _latency(scenario, dice)
     for down in scenario.down:
         if is_down(down, model, number, elapsed):

@@ -1,6 +1,6 @@
-"""The provider's books: the quota window that refuses, and the figures of the `anthropic-ratelimit-*` headers.
+"""The provider's limits: the quota window that refuses, and the figures of the `anthropic-ratelimit-*` headers.
 
-Time is handed in as epoch seconds. A window opens with the first request after the last one ended.
+Time is passed in as epoch seconds. A window opens with the first request after the last one ended.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _WARNINGS = (0.5, 0.75, 0.9)
 
 
 class RateLimits:
-    """Without a quota the headers describe a minute that never refuses; with one, they describe its window: the
-    figures that are not its own unit shrink in proportion to what is left of it."""
+    """Without a quota the headers describe a minute that never refuses; with a quota, its window: figures in other
+    units than its own shrink in proportion to what is left of it."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._quota: QuotaRules | None = scenario.quota
@@ -42,15 +42,15 @@ class RateLimits:
         self._reset = ""
 
     def admit(self, n_items: int, now: float) -> None:
-        """Books a request. Raises ProtocolError(429) when the window's capacity is used up; a request that is larger
-        than the whole capacity passes as the first of its window, or it would never pass."""
+        """Count a request. Raises ProtocolError(429) if the window's capacity is used up; a request that is larger than
+        the whole capacity is accepted as the first of its window, or it would never be."""
         window = self._current(now)
         quota = self._quota
         if quota is not None:
-            wanted = n_items if quota.unit == "items" else 1
-            if window.used and window.used + wanted > quota.capacity:
+            size = n_items if quota.unit == "items" else 1
+            if window.used and window.used + size > quota.capacity:
                 raise ProtocolError(429, "The quota of this window is used up", quota.error_code)
-            window.used += wanted
+            window.used += size
         window.requests += 1
 
     def book(self, input_tokens: int, output_tokens: int) -> None:
@@ -58,7 +58,7 @@ class RateLimits:
         self._window.output_tokens += output_tokens
 
     def retry_after(self, now: float) -> int | None:
-        """Whole seconds until the quota's window ends; None where the provider would not say."""
+        """Whole seconds until the quota's window ends; None if the provider would not report it."""
         if self._quota is None or self._quota.error_code is not None:
             return None
         return max(1, math.ceil(self._window.ends - now))
@@ -82,14 +82,14 @@ class RateLimits:
             ("input-tokens", self._input, int(self._input * left) - window.input_tokens),
             ("output-tokens", self._output, int(self._output * left) - window.output_tokens),
         )
-        found = {}
+        headers = {}
         for name, limit, remaining in families:
-            found[f"anthropic-ratelimit-{name}-limit"] = str(limit)
-            found[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, remaining))
-            found[f"anthropic-ratelimit-{name}-reset"] = self._reset
+            headers[f"anthropic-ratelimit-{name}-limit"] = str(limit)
+            headers[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, remaining))
+            headers[f"anthropic-ratelimit-{name}-reset"] = self._reset
         if quota is not None and quota.claim is not None:
-            found |= _unified(quota.claim, 1 - left, math.ceil(window.ends), refused=refused)
-        return found
+            headers |= _unified(quota.claim, 1 - left, math.ceil(window.ends), refused=refused)
+        return headers
 
     def _current(self, now: float) -> RateWindow:
         if now >= self._window.ends:
@@ -100,9 +100,9 @@ class RateLimits:
 
 
 def _unified(claim: str, used: float, ends: int, *, refused: bool) -> Mapping[str, str]:
-    """How a subscription's window is told: its use as a share, its end in epoch seconds, a warning as it fills up."""
+    """Headers of a subscription's window: its use as a share, its end in epoch seconds, a warning when it fills up."""
     prefix = "anthropic-ratelimit-unified"
-    found = {
+    headers = {
         f"{prefix}-status": "rejected" if refused else "allowed",
         f"{prefix}-representative-claim": claim,
         f"{prefix}-reset": str(ends),
@@ -110,4 +110,4 @@ def _unified(claim: str, used: float, ends: int, *, refused: bool) -> Mapping[st
         f"{prefix}-{_SHORT[claim]}-reset": str(ends),
     }
     warned = max((threshold for threshold in _WARNINGS if used >= threshold), default=None)
-    return found if warned is None else found | {f"{prefix}-{_SHORT[claim]}-surpassed-threshold": f"{warned:g}"}
+    return headers if warned is None else headers | {f"{prefix}-{_SHORT[claim]}-surpassed-threshold": f"{warned:g}"}

@@ -1,6 +1,6 @@
-"""A request of the Messages API as it came over the wire → `Asked`, or the error that the provider would answer with.
+"""A request of the Messages API as it arrived → `ParsedRequest`, or the error that the provider would answer with.
 
-Only what the stand-in honours is read; everything else passes unseen. Pure.
+Only the fields that the stand-in uses are read; all others are ignored. Pure.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FIRST_VERSION_WITHOUT_SAMPLING = "2026-10-21"
 
 
 class ProtocolError(Exception):
-    """What the provider would refuse. `status` is a key of `ERROR_TYPES`; it never leaves the server."""
+    """A request that the provider would refuse. `status` is a key of `ERROR_TYPES`. Not raised outside the server."""
 
     def __init__(self, status: int, message: str, error_code: str | None = None) -> None:
         super().__init__(message)
@@ -43,17 +43,17 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One piece of the prompt in the order in which it is cached: tools, system, messages. `ttl` in seconds marks a
-    cache breakpoint at its end."""
+    """One piece of the prompt, in the order of the cache: tools, system, messages. `ttl` in seconds marks a cache
+    breakpoint at its end."""
 
     text: str
     ttl: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedRequest:
     """`items` are (id, input) of the last user message's `{"items": […]}`; `schema` is that of the answer's JSON, and
-    `tool` the name of the tool whose input it is, where one is forced."""
+    `tool` the name of the tool whose input it is, if one is forced."""
 
     model: str
     max_tokens: int
@@ -76,7 +76,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return request
 
 
-def read_request(body: bytes, version: str, *, counting: bool = False) -> Asked:
+def read_request(body: bytes, version: str, *, counting: bool = False) -> ParsedRequest:
     """The body of `POST /v1/messages`, or of `count_tokens`, which has no `max_tokens`. Raises ProtocolError."""
     request = parse_json(body)
     _check(request, version, counting=counting)
@@ -84,8 +84,8 @@ def read_request(body: bytes, version: str, *, counting: bool = False) -> Asked:
     messages = request["messages"]
     message_blocks = [block for message in messages for block in _blocks(message.get("content", ""), "messages")]
     last = _last_user_texts(messages)
-    schema, tool = _wanted(request)
-    return Asked(
+    schema, tool = _answer_format(request)
+    return ParsedRequest(
         model=request["model"],
         max_tokens=request.get("max_tokens") or 0,
         stream=request.get("stream") is True,
@@ -155,19 +155,19 @@ def _last_user_texts(messages: list[dict[str, Any]]) -> list[str]:
 
 
 def _items(text: str) -> tuple[tuple[str, Any], ...]:
-    """Several items of one message, or none where it is not of that shape. Words may follow the document."""
+    """The items of a message, or none if it does not have this shape. Text may follow the document."""
     text = text.lstrip()
     if not text.startswith("{"):
         return ()
     try:
-        found = json.JSONDecoder().raw_decode(text)[0]["items"]
-        return tuple((str(item["id"]), item.get("input")) for item in found)
+        items = json.JSONDecoder().raw_decode(text)[0]["items"]
+        return tuple((str(item["id"]), item.get("input")) for item in items)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ()
 
 
-def _wanted(request: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | None]:
-    """The schema of the answer and the forced tool's name; `output_config.format` where no tool is forced."""
+def _answer_format(request: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | None]:
+    """The schema of the answer and the forced tool's name; that of `output_config.format` if no tool is forced."""
     choice = _object(request, "tool_choice")
     if choice.get("type") in ("tool", "any"):
         name = choice.get("name") if choice["type"] == "tool" else None
@@ -175,16 +175,16 @@ def _wanted(request: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str |
         if chosen is None:
             raise ProtocolError(400, "tool_choice: there is no such tool")
         return _schema(chosen.get("input_schema", {}), "tools.input_schema", structured=False), str(chosen.get("name"))
-    form = _object(_object(request, "output_config"), "format")
-    if not form:
-        return _lone_tool(request)
-    if form.get("type") != "json_schema":
+    output_format = _object(_object(request, "output_config"), "format")
+    if not output_format:
+        return _only_tool(request)
+    if output_format.get("type") != "json_schema":
         raise ProtocolError(400, "output_config.format.type: must be 'json_schema'")
-    return _schema(form.get("schema"), "output_config.format.schema", structured=True), None
+    return _schema(output_format.get("schema"), "output_config.format.schema", structured=True), None
 
 
-def _lone_tool(request: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | None]:
-    """A model that is offered one tool, and told to answer by it, does so without being forced."""
+def _only_tool(request: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str | None]:
+    """A model that is offered a single tool, and instructed to answer with it, does so without being forced."""
     match request.get("tools"):
         case [{"name": str(name), "input_schema": schema}] if _object(request, "tool_choice").get("type") != "none":
             return _schema(schema, "tools.input_schema", structured=False), name
@@ -193,20 +193,20 @@ def _lone_tool(request: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, st
 
 
 def _object(outer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = outer.get(name)
-    if found is not None and not isinstance(found, dict):
+    value = outer.get(name)
+    if value is not None and not isinstance(value, dict):
         raise ProtocolError(400, f"{name}: must be an object")
-    return found or {}
+    return value or {}
 
 
 def _schema(schema: Json, where: str, *, structured: bool) -> Mapping[str, Any]:
-    if found := _defect(json.dumps(schema), structured):
-        raise ProtocolError(400, f"{where}: {found}")
+    if problem := _defect(json.dumps(schema), structured):
+        raise ProtocolError(400, f"{where}: {problem}")
     checked: Mapping[str, Any] = schema
     return checked
 
 
 @lru_cache(maxsize=64)
 def _defect(schema: str, structured: bool) -> str | None:
-    """Kept, because a wave sends the same schema with every request."""
+    """Cached, because a wave sends the same schema with every request."""
     return defect(json.loads(schema), structured=structured)

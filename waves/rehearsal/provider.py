@@ -1,7 +1,7 @@
-"""The provider behind the HTTP: takes a request, decides by the scenario what becomes of it, and keeps the books.
+"""The provider behind the HTTP server: takes a request, decides its answer by the scenario, and counts its use.
 
-`arrive` reads a request, `plan` decides and writes its answer down; the server only waits and delivers. Knows no
-sockets, so what it does is a function of the scenario, the seed and the order of requests.
+`arrive` reads a request, `plan` decides and renders its answer; the server only waits and delivers. Knows no sockets,
+so its behaviour is a function of the scenario, the seed and the order of requests.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from hashlib import blake2b
 from typing import Any, Literal
 
 from waves.rehearsal import replies, verdicts
-from waves.rehearsal.batch_requests import Kind, work
+from waves.rehearsal.batch_requests import Kind, process
 from waves.rehearsal.batches import BATCHES, BatchStore
 from waves.rehearsal.faults import STATUS_FAULTS, Dice, FaultPlan, is_down, plan_faults
 from waves.rehearsal.limits import RateLimits
-from waves.rehearsal.protocol import LARGEST_REQUEST, Asked, ProtocolError, read_request
+from waves.rehearsal.protocol import LARGEST_REQUEST, ParsedRequest, ProtocolError, read_request
 from waves.rehearsal.record import Turn
 from waves.rehearsal.scenarios import Scenario
 from waves.rehearsal.usage import PromptCache, count_tokens
@@ -33,9 +33,9 @@ _METHODS = {MESSAGES: "POST", COUNT: "POST", MODELS: "GET"}
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What to send, and when: `latency` seconds after the arrival. One piece goes out with its length, several as a
+    """What to send, and when: `latency` seconds after the arrival. A single piece is sent with its length, several as a
     stream. `ending`: hang = send nothing; reset = send half and reset; die = the process ends at once. `taken_in` and
-    `ended` are requests of batches, to be recorded beside this one."""
+    `ended` are requests of batches, to be recorded with this one."""
 
     status: int
     pieces: tuple[bytes, ...]
@@ -49,11 +49,11 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request that has arrived: as it will be recorded, and as it was understood, or why not."""
+    """A request that has arrived: its record, and what was read from it, or the error; None if nothing is read."""
 
     turn: Turn
     body: bytes
-    asked: Asked | ProtocolError | None
+    asked: ParsedRequest | ProtocolError | None
     method: str = "POST"
     query: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,15 +64,15 @@ class Provider:
         self._seed = seed
         self._limits = RateLimits(scenario)
         self._cache = PromptCache(scenario.cache_minimum, scenario.cache_ttl)
-        self._run = secrets.token_hex(4)  # tells the requests of two servers apart that share a record
+        self._run = secrets.token_hex(4)  # distinguishes the requests of two servers that share a record
         self._arrivals = 0
         self._messages = 0
         self._first = 0.0
         self._seen: Counter[bytes] = Counter()
         self._batch_calls = 0
         self._began = time.monotonic()
-        self._shelf = BatchStore(scenario.batches, self._run, self._in_a_batch, seed)
-        self._chancy = bool(scenario.faults or scenario.latency.kind != "fixed")
+        self._batches = BatchStore(scenario.batches, self._run, self._in_a_batch, seed)
+        self._random = bool(scenario.faults or scenario.latency.kind != "fixed")
 
     def arrive(
         self,
@@ -93,21 +93,21 @@ class Provider:
             turn.model, turn.stream, turn.system, turn.items = asked.model, asked.stream, asked.system, asked.items
         return Exchange(turn, body, asked, method, query or {})
 
-    def plan(self, visit: Exchange) -> Response:
-        turn = visit.turn
-        match visit.asked:
+    def plan(self, exchange: Exchange) -> Response:
+        turn = exchange.turn
+        match exchange.asked:
             case ProtocolError() as error:
                 return self._refuse(turn, error, {})
             case None if turn.path.startswith(BATCHES):
-                return self._plan_batches(visit)
+                return self._plan_batches(exchange)
             case None:
                 return self._reply(turn, replies.models_json(), {})
-            case Asked() as asked if turn.path == COUNT:
+            case ParsedRequest() as asked if turn.path == COUNT:
                 return self._reply(turn, b'{"input_tokens": %d}' % count_tokens(asked.segments), {})
-            case Asked() as asked:
-                return self._plan_message(turn, asked, visit.body)
+            case ParsedRequest() as asked:
+                return self._plan_message(turn, asked, exchange.body)
 
-    def _understand(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Asked | None:
+    def _understand(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> ParsedRequest | None:
         batches = path == BATCHES or path.startswith(f"{BATCHES}/")
         if len(body) > LARGEST_REQUEST and not batches:
             raise ProtocolError(413, "Request exceeds the maximum size")
@@ -120,7 +120,7 @@ class Provider:
             return None
         return read_request(body, headers.get("anthropic-version", ""), counting=path == COUNT)
 
-    def _plan_message(self, turn: Turn, asked: Asked, body: bytes) -> Response:
+    def _plan_message(self, turn: Turn, asked: ParsedRequest, body: bytes) -> Response:
         now = time.monotonic()
         self._first = self._first or now
         self._messages += 1
@@ -145,19 +145,19 @@ class Provider:
         turn.item_faults = dict(decision.items)
         return self._carry_out(turn, asked, decision)
 
-    def _plan_batches(self, visit: Exchange) -> Response:
-        """`down` is about these calls too, counted by themselves."""
-        turn = visit.turn
+    def _plan_batches(self, exchange: Exchange) -> Response:
+        """`down` applies to these calls too; they are counted apart from messages."""
+        turn = exchange.turn
         self._batch_calls += 1
         for down in self._scenario.down:
             if is_down(down, "", self._batch_calls, time.monotonic() - self._began):
                 turn.fault, turn.cause = down.fault, "down"
                 if down.fault not in STATUS_FAULTS:
                     return Response(200, (b"{}",), ending="hang" if down.fault == "hang" else "reset")
-                error = ProtocolError(int(down.fault), f"The rehearsal was told to answer {down.fault}")
+                error = ProtocolError(int(down.fault), f"The scenario asks for {down.fault}")
                 return self._refuse(turn, error, _retry_after({}, self._scenario.retry_after))
         try:
-            reply = self._shelf.visit(visit.method, turn.path, visit.query, visit.body, turn.started)
+            reply = self._batches.call(exchange.method, turn.path, exchange.query, exchange.body, turn.started)
         except ProtocolError as error:
             return self._refuse(turn, error, {})
         headers = {"date": formatdate(reply.at, usegmt=True)}
@@ -167,23 +167,23 @@ class Provider:
         )
 
     def _in_a_batch(self, parameters: Mapping[str, Any], batch_id: str) -> tuple[Turn, Kind, Mapping[str, Any]]:
-        """One request of a batch: decided and answered as any other, but nothing of it goes over the wire now."""
+        """One request of a batch: decided and answered as any other, but nothing is sent now."""
         self._arrivals += 1
         turn = Turn(f"req_{self._run}{self._arrivals:08d}", MESSAGES, time.time(), 1, batch=batch_id)
-        kind, result = work(self._scenario, parameters, turn, self._dice, self._message)
+        kind, result = process(self._scenario, parameters, turn, self._dice, self._message)
         return turn, kind, result
 
     def _dice(self, body: bytes) -> Dice:
-        if not self._chancy:
+        if not self._random:
             return Dice(self._seed, b"", 0)
         digest = blake2b(body, digest_size=16).digest()
         self._seen[digest] += 1
         return Dice(self._seed, digest, self._seen[digest])
 
-    def _carry_out(self, turn: Turn, asked: Asked, decision: FaultPlan) -> Response:
+    def _carry_out(self, turn: Turn, asked: ParsedRequest, decision: FaultPlan) -> Response:
         fault, latency = decision.fault, decision.latency
         if fault in STATUS_FAULTS:
-            error = ProtocolError(int(fault), f"The rehearsal was told to answer {fault}")
+            error = ProtocolError(int(fault), f"The scenario asks for {fault}")
             retry_after = self._scenario.retry_after if fault in {"429", "503", "529"} else None
             return self._refuse(turn, error, _retry_after(self._limits.headers(turn.started), retry_after), latency)
         if fault == "hang":
@@ -199,7 +199,7 @@ class Provider:
             return Response(200, tuple(replies.message_events(message)), "text/event-stream", headers, latency, ending)
         return Response(200, (replies.message_json(message),), headers=headers, latency=latency, ending=ending)
 
-    def _message(self, turn: Turn, asked: Asked, decision: FaultPlan) -> replies.Message:
+    def _message(self, turn: Turn, asked: ParsedRequest, decision: FaultPlan) -> replies.Message:
         content, output_tokens, stop_reason = verdicts.content(asked, decision, brain=self._scenario.brain)
         billed = self._cache.bill(asked.model, asked.segments, turn.started)
         self._limits.book(billed.total, output_tokens)

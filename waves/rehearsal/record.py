@@ -1,9 +1,9 @@
-"""The stand-in's own account of every request, one JSON line each time: the judge in crash tests.
+"""The stand-in's own log of every request, one JSON line for each event: the reference in crash tests.
 
-`arrived` is written when the whole request is in; `ended` when its answer was handed to the operating system, or when
-it is certain that none will be. Each line is one write to a file opened for appending, so it is whole and in the file
-before anything else happens, whoever is killed. Whether an answer reached its reader nobody can know: `answered` says
-that it was handed over in full, `client_gone` that the connection was seen to be lost before that.
+`arrived` is written when the whole request has been read; `ended` when its answer was handed to the operating system,
+or when it is certain that none will be. Each line is one write to a file opened for appending, so it is complete and
+in the file before anything else happens, whichever process is killed. Whether an answer reached its reader cannot be
+known: `answered` means that it was handed over in full, `client_gone` that the connection was lost before that.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from waves.errors import DiskError
 
 @dataclass(slots=True)
 class Turn:
-    """One request as the record tells it. Moments are epoch seconds; `faults` maps item ids to what was done to their
-    verdicts. `in_flight` counts this request too; `batch` is the one that it came in, if any; `cut` says that the
-    connection was reset by the scenario."""
+    """One request in the record. Moments are epoch seconds; `item_faults` maps item ids to faults of their verdicts.
+    `in_flight` includes this request; `batch` is the id of its batch, if it came in one; `cut`: the scenario reset the
+    connection."""
 
     request_id: str
     path: str
@@ -50,7 +50,7 @@ class Turn:
 
 
 class Record:
-    """Appends to `path`, which several servers may share one after another. Raises DiskError if it cannot be opened."""
+    """Appends to `path`, which several servers may use one after another. Raises DiskError if it cannot be opened."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -106,7 +106,7 @@ class Record:
 
 
 def input_hash(given: object) -> str:
-    """sha256 of an item's input as canonical JSON: how the record names an item without its text."""
+    """sha256 of an item's input as canonical JSON: it identifies an item in the record without its text."""
     return hashlib.sha256(
         json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
     ).hexdigest()

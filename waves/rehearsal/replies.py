@@ -1,4 +1,4 @@
-"""What goes back over the wire: the message as JSON or as server-sent events, and errors. Pure."""
+"""The bodies of answers: the message as JSON or as server-sent events, and errors. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Message:
 
 
 def model_name(requested: str) -> str:
-    """The name that stands in the answer, so that nobody takes it for the model that was asked for."""
+    """The model name in the answer: it cannot be mistaken for that of the requested model."""
     return requested if requested.startswith("rehearsal") else f"rehearsal:{requested}"
 
 
@@ -52,7 +52,7 @@ def message_json(message: Message) -> bytes:
 
 
 def message_events(message: Message) -> Iterator[bytes]:
-    """The same as server-sent events, in the order that the provider keeps."""
+    """The message as server-sent events, in the provider's order."""
     start = {**_envelope(message), "content": [], "stop_reason": None, "usage": _usage(message, 1)}
     yield _event("message_start", message=start)
     for index, block in enumerate(message.blocks()):
@@ -122,7 +122,7 @@ def _usage(message: Message, output_tokens: int) -> dict[str, Any]:
 def _stop_details(message: Message) -> dict[str, Any] | None:
     if message.stop_reason != "refusal":
         return None
-    return {"type": "refusal", "category": "general_harms", "explanation": "The rehearsal was told to refuse."}
+    return {"type": "refusal", "category": "general_harms", "explanation": "The scenario asks for a refusal."}
 
 
 def _event(name: str, **fields: object) -> bytes:

@@ -1,7 +1,7 @@
-"""How the stand-in is told to behave: a scenario by its ready-made name, from a YAML or JSON file, or as JSON text.
+"""How the stand-in behaves: a scenario by its ready-made name, from a YAML or JSON file, or as JSON text.
 
-`Scenario` is frozen and refuses unknown keys by name. The ready-made ones stand in `scenarios.yaml`, which is also the
-place to copy from. Raises ConfigurationError with a remedy for whatever cannot be read.
+`Scenario` is frozen and refuses unknown keys by name. The ready-made scenarios are in `scenarios.yaml`, which is also
+the place to copy from. Raises ConfigurationError with a remedy for anything that cannot be read.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ItemFault = Literal[
 ]
 """One verdict is bad."""
 Fault = Literal[StatusFault, WholeFault, ItemFault]
-"""Everything that can go wrong. A number is an HTTP status."""
+"""Every fault that a scenario can ask for. A number is an HTTP status."""
 
 FaultName = Annotated[Fault, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -64,10 +64,10 @@ class Latency(_Strict):
 
 
 class QuotaRules(_Strict):
-    """At most `capacity` items or requests in a window of so many seconds, which opens with the first request after
-    the last one ended; then 429 until it ends. An `error_code` (`enforced_spend_limit_reached` …) stands in the error's
-    details, and such an answer carries no `retry-after`. With a `claim` it is the window of a subscription: every
-    answer tells its use in `anthropic-ratelimit-unified-*`."""
+    """At most `capacity` items or requests in a window of `window` seconds, which opens with the first request after
+    the last window ended; then 429 until it ends. An `error_code` (`enforced_spend_limit_reached` …) is put into the
+    error's details, and such an answer has no `retry-after`. With a `claim` it is the window of a subscription: every
+    answer reports its use in `anthropic-ratelimit-unified-*`."""
 
     capacity: Annotated[int, Field(ge=1)]
     unit: Literal["items", "requests"] = "requests"
@@ -77,8 +77,8 @@ class QuotaRules(_Strict):
 
 
 class Down(_Strict):
-    """The provider is away: from the `start`-th request (the first is 1) or second (from the first request on) up to,
-    not including, `end`; for ever without it. `models` narrows it to these models."""
+    """The provider is down: from the `start`-th request (the first is 1) or second (from the first request on) up to,
+    not including, `end`; indefinitely without it. `models` restricts it to these models."""
 
     unit: Literal["requests", "seconds"] = "requests"
     start: Seconds = 0.0
@@ -88,20 +88,20 @@ class Down(_Strict):
 
 
 class Poison(_Strict):
-    """Whatever item's input holds the marker (in any of its values) is answered badly, every time."""
+    """Any item whose input holds the marker (in any of its values) gets this fault, every time."""
 
     marker: Annotated[str, Field(min_length=1)]
     fault: FaultName
 
 
 class BatchRules(_Strict):
-    """What becomes of batches. One has ended when so many `seconds` have passed since it was made and it was looked at
-    so many times. Shares are those of its requests: `expired` and `canceled` are not worked on, the result of `lacking`
-    ones is not handed out. The first so many batches are made but the reply is lost (`replies_lost`), or do not even
-    arrive (`requests_lost`); so many readings of the results of each break off (`results_cut`). `twice`: each result
-    comes so; `foreign`: so many results that nobody asked for. `state`: what a running one says of itself. `clock`:
-    seconds by which the provider's clock is ahead, `clock_step`: those by which each listing puts it on. `page`: the
-    longest page of a list."""
+    """How batches proceed. A batch ends once `seconds` have passed since it was created and its state was read `looks`
+    times; its results are kept for `results_kept` seconds. Shares of its requests: `expired` and `canceled` are not
+    processed, the results of `lacking` are not returned. Of the first batches, `requests_lost` never arrive, and of the
+    next, `replies_lost` are created but the reply is lost; the first `results_cut` readings of each batch's results
+    break off. `twice`: each result is returned twice; `foreign`: the number of results that belong to no request.
+    `state`: the reported state of a running batch. `clock`: seconds by which the provider's clock is ahead,
+    `clock_step`: seconds by which each listing moves it further. `page`: the longest page of a listing."""
 
     seconds: Seconds = 0.0
     looks: Annotated[int, Field(ge=0)] = 0
@@ -147,7 +147,7 @@ class Scenario(_Strict):
 
 
 def load(text: str | None) -> Scenario:
-    """The scenario of that name, in the file of that path, or spelled out as a JSON object; None is the healthy one."""
+    """The scenario with that name, in the file at that path, or written as a JSON object; None is the healthy one."""
     if text is None:
         return Scenario()
     if text.lstrip().startswith("{"):
@@ -184,7 +184,7 @@ def _read_yaml(text: str, where: str) -> object:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"{where} is not valid YAML{line}", "mend the syntax") from None
+        raise ConfigurationError(f"{where} is not valid YAML{line}", "fix the syntax") from None
 
 
 def _validated(content: object, where: str) -> Scenario:

@@ -1,7 +1,7 @@
-"""Values that fit a JSON schema: what the stand-in answers with when somebody asks for structured output.
+"""Values that fit a JSON schema: the stand-in's answers to a request for structured output.
 
-Knows the keywords that providers accept, and the bounds that tools may carry besides. Pure; a value that cannot be
-made to fit becomes the schema's plainest value (first enum value, empty text, the lower bound).
+Knows the keywords that providers accept, and the bounds that tools may have as well. Pure; a value that cannot be made
+to fit becomes the schema's plainest value (first enum value, empty text, the lower bound).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Json = Any
 """A value as `json.loads` gives it."""
 JsonSchema = Mapping[str, Any]
 
-# What structured output refuses; tools may carry them.
+# Keywords that structured output refuses; tools may have them.
 _REFUSED = frozenset(
     {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "maxItems"}
 )
@@ -66,7 +66,7 @@ _SHAPES: dict[str, Callable[[Json], bool]] = {
 
 
 def fit(value: Json, schema: JsonSchema, root: JsonSchema | None = None, depth: int = 0) -> Json:
-    """`value` where it fits, else the nearest thing that does; None as `value` asks for the schema's plainest value."""
+    """`value` if it fits, else the nearest value that does; None as `value` gives the schema's plainest value."""
     root = schema if root is None else root
     schema = _resolve(schema, root)
     if depth > _DEPTH:
@@ -83,20 +83,21 @@ def fit(value: Json, schema: JsonSchema, root: JsonSchema | None = None, depth: 
 
 
 def defect(schema: Json, *, structured: bool, depth: int = 0) -> str | None:
-    """What a provider would find wrong with this schema, as one phrase; None when it would take it. `structured` adds
-    the limits of structured output, which the input of a tool does not have."""
+    """The provider's objection to this schema, as one phrase; None if it would accept it. `structured` adds the limits
+    of structured output, which do not apply to the input of a tool."""
     if not isinstance(schema, Mapping):
         return "a schema must be an object"
     if depth > _DEPTH:
         return "the schema is nested too deeply"
     for word, is_right in _SHAPES.items():
         if word in schema and not is_right(schema[word]):
-            return f"keyword '{word}' has a value that it cannot have"
-    if structured and (found := _refused(schema)):
-        return found
+            return f"keyword '{word}' has an invalid value"
+    if structured and (objection := _refused(schema)):
+        return objection
     parts = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
     parts += [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *([schema["items"]] if "items" in schema else ())]
-    return next((found for part in parts if (found := defect(part, structured=structured, depth=depth + 1))), None)
+    objections = (defect(part, structured=structured, depth=depth + 1) for part in parts)
+    return next((objection for objection in objections if objection), None)
 
 
 def _refused(schema: JsonSchema) -> str | None:
@@ -109,11 +110,11 @@ def _refused(schema: JsonSchema) -> str | None:
     return None
 
 
-def _same(one: Json, other: Json) -> bool:
-    """Equal as JSON is: to Python, true equals 1."""
-    if isinstance(one, str):
-        return bool(one == other)
-    return bool(one == other) and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+def _same(left: Json, right: Json) -> bool:
+    """Equal as JSON: in Python, true equals 1."""
+    if isinstance(left, str):
+        return bool(left == right)
+    return bool(left == right) and json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 
 def _resolve(schema: JsonSchema, root: JsonSchema) -> JsonSchema:
@@ -127,7 +128,7 @@ def _resolve(schema: JsonSchema, root: JsonSchema) -> JsonSchema:
 
 
 def _type_for(value: Json, schema: JsonSchema) -> str | None:
-    """The type of the schema that the value has already; else null where it is allowed, else the first."""
+    """The type of the schema that the value already has; else null if it is allowed, else the first."""
     declared: list[str] | str | None = schema.get("type", "object" if "properties" in schema else None)
     if not isinstance(declared, list):
         return declared
@@ -161,8 +162,8 @@ def _fit_object(value: Json, schema: JsonSchema, root: JsonSchema, depth: int) -
 
 
 def _fit_array(value: Json, schema: JsonSchema, root: JsonSchema, depth: int) -> Json:
-    """A list of known words that nobody has a value for gets the first of them: empty would not do where exactly one
-    is wanted, which a provider's schema cannot say."""
+    """A list of known words without a value gets the first of them: an empty list would not do if exactly one word is
+    required, which a provider's schema cannot express."""
     part = _resolve(schema.get("items") or {}, root)
     words = part.get("enum")
     entries = value if isinstance(value, list) else ([words[0]] if words and value is None else [])

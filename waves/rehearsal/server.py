@@ -1,7 +1,7 @@
 """The stand-in provider: a real HTTP server on loopback that speaks the Messages API. A rehearsal, no language model.
 
-`serve` runs it until it is told to stop; `Rehearsal` is the server for whoever has an event loop of their own. A
-request goes one way: arrive, plan (everything is decided at once), wait for the latency, deliver, record.
+`serve` runs it until it is stopped; `Rehearsal` is the server for callers with an event loop of their own. Each request
+takes the same path: arrive, plan (everything is decided at once), wait for the latency, deliver, record.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from waves.rehearsal.scenarios import Scenario
 
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 1024
-_PATIENCE = 0.01  # seconds for connections to end; what was in flight has ended before
+_SHUTDOWN_TIMEOUT = 0.01  # seconds; the requests in flight have ended before
 _ENDED_BY_SCENARIO = 1
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -38,18 +38,18 @@ class Rehearsal:
     """`start` once, then `stop` once. `url` is valid in between."""
 
     def __init__(self, scenario: Scenario, *, seed: int = 0, record: Path | None = None) -> None:
-        self._desk = Provider(scenario, seed)
+        self._provider = Provider(scenario, seed)
         self._record = Record(record) if record is not None else None
-        self._flying: set[asyncio.Task[Any] | None] = set()
+        self._in_flight: set[asyncio.Task[Any] | None] = set()
         self._stopping = False
         self._runner: web.ServerRunner | None = None
         self.url = ""
 
     async def start(self, port: int = 0) -> str:
         """Listens and returns the URL. Raises ConfigurationError when the port is taken or not allowed."""
-        # Cancellation tells at once that a client is gone; without it the record would say so a latency later.
+        # With cancellation the record notes at once that a client is gone, and not after the latency.
         server = web.Server(self._handle, handler_cancellation=True, access_log=None)
-        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_PATIENCE)
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, LOOPBACK, port, backlog=_BACKLOG).start()
@@ -62,12 +62,12 @@ class Rehearsal:
         return self.url
 
     async def stop(self) -> None:
-        """Ends what is in flight unanswered, and closes the record."""
+        """Ends the requests in flight without an answer, and closes the record."""
         self._stopping = True
-        flying = [task for task in self._flying if task is not None]
-        for task in flying:
+        in_flight = [task for task in self._in_flight if task is not None]
+        for task in in_flight:
             task.cancel()
-        await asyncio.gather(*flying, return_exceptions=True)
+        await asyncio.gather(*in_flight, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
         if self._record is not None:
@@ -76,21 +76,21 @@ class Rehearsal:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.content.read()
         arrived = time.monotonic()
-        visit = self._desk.arrive(
-            request.method, request.path, request.headers, body, len(self._flying) + 1, request.query
+        exchange = self._provider.arrive(
+            request.method, request.path, request.headers, body, len(self._in_flight) + 1, request.query
         )
-        with self._recorded(visit.turn):
-            plan = self._desk.plan(visit)
+        with self._recorded(exchange.turn):
+            plan = self._provider.plan(exchange)
             self._note_batches(plan)
             if plan.ending == "die":
                 os._exit(_ENDED_BY_SCENARIO)
             if plan.ending == "hang":
                 await asyncio.Future()
             await asyncio.sleep(max(0.0, arrived + plan.latency - time.monotonic()))
-            return await self._deliver(request, plan, visit.turn)
+            return await self._deliver(request, plan, exchange.turn)
 
     def _note_batches(self, plan: Response) -> None:
-        """Requests of batches come and end with other requests than their own."""
+        """The requests of a batch arrive and end with calls that are about the batch."""
         if self._record is not None:
             for turn in plan.taken_in:
                 self._record.arrived(turn)
@@ -99,9 +99,9 @@ class Rehearsal:
 
     @contextlib.contextmanager
     def _recorded(self, turn: Turn) -> Iterator[None]:
-        """Counts the request among those in flight, and records its arrival and how it ended, however it ends."""
+        """Counts the request among those in flight, and records its arrival and its end in any case."""
         task = asyncio.current_task()
-        self._flying.add(task)
+        self._in_flight.add(task)
         if self._record is not None:
             self._record.arrived(turn)
         try:
@@ -110,7 +110,7 @@ class Rehearsal:
             turn.client_gone = not self._stopping and not turn.cut
             raise
         finally:
-            self._flying.discard(task)
+            self._in_flight.discard(task)
             turn.finished = time.time()
             if self._record is not None:
                 self._record.ended(turn)
@@ -136,7 +136,7 @@ class Rehearsal:
             await response.write_eof()
             turn.answered = True
         except ConnectionError:
-            turn.client_gone = True  # aiohttp meets the same error in a moment, and lets the connection go
+            turn.client_gone = True  # aiohttp will get the same error, and close the connection
         return response
 
 
@@ -148,7 +148,7 @@ async def _cut(request: web.BaseRequest, response: web.StreamResponse, whole: by
         request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         request.transport.abort()
     await asyncio.Future()
-    raise AssertionError  # a future that nobody knows is never done
+    raise AssertionError  # unreachable: nothing completes this future
 
 
 def serve(
@@ -160,8 +160,8 @@ def serve(
     until_stdin_closes: bool = False,
     ready: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> None:
-    """Runs the stand-in until SIGTERM, SIGINT or, if so asked, the end of stdin. `ready` gets `{"url", "notice",
-    "seed", "pid"}` once it listens. Raises ConfigurationError (port) or DiskError (record)."""
+    """Runs the stand-in until SIGTERM, SIGINT or, with `until_stdin_closes`, the end of stdin. `ready` gets `{"url",
+    "notice", "seed", "pid"}` once it listens. Raises ConfigurationError (port) or DiskError (record)."""
     asyncio.run(_serve(Rehearsal(scenario, seed=seed, record=record), port, seed, until_stdin_closes, ready))
 
 

@@ -1,6 +1,6 @@
-"""What a request costs in tokens: the count, and the prompt cache that splits it into written, read and uncached.
+"""The tokens of a request: their number, and the prompt cache that splits them into written, read and uncached.
 
-A token is taken as four bytes of UTF-8 (rounded up): near enough for budgets and rates, and the same on every run.
+A token counts as four bytes of UTF-8 (rounded up): near enough for budgets and rates, and the same on every run.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def count_tokens(segments: Sequence[Segment]) -> int:
 
 class PromptCache:
     """Prefixes that end in a breakpoint, for each model. An entry lives `ttl` seconds from its last use, and a prefix
-    below `minimum` tokens is never kept, as with the provider. Entries count from the request that writes them (the
+    below `minimum` tokens is never kept, as with the provider. Entries exist from the request that writes them (the
     provider's only from the beginning of its answer)."""
 
     def __init__(self, minimum: int, ttl: float | None) -> None:
@@ -56,7 +56,7 @@ class PromptCache:
         self._entries: dict[tuple[str, ...], float] = {}
 
     def bill(self, model: str, segments: Sequence[Segment], now: float) -> Billed:
-        """Books one answered request: reads the longest known prefix, writes the longest marked one."""
+        """Count one answered request: reads the longest known prefix, writes the longest marked one."""
         total = count_tokens(segments)
         read = written = n_bytes = 0
         written_ttl = _FIVE_MINUTES

@@ -1,8 +1,8 @@
-"""The content of an answer: verdicts for the items that were asked about, in the shape of the schema, and spoiled on
-request.
+"""The content of an answer: verdicts for the requested items, in the shape of the schema, spoiled if the scenario asks
+for it.
 
-A schema is met by its own shape: an object with a list of objects that have an `id` gets one verdict for each item;
-anything else gets one verdict for the whole message. Pure.
+The shape of the schema decides: an object with a list of objects that have an `id` gets one verdict for each item; any
+other schema gets one verdict for the whole message. Pure.
 """
 
 from __future__ import annotations
@@ -13,25 +13,27 @@ from typing import Any
 
 from waves.rehearsal.brain import brain_for, confidence
 from waves.rehearsal.faults import ITEM_FAULTS, FaultPlan
-from waves.rehearsal.protocol import Asked
+from waves.rehearsal.protocol import ParsedRequest
 from waves.rehearsal.scenarios import Fault
 from waves.rehearsal.schema import JsonSchema, fit
 from waves.rehearsal.usage import size, tokens
 
 PLAIN_TEXT = "This is a rehearsal and not a language model: it labels items, and has nothing to say."
 
-# Stand-ins that survive json.dumps and are then replaced by what no serializer would write.
+# Placeholders that survive json.dumps and are then replaced by text that no serializer would write.
 _QUOTE = "\ue000\ue0f1\ue000"
 _SURROGATE = "\ue000\ue0f2\ue000"
 _ESCAPES = {_QUOTE: '"', _SURROGATE: "\\ud83d"}
 
-# Where a forced tool is answered with text instead: an object could not carry these.
+# A forced tool is answered with text instead: an object cannot have these faults.
 _ONLY_IN_TEXT: frozenset[Fault] = frozenset(
     {"truncated", "code_fence", "prose", "python_literal", "unescaped_quote", "lone_surrogate"}
 )
 
 
-def content(asked: Asked, decision: FaultPlan, *, brain: bool) -> tuple[str | tuple[str, dict[str, object]], int, str]:
+def content(
+    asked: ParsedRequest, decision: FaultPlan, *, brain: bool
+) -> tuple[str | tuple[str, dict[str, object]], int, str]:
     """Text, or the name of a tool with its input; then its tokens and the stop reason."""
     if decision.fault == "refusal":
         return "", 1, "refusal"
@@ -53,8 +55,8 @@ def content(asked: Asked, decision: FaultPlan, *, brain: bool) -> tuple[str | tu
     return (asked.tool, answer), n_tokens, "tool_use"
 
 
-def _answer(asked: Asked, *, brain: bool) -> dict[str, Any] | None:
-    """The answer's JSON; None where neither a schema nor items ask for any."""
+def _answer(asked: ParsedRequest, *, brain: bool) -> dict[str, Any] | None:
+    """The answer's JSON; None if neither a schema nor items ask for it."""
     if asked.schema is None:
         if not asked.items:
             return None
@@ -74,7 +76,7 @@ def _answer(asked: Asked, *, brain: bool) -> dict[str, Any] | None:
 
 
 def _spoil(answer: dict[str, Any], items: tuple[tuple[str, Fault], ...], schema: JsonSchema | None) -> dict[str, Any]:
-    """The answer with the verdicts of these ids made bad; the others stay as they are."""
+    """The answer with the verdicts of these ids spoiled; the others are unchanged."""
     name, _ = _verdict_list(schema) if schema is not None else ("verdicts", None)
     ways = dict(items)
     if name is None:
@@ -96,10 +98,10 @@ def _spoil(answer: dict[str, Any], items: tuple[tuple[str, Fault], ...], schema:
 
 
 def _render(answer: dict[str, Any], fault: Fault | None) -> str:
-    """The answer as the text that a model would send, spoiled as a whole where the fault is of that kind."""
+    """The answer as the text that a model would send, spoiled as a whole if the fault is of that kind."""
     text = json.dumps(answer, ensure_ascii=False)
-    for stand_in, raw in _ESCAPES.items():
-        text = text.replace(stand_in, raw)
+    for placeholder, raw in _ESCAPES.items():
+        text = text.replace(placeholder, raw)
     match fault:
         case "code_fence":
             return f"```json\n{text}\n```"
@@ -113,7 +115,7 @@ def _render(answer: dict[str, Any], fault: Fault | None) -> str:
             return text
 
 
-def _think(asked: Asked, given: object, brain: bool) -> Mapping[str, Any]:
+def _think(asked: ParsedRequest, given: object, brain: bool) -> Mapping[str, Any]:
     if not brain:
         return {}
     guess = brain_for(asked.system).guess(given)

@@ -1,9 +1,9 @@
-"""Erase what the disk holds of one row: everywhere below a theme's folder, in whatever has the layout of a wave.
+"""Erases what the disk holds of one row: everywhere below a theme's folder, in every folder with the layout of a wave.
 
-A file that holds other rows as well is written anew and renamed; whatever is not about the row stays byte for byte. In
-a journal the row's ids become empty and the answers that judged it lose their text as a whole, but for their cost: what
-they said of other rows is in parts and verdicts. What cannot be read and may be about the row goes. A wave's manifest
-comes last, because it says that the wave held the row: killed at any point, the next try finds what is left.
+A file that also holds other rows is rewritten and renamed; what is not about the row stays byte for byte. In a journal
+the row's ids become empty, and the answers that judged it lose their whole text but keep their cost: their verdicts on
+other rows are in parts and in the database. Unreadable files that may be about the row are removed. A wave's manifest
+comes last, because it shows that the wave held the row: after a kill at any point, the next try finds what is left.
 """
 
 from __future__ import annotations
@@ -26,82 +26,82 @@ from waves.spool.sealed import canonical, seal, unseal
 _WAVE = frozenset({"manifest.json", "batches", "journal", "parts"})
 _ITEM = frozenset({"entity_key", "input_hash", "input"})
 _LOCKS = frozenset({"lock", "workers.lock"})
-_TELLING = 8
-"""Characters from which on a text is taken for the row's own, wherever it stands."""
+_MIN_TEXT = 8
+"""A text of this many characters or more is taken for the row's own in any place."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the manifests of a theme say of the row: the waves that held it, its texts, and the requests that asked for
-    it."""
+class RowTraces:
+    """What the manifests of a theme show about the row: the waves that held it, its texts, and the requests that asked
+    about it."""
 
     wave_ids: frozenset[str]
     texts: frozenset[str]
     calls: frozenset[str]
 
 
-def find(folder: Path, entity_key: str) -> Found:
+def find_traces(folder: Path, entity_key: str) -> RowTraces:
     """Reads only."""
     waves, texts, calls = set(), set(), set()
     for place in _places(folder)[0]:
-        for item in _held(_manifest(place), entity_key):
+        for item in _items_of(_manifest(place), entity_key):
             waves.add(place.name)
             calls |= _calls(place, entity_key)
-            texts |= {text for text in item["input"].values() if text and len(text) >= _TELLING}
-    return Found(frozenset(waves), frozenset(texts), frozenset(calls))
+            texts |= {text for text in item["input"].values() if text and len(text) >= _MIN_TEXT}
+    return RowTraces(frozenset(waves), frozenset(texts), frozenset(calls))
 
 
 def erase(folder: Path, entity_key: str, texts: frozenset[str], *, dry_run: bool) -> int:
-    """How many files held something of the row; none does any more. Only under the theme's lock."""
+    """Erases the row. → the number of files that held something of it. Only under the theme's lock."""
     places, loose = _places(folder)
     needles = _needles(entity_key, texts)
     changed = 0
     for path in loose:
-        if _speaks(path, needles):
-            changed += _put(path, None, dry_run=dry_run)
+        if _mentions(path, needles):
+            changed += _replace(path, None, dry_run=dry_run)
     for place in places:
         changed += _erase_in(place, entity_key, needles, dry_run=dry_run)
     return changed
 
 
 def _places(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The folders with the layout of a wave, and the files in none of them, the locks aside."""
+    """The folders with the layout of a wave, and the files outside of them except the locks."""
     places, loose = [], []
     with reported(folder):
-        for where, folders, names in os.walk(folder):
+        for path, folders, names in os.walk(folder):
             if _WAVE & {*folders, *names}:
-                places.append(Path(where))
+                places.append(Path(path))
                 folders.clear()
                 continue
-            top = Path(where) == folder
-            loose += [Path(where, name) for name in names if not (top and name in _LOCKS)]
+            top = Path(path) == folder
+            loose += [Path(path, name) for name in names if not (top and name in _LOCKS)]
     return sorted(places), sorted(loose)
 
 
 def _manifest(place: Path) -> dict[str, Any] | None:
-    """None where there is none, or none that can be read."""
+    """None if there is none, or if it cannot be read."""
     try:
-        found = unseal(files.read_file(place / "manifest.json")) if (place / "manifest.json").exists() else {}
-        return found if all(item.keys() >= _ITEM for item in found["items"]) else None
+        manifest = unseal(files.read_file(place / "manifest.json")) if (place / "manifest.json").exists() else {}
+        return manifest if all(item.keys() >= _ITEM for item in manifest["items"]) else None
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _held(manifest: dict[str, Any] | None, entity_key: str) -> list[dict[str, Any]]:
+def _items_of(manifest: dict[str, Any] | None, entity_key: str) -> list[dict[str, Any]]:
     return [item for item in manifest["items"] if item["entity_key"] == entity_key] if manifest else []
 
 
-def _speaks(path: Path, needles: list[bytes]) -> bool:
+def _mentions(path: Path, needles: list[bytes]) -> bool:
     data = files.read_file(path)
     return any(needle in data for needle in needles)
 
 
 def _erase_in(place: Path, entity_key: str, needles: list[bytes], *, dry_run: bool) -> int:
-    """One wave. Where nobody can say what it held, it goes as a whole as soon as anything in it speaks of the row."""
+    """One wave. If its manifest cannot be read, the whole wave is removed as soon as a file in it mentions the row."""
     manifest = _manifest(place)
     if manifest is None:
         return _erase_unreadable(place, needles, dry_run=dry_run)
-    if not _held(manifest, entity_key):
+    if not _items_of(manifest, entity_key):
         return 0
     others = [item for item in manifest["items"] if item["entity_key"] != entity_key]
     names = {part_name(item["entity_key"], item["input_hash"]) for item in others}
@@ -118,30 +118,30 @@ def _erase_in(place: Path, entity_key: str, needles: list[bytes], *, dry_run: bo
                 left = _journal_without(files.read_file(path), entity_key, calls)
             case ("parts", _, name) if name in names:
                 left = _part_without(files.read_file(path), needles)
-            case _:  # its part; what was set aside; what was made from the wave, such as a review
+            case _:  # its part; a file that was set aside; a file made from the wave, such as a review
                 left = None
-        changed += _put(path, left, dry_run=dry_run)
-    return changed + _put(place / "manifest.json", seal({**manifest, "items": others}), dry_run=dry_run)
+        changed += _replace(path, left, dry_run=dry_run)
+    return changed + _replace(place / "manifest.json", seal({**manifest, "items": others}), dry_run=dry_run)
 
 
 def _erase_unreadable(place: Path, needles: list[bytes], *, dry_run: bool) -> int:
     key, *texts = needles
     exact = [b'"entity_key":' + key, b"," + key + b',"', *texts]  # in a journal a short id looks like a key
-    found = list(_files(place))
-    if not any(_speaks(path, exact) for path in found):
+    paths = list(_files(place))
+    if not any(_mentions(path, exact) for path in paths):
         return 0
     if not dry_run:
         files.remove_tree(place)
-    return len(found)
+    return len(paths)
 
 
 def _files(place: Path) -> Iterator[Path]:
     with reported(place):
-        yield from sorted(Path(where, name) for where, _, names in os.walk(place) for name in names)
+        yield from sorted(Path(path, name) for path, _, names in os.walk(place) for name in names)
 
 
-def _put(path: Path, left: bytes | None, *, dry_run: bool) -> int:
-    """Leaves `left` of a file, or nothing; 1 where that changes something."""
+def _replace(path: Path, left: bytes | None, *, dry_run: bool) -> int:
+    """Replaces a file's content by `left`, or removes the file if it is None. → 1 if that changes anything, else 0."""
     if left is not None and left == files.read_file(path):
         return 0
     if dry_run:
@@ -154,14 +154,14 @@ def _put(path: Path, left: bytes | None, *, dry_run: bool) -> int:
 
 
 def _calls(place: Path, entity_key: str) -> set[str]:
-    """The requests that asked for the row, those included whose `sent` line an earlier try has blanked."""
-    found = set()
+    """The requests that asked about the row, including those whose `sent` line an earlier try has blanked."""
+    calls = set()
     for path in (place / "journal").glob("*.jsonl"):
         for line in files.read_file(path).split(b"\n"):
             entry = entry_of(line)
             if isinstance(entry, Sent) and any(key == entity_key or not digest for _, key, digest in entry.items):
-                found.add(entry.call_id)
-    return found
+                calls.add(entry.call_id)
+    return calls
 
 
 def _journal_without(data: bytes, entity_key: str, calls: set[str]) -> bytes:
@@ -192,14 +192,14 @@ def _item_of_another(line: bytes, entity_key: str) -> bool:
 
 
 def _part_without(data: bytes, needles: list[bytes]) -> bytes | None:
-    """The part of another row, unless it is none: a copy in the wrong place, or damaged."""
+    """The part of another row; None if it is about this row: a copy in the wrong place, or a damaged file."""
     return None if b'"entity_key":' + needles[0] in data else data
 
 
 def _needles(entity_key: str, texts: frozenset[str]) -> list[bytes]:
-    """How the row may be spelt in a file: first its key as JSON, then its texts as JSON, HTML and plain text."""
-    spelt = [canonical(text)[1:-1] for text in sorted(texts)]
+    """The spellings of the row in a file: first its key as JSON, then its texts as JSON, HTML and plain text."""
+    spellings = [canonical(text)[1:-1] for text in sorted(texts)]
     for text in sorted(texts):
         plain = (json.dumps(text, ensure_ascii=False)[1:-1], text, html.escape(text))
-        spelt += [form.encode(errors="surrogatepass") for form in plain]
-    return [canonical(entity_key), *dict.fromkeys(spelt)]
+        spellings += [form.encode(errors="surrogatepass") for form in plain]
+    return [canonical(entity_key), *dict.fromkeys(spellings)]

@@ -1,4 +1,4 @@
-"""OSError → DiskError, in one table: the path as seen from `data/`, what the system says, and what to do."""
+"""OSError → DiskError, in one table: the path relative to `data/`, the system's reason, and what to do."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
         hint = _HINTS.get(error.errno, "Check the data folder and its disk, then fire again.")
-        raise DiskError(f"{_shown(path)}: {why}", hint) from error
+        raise DiskError(f"{_relative(path)}: {reason}", hint) from error
 
 
-def _shown(path: Path) -> str:
+def _relative(path: Path) -> str:
     inside = _IN_A_WAVE.search(path.as_posix())
     return inside.group() if inside else "/".join(path.parts[-2:])

@@ -1,9 +1,9 @@
 """The one module that writes files under `data/`.
 
 A visible file is a complete file: everything is written under a temporary name in the folder where it belongs and
-renamed when it is whole. Durable means on the disk, name included, when the call returns. After a failed fsync
-nothing is tried again: the kernel has forgotten the pages that it could not write, and a second fsync would lie.
-Each OSError leaves as DiskError, with the path as seen from `data/`.
+renamed when it is whole. Durable means on the disk, name included, when the call returns. A failed fsync is not
+retried: the kernel has dropped the pages that it could not write, and a second fsync would report success. Each OSError
+is raised as DiskError, with the path relative to `data/`.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from waves.spool.faults import reported
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 # macOS: fsync leaves the data in the drive's own cache, this does not.
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
-_SYNCS_AT_ONCE = 32  # the disk makes several durable in one go: measured 10 to 30 times faster than one by one
+_SYNCS_AT_ONCE = 32  # the disk syncs several at once: measured 10 to 30 times faster than one by one
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def make_folder(path: Path, mode: int = 0o700, *, durable: bool = True) -> None:
-    """Makes `path` with exactly `mode`, and what is missing above it. One that exists is left as it is."""
+    """Makes `path` with exactly `mode`, and missing folders above it. An existing folder is left as it is."""
     with reported(path):
         if path.is_dir():
             return
         make_folder(path.parent, mode, durable=durable)
         with suppress(FileExistsError):
             path.mkdir(mode)
-            path.chmod(mode)  # whatever the umask says
+            path.chmod(mode)  # regardless of the umask
         if durable:
             _sync_path(path.parent)
 
 
 def probe(folder: Path) -> None:
-    """Whether a file can be made, written and made durable here; DiskError if not."""
+    """Checks that a file can be created, written and made durable here; DiskError if not."""
     path = folder / temporary_name()
     write_atomic(path, b"probe")
     _remove(path)
 
 
 def require_room(folder: Path, size: int) -> None:
-    """DiskError where the disk has fewer than `size` bytes left for us."""
+    """DiskError if the disk has fewer than `size` bytes left for us."""
     with reported(folder):
         disk = os.statvfs(folder)
         if disk.f_bavail * disk.f_frsize < size:
@@ -61,12 +61,12 @@ def read_file(path: Path) -> bytes:
 
 
 def temporary_name() -> str:
-    """A name that `sweep_temporary` knows and that readers pass over."""
+    """A name that `sweep_temporary` removes and that readers skip."""
     return f".{os.urandom(8).hex()}.tmp"
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Puts a complete file at `path`, in the place of one that is there. Not durable: `sync_files` can follow."""
+    """Puts a complete file at `path`, replacing an existing one. If not `durable`, `sync_files` can follow."""
     temporary = path.parent / temporary_name()
     with reported(path):
         try:
@@ -83,7 +83,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A folder under a temporary name, to be filled with files that need not be durable yet. When the block ends, all
-    of it is made durable, then visible as `path`; when the block fails, nothing is left of it."""
+    of it is made durable, then visible as `path`; if the block fails, nothing is left of it."""
     building = path.parent / temporary_name()
     folder = building
     try:
@@ -101,7 +101,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 class Appender:
-    """A new file that only grows. After one failed call nothing more is appended: a torn line stays the last one."""
+    """A new file that only grows. After a failed call nothing more is appended: a torn line stays the last line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -115,7 +115,7 @@ class Appender:
                 raise
 
     def append(self, data: bytes) -> None:
-        """All of `data`, or DiskError. It outlives this process, but not a power failure until `sync`."""
+        """Appends all of `data`, or raises DiskError. It survives this process; a power failure only after `sync`."""
         with self._or_broken():
             _write_all(self._fd, data)
 
@@ -144,15 +144,15 @@ class Appender:
 def sync_files(paths: Iterable[Path]) -> None:
     """Makes files and their names durable: each file, then each of their folders once.
 
-    A file that cannot be synced is removed: the page cache would go on showing what the disk may not have.
+    A file that cannot be synced is removed: the page cache would still show what the disk may not have.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     files = list(paths)
-    hands = range(min(_SYNCS_AT_ONCE, len(files)))
+    workers = range(min(_SYNCS_AT_ONCE, len(files)))
     with ThreadPoolExecutor(_SYNCS_AT_ONCE) as threads:
-        # Each result is looked at: a DiskError of any thread is raised here, before a folder is synced.
-        list(threads.map(_sync_each, [files[start :: len(hands)] for start in hands]))
+        # `list` reads each result: a DiskError of any thread is raised here, before a folder is synced.
+        list(threads.map(_sync_each, [files[start :: len(workers)] for start in workers]))
         list(threads.map(sync_folder, dict.fromkeys(path.parent for path in files)))
 
 
@@ -163,7 +163,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sweep_temporary(folder: Path) -> int:
-    """Removes what a crash left half-written in `folder` and below; returns how many names. Only under the lock."""
+    """Removes what a crash left half-written in and below `folder`. → the number of names. Only under the lock."""
     swept = 0
     with reported(folder):
         for place, folders, names in os.walk(folder):
@@ -176,14 +176,14 @@ def sweep_temporary(folder: Path) -> int:
 
 
 def remove_file(path: Path) -> None:
-    """Removes one file, if it is there; durable."""
+    """Removes a file if it exists; durable."""
     with reported(path):
         path.unlink(missing_ok=True)
         _sync_path(path.parent)
 
 
 def remove_tree(path: Path) -> None:
-    """Removes a folder and all that is in it; out of sight at once, so that a crash leaves no half of it visible."""
+    """Removes a folder with its contents. It is hidden first, so that a crash leaves no part of it visible."""
     with reported(path):
         hidden = path.parent / temporary_name()
         path.rename(hidden)
@@ -192,7 +192,7 @@ def remove_tree(path: Path) -> None:
 
 
 def set_aside(path: Path, folder: Path) -> Path:
-    """Moves `path` into `folder` without overwriting anything there; returns where it is now."""
+    """Moves `path` into `folder` without overwriting anything there. → the new path."""
     make_folder(folder)
     with reported(path):
         aside, n = folder / path.name, 1
@@ -232,7 +232,7 @@ def _sync_each(paths: Iterable[Path]) -> None:
         with reported(path):
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                os.fsync(fd)  # where that stops at the drive's cache, the sync of the folder empties it for all
+                os.fsync(fd)  # if that stops at the drive's cache, the sync of the folder flushes it for all
             except OSError:
                 with suppress(OSError):
                     path.unlink()

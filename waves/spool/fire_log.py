@@ -1,5 +1,5 @@
 """`data/logs/`: one JSON-lines log per fire. It holds ids, counts and reasons; never row text, answers or secrets.
-Only what a theme's own command said stands there as it came, its last lines, under `output`.
+The exception is `output`: the last lines that a theme's own command printed, unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from waves.spool import files
 
 
 class FireLog:
-    """Appends one object per event. The file appears with the first event."""
+    """Appends one object per event. The file is created by the first event."""
 
     def __init__(self, data: Path, theme_id: str, run_id: str) -> None:
         self._path = data / "logs" / f"{theme_id}-{run_id}.jsonl"

@@ -1,7 +1,7 @@
-"""The journals of a wave put together: its requests, and the submissions in which some of them were handed over.
+"""The journals of a wave merged: its requests, and the submissions in which some of them were handed over.
 
-An answer may stand in another journal than its request: then its request must be known from one of them, and the first
-answer stands. What no journal of the wave has sent is nobody's, and is passed over.
+An answer may be in another journal than its request; the first answer counts. Answers to requests that no journal of
+the wave has sent are ignored.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from waves.spool.journal import Reading
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Requests that go to a provider together, to be answered later. `calls` are those of its intent that are known, by
-    their number in it. `whole`: they all were on the disk, so that it may have been handed over; before that it
-    cannot."""
+    """Requests that go to a provider together, to be answered later. `calls` are the known requests of its intent, by
+    their position in it. `whole`: all of them were on the disk, so it may have been handed over; before that it cannot
+    have been."""
 
     intent: Intent
     batch_id: str | None
@@ -46,27 +46,27 @@ def merge(readings: Sequence[tuple[str, Reading]]) -> History:
     """`readings` are (run id, its journal), the oldest first."""
     calls: dict[str, Call] = {}
     for _, reading in readings:
-        for call_id, call in reading.told.calls.items():
+        for call_id, call in reading.contents.calls.items():
             if call.paid or call_id not in calls:
                 calls[call_id] = call
     for run_id, reading in readings:
-        for call_id, (paid, ended) in reading.told.late.items():
+        for call_id, (paid, ended) in reading.contents.late.items():
             if call_id in calls:
-                calls[call_id] = _told_late(calls[call_id], run_id, paid, ended)
+                calls[call_id] = _with_late_end(calls[call_id], run_id, paid, ended)
     tickets: dict[str, str] = {}
     for _, reading in readings:
-        for ticket in reading.told.tickets.values():
+        for ticket in reading.contents.tickets.values():
             tickets.setdefault(ticket.intent, ticket.batch_id)
     submissions = {
         name: _submission(intent, reading, calls, tickets.get(name))
         for _, reading in readings
-        for name, intent in reading.told.intents.items()
+        for name, intent in reading.contents.intents.items()
     }
     return History(calls, tuple(submissions.values()))
 
 
-def _told_late(call: Call, run_id: str, paid: Paid | None, ended: Ended | None) -> Call:
-    """The request with what a later run learned of it; the run that got the answer is the one that spent."""
+def _with_late_end(call: Call, run_id: str, paid: Paid | None, ended: Ended | None) -> Call:
+    """The request with what a later run recorded of it; the run that got the answer is the one that spent."""
     if paid is not None and call.paid is None:
         call = replace(call, paid=paid, run_id=run_id)
     if ended is not None and call.paid is None and call.ended is None:
@@ -75,7 +75,7 @@ def _told_late(call: Call, run_id: str, paid: Paid | None, ended: Ended | None) 
 
 
 def _submission(intent: Intent, reading: Reading, calls: Mapping[str, Call], batch_id: str | None) -> Submission:
-    """A line of its requests that cannot be read any more is no proof that it never went out."""
+    """A `sent` line that is unreadable now does not prove that the submission was never handed over."""
     known = {number: calls[call_id] for number, call_id in enumerate(intent.calls) if call_id in calls}
     whole = batch_id is not None or reading.bad_lines > 0 or len(known) == len(intent.calls)
     return Submission(intent, batch_id, known, whole)

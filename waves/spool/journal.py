@@ -1,12 +1,12 @@
 """The append-only record of requests sent and of how each ended: one file per run, never reopened for appending.
 
-Lines are ASCII JSON, each closed by a crc32 of all that stands before it, so that a flipped bit can change neither an
-answer nor the ids by which it is resolved:
+Lines are ASCII JSON, each closed by a crc32 of everything before it, so that a flipped bit can change neither an answer
+nor the ids by which it is resolved:
     {"t":"sent","call_id","version","model","backend","reserved_usd","items":[[short_id,entity_key,input_hash],…],
      "strict","at","crc32"}   {"t":"paid","call_id","status","usage":{…},"raw","at","crc32"}
     {"t":"ended","call_id","fate","reason","at","crc32"}
-What is handed over in one submission stands after an intent, and before the submission goes out; its answers come to a
-later run, and stand in that run's journal:
+The requests of one submission are written after an intent, and before the submission goes out; its answers come to a
+later run, and are in that run's journal:
     {"t":"intent","intent","backend","calls":[call_id,…],"at","crc32"}   {"t":"ticket","intent","batch_id","at","crc32"}
 """
 
@@ -23,7 +23,7 @@ from waves.calls import Call, Ended, Intent, Paid, Sent, Ticket
 from waves.errors import BadDataError
 from waves.models import Usage
 from waves.spool.files import Appender, read_file, write_atomic
-from waves.spool.sealed import moment
+from waves.spool.sealed import parse_timestamp
 
 JournalEntry = Sent | Paid | Ended | Intent | Ticket
 
@@ -33,8 +33,8 @@ _FATES = get_args(get_type_hints(Ended)["fate"])
 
 
 class Journal:
-    """What one run writes. A line outlives this process when the method returns, a power failure after `sync`.
-    DiskError if it cannot be written; the journal takes nothing more then."""
+    """The journal of one run. A line survives this process once the method returns, a power failure after `sync`.
+    DiskError if it cannot be written; after that the journal takes no more lines."""
 
     def __init__(self, path: Path) -> None:
         self._file = Appender(path)
@@ -44,7 +44,7 @@ class Journal:
         self._file.append(encode(sent))
 
     def paid(self, paid: Paid) -> None:
-        """When the answer came, before anybody looks into it. It counts as received after `sync`."""
+        """When the answer came, before it is interpreted. It counts as received after `sync`."""
         self._file.append(encode(paid))
 
     def ended(self, ended: Ended) -> None:
@@ -66,9 +66,9 @@ class Journal:
 
 
 @dataclass(slots=True)
-class Told:
-    """What the lines of one journal say. `late` is about requests that another run sent: whether that is so, only the
-    journals of the whole wave can tell. By call id: an answer and an end, at most one of each."""
+class JournalContents:
+    """The lines of one journal. `late` holds answers and ends, at most one of each by call id, for requests that must
+    have been sent by another run; only the journals of the whole wave show whether they were."""
 
     calls: dict[str, Call] = field(default_factory=dict)
     late: dict[str, tuple[Paid | None, Ended | None]] = field(default_factory=dict)
@@ -78,92 +78,92 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A journal as it was read. `bad_lines` counts what was kept aside; `torn`: the last line was cut off."""
+    """A journal as it was read. `bad_lines` counts the lines that were set aside; `torn`: the last line was cut off."""
 
-    told: Told
+    contents: JournalContents
     bad_lines: int
     torn: bool
 
     @property
     def calls(self) -> dict[str, Call]:
         """The requests that this run sent."""
-        return self.told.calls
+        return self.contents.calls
 
 
 def read_journal(path: Path) -> Reading:
-    """Also while its run still writes. Bad lines are copied to `<run_id>.bad` beside it, once."""
-    told, bad, torn = parse(read_file(path), path.stem)
+    """Reads a journal, even while its run still writes it. Bad lines are copied once, to `<run_id>.bad` beside it."""
+    contents, bad, torn = parse(read_file(path), path.stem)
     aside = path.with_suffix(".bad")
     if bad and not aside.exists():
         write_atomic(aside, b"".join(line + b"\n" for line in bad))
-    return Reading(told, len(bad), torn)
+    return Reading(contents, len(bad), torn)
 
 
 def encode(entry: JournalEntry) -> bytes:
     """One line, line feed included."""
-    return checked({"t": type(entry).__name__.lower(), **asdict(entry), "at": entry.at.isoformat()})
+    return with_checksum({"t": type(entry).__name__.lower(), **asdict(entry), "at": entry.at.isoformat()})
 
 
-def checked(fields: Mapping[str, Any]) -> bytes:
-    """A line with its crc32, which is over the JSON in ASCII: there a lone surrogate is an escape like any other."""
+def with_checksum(fields: Mapping[str, Any]) -> bytes:
+    """A line with its crc32, computed over the JSON in ASCII, where a lone surrogate is an escape like any other."""
     body = _ENCODER.encode(fields).encode("ascii")[:-1]
     return body + _MARK + b"%d}\n" % crc32(body)
 
 
-def parse(data: bytes, run_id: str) -> tuple[Told, list[bytes], bool]:
-    """What is told, the bad lines, and whether the last line was torn. A line is bad, too, if it tells the same
-    twice."""
+def parse(data: bytes, run_id: str) -> tuple[JournalContents, list[bytes], bool]:
+    """The contents, the bad lines, and whether the last line was torn. A line that repeats an earlier one is bad as
+    well."""
     *lines, last = data.split(b"\n")
     while lines and not lines[-1].strip():
         lines.pop()
-    told = Told()
-    bad = [line for line in lines if not _enter(told, line, run_id)]
-    torn = bool(last) and not _enter(told, last, run_id)
-    return told, bad, torn
+    contents = JournalContents()
+    bad = [line for line in lines if not _enter(contents, line, run_id)]
+    torn = bool(last) and not _enter(contents, last, run_id)
+    return contents, bad, torn
 
 
 def entry_of(line: bytes) -> JournalEntry | None:
-    """What a line says; None where it is not what a run writes."""
+    """The entry of a line; None if it is not a line that a run writes."""
     try:
         return _decode(line)
     except BadDataError:
         return None
 
 
-def _enter(told: Told, line: bytes, run_id: str) -> bool:
+def _enter(contents: JournalContents, line: bytes, run_id: str) -> bool:
     match entry_of(line):
         case None:
             return False
         case Intent() as entry:
-            return told.intents.setdefault(entry.intent, entry) is entry
+            return contents.intents.setdefault(entry.intent, entry) is entry
         case Ticket() as entry:
-            return told.tickets.setdefault(entry.intent, entry) is entry
+            return contents.tickets.setdefault(entry.intent, entry) is entry
         case Sent() as entry:
-            return told.calls.setdefault(entry.call_id, call := Call(entry, run_id)) is call
-        case entry if entry.call_id in told.calls:
-            return _enter_here(told, entry)
+            return contents.calls.setdefault(entry.call_id, call := Call(entry, run_id)) is call
+        case entry if entry.call_id in contents.calls:
+            return _enter_here(contents, entry)
         case entry:
-            return _enter_late(told, entry)
+            return _enter_late(contents, entry)
 
 
-def _enter_here(told: Told, entry: Paid | Ended) -> bool:
-    call = told.calls[entry.call_id]
+def _enter_here(contents: JournalContents, entry: Paid | Ended) -> bool:
+    call = contents.calls[entry.call_id]
     match entry, call:
         case Paid(), Call(paid=None):
-            told.calls[entry.call_id] = replace(call, paid=entry)
+            contents.calls[entry.call_id] = replace(call, paid=entry)
         case Ended(), Call(ended=None):
-            told.calls[entry.call_id] = replace(call, ended=entry)
+            contents.calls[entry.call_id] = replace(call, ended=entry)
         case _:
             return False
     return True
 
 
-def _enter_late(told: Told, entry: Paid | Ended) -> bool:
-    match entry, told.late.get(entry.call_id, (None, None)):
+def _enter_late(contents: JournalContents, entry: Paid | Ended) -> bool:
+    match entry, contents.late.get(entry.call_id, (None, None)):
         case Paid(), (None, ended):
-            told.late[entry.call_id] = (entry, ended)
+            contents.late[entry.call_id] = (entry, ended)
         case Ended(), (paid, None):
-            told.late[entry.call_id] = (paid, entry)
+            contents.late[entry.call_id] = (paid, entry)
         case _:
             return False
     return True
@@ -181,7 +181,7 @@ def _decode(line: bytes) -> JournalEntry:
 
 def _entry(fields: dict[str, Any]) -> JournalEntry:
     kind = fields.pop("t")
-    fields["at"] = moment(fields["at"])
+    fields["at"] = parse_timestamp(fields["at"])
     if kind == "sent":
         return Sent(**{**fields, "items": _triples(fields["items"])})
     if kind == "paid":
@@ -200,7 +200,7 @@ def _triples(items: Iterable[Iterable[str]]) -> tuple[tuple[str, str, str], ...]
 
 
 def _texts(values: Iterable[str]) -> tuple[str, ...]:
-    found = tuple(values)
-    if not all(isinstance(value, str) for value in found):
+    texts = tuple(values)
+    if not all(isinstance(text, str) for text in texts):
         raise ValueError("an id that is no text")
-    return found
+    return texts

@@ -1,8 +1,8 @@
-"""One fire per theme and host, and never two generations of workers that spend at once.
+"""One fire per theme and host, and never two generations of workers that spend at the same time.
 
-`lock` belongs to the runner. `workers.lock` is held shared by each worker and by each child of one; a new runner must
-have it to itself once before it starts. Both are flocks: the kernel frees them when the holder dies, whatever is
-written in the files, and the files stay.
+`lock` belongs to the runner. `workers.lock` is held shared by each worker and each child of a worker; a new runner must
+hold it exclusively once before it starts. Both are flocks: the kernel releases them when the holder dies, regardless of
+the files' content, and the files stay.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from waves.spool.files import make_folder
 
 WORKERS_LOCK = "workers.lock"
 _LOCK = "lock"
-_GLANCE = 1.0  # seconds; how long the looks of `locked` may be in the way of a fire. One takes microseconds
+_GLANCE = 1.0  # seconds that calls of `locked` may delay a fire; a call holds the lock for microseconds
 _POLL = 0.02  # seconds
 
 
 @contextmanager
 def theme_lock(folder: Path, patience: float = 15.0) -> Iterator[None]:
-    """Holds the theme whose folder under `data/` this is. LockedError at once if a fire runs, and after `patience`
-    seconds if workers of an earlier one linger. DiskError where the file system has no locks."""
+    """Holds the lock of the theme with this folder under `data/`. LockedError at once if a fire runs, and after
+    `patience` seconds if workers of an earlier fire still run. DiskError if the file system has no locks."""
     from filelock import FileLock, Timeout
 
     make_folder(folder.parent, 0o711)
@@ -40,7 +40,7 @@ def theme_lock(folder: Path, patience: float = 15.0) -> Iterator[None]:
         except Timeout:
             if locked(folder):
                 raise LockedError(f"theme {folder.name} is at work already on this host", "Let it finish.") from None
-            return False  # somebody only looked whether a fire runs
+            return False  # another process is in `locked` right now
         return True
 
     with reported(folder / _LOCK):
@@ -55,7 +55,7 @@ def theme_lock(folder: Path, patience: float = 15.0) -> Iterator[None]:
 
 
 def locked(folder: Path) -> bool:
-    """Whether a fire of this theme runs on this host. Makes no file; a fire that starts meanwhile is not hindered."""
+    """Whether a fire of this theme runs on this host. Creates no file; a fire that starts meanwhile is not hindered."""
     path = folder / _LOCK
     with reported(path):
         try:
@@ -75,7 +75,7 @@ def _outlast_workers(folder: Path, patience: float) -> None:
         try:
             alone = _within(patience, lambda: _flocked(fd, fcntl.LOCK_EX))
         finally:
-            os.close(fd)  # and let it go: the workers to come share it
+            os.close(fd)  # releases the lock: the new workers share it
     if not alone:
         raise LockedError(
             f"workers of theme {folder.name} from before still run after {patience:g} s",
@@ -95,6 +95,6 @@ def _within(seconds: float, attempt: Callable[[], bool]) -> bool:
 def _flocked(fd: int, kind: int) -> bool:
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # some file systems say EACCES where others say EAGAIN
+    except (BlockingIOError, PermissionError):  # some file systems return EACCES, others EAGAIN
         return False
     return True

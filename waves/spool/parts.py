@@ -1,7 +1,7 @@
 """One item's accepted verdict as one JSON file: the checkpoint of a wave, and the truth about its progress.
 
-A part is valid only if its checksum holds, it belongs to this wave and to the item whose name it bears, and its output
-passes the rubric's schema. Until `sync` the journal can rebuild each of them, so single writes are not fsynced.
+A part is valid only if its checksum holds, it belongs to this wave and to the item that its file name stands for, and
+its output passes the rubric's schema. Until `sync` the journal can rebuild every part, so single writes need no fsync.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from waves.errors import BadDataError
 from waves.models import Identity, Manifest, ParseRung, Part
 from waves.spool.faults import reported
 from waves.spool.files import make_folder, sync_files, sync_folder, write_atomic
-from waves.spool.sealed import canonical, moment, seal, unseal
+from waves.spool.sealed import canonical, parse_timestamp, seal, unseal
 
 Check = Callable[[Mapping[str, Any]], str | None]
 
@@ -38,7 +38,7 @@ def part_path(root: Path, entity_key: str, input_hash: str) -> Path:
 
 
 def encode(part: Part) -> bytes:
-    """BadDataError for an output that JSON cannot say, e.g. NaN."""
+    """BadDataError for an output that JSON cannot express, e.g. NaN."""
     fields = {key: getattr(part, key) for key in _TEXTS}
     fields |= {"output": part.output, "confidence": part.confidence, "parse": part.parse}
     try:
@@ -58,7 +58,8 @@ def decode(data: bytes) -> Part:
 class Parts:
     """The parts of one wave, in the folder `root`.
 
-    `check` takes an output with its confidence, if it has one, and returns why the rubric's schema refuses it, or None.
+    `check` takes an output with its confidence, if it has one, and returns the reason why the rubric's schema refuses
+    it, or None.
     """
 
     def __init__(self, root: Path, manifest: Manifest, check: Check) -> None:
@@ -69,7 +70,7 @@ class Parts:
         self._folders: set[str] = set()
 
     def write(self, part: Part) -> None:
-        """Puts the part in place, over one that is there. Durable after `sync`."""
+        """Writes the part, over an existing one. Durable after `sync`."""
         path = part_path(self._root, part.entity_key, part.input_hash)
         if path.parent.name not in self._folders:
             make_folder(path.parent, durable=False)
@@ -77,15 +78,15 @@ class Parts:
         write_atomic(path, encode(part), durable=False)
 
     def read(self) -> tuple[dict[Identity, Part], list[Path]]:
-        """The valid parts, and the files among them that are none: wrong checksum, schema, wave, version or place."""
+        """The valid parts, and the files that are not: wrong checksum, schema, wave, version or place."""
         valid: dict[Identity, Part] = {}
         corrupt: list[Path] = []
         with reported(self._root):
-            for entry, identity in self._found():
+            for entry, identity in self._entries():
                 try:
                     part = self._valid(entry, identity) if identity else None
                 except FileNotFoundError:
-                    continue  # a fire took it away while a status looks
+                    continue  # a fire removed it while `wave status` reads
                 if identity and part:
                     valid[identity] = part
                 else:
@@ -93,20 +94,20 @@ class Parts:
         return valid, sorted(corrupt)
 
     def present(self) -> set[Identity]:
-        """The items that have something in their part's place, unread. What cannot be a part is set aside when it is
-        read; a link counts as nothing there, because a part that is written replaces it."""
+        """The items with anything in the place of their part, unread. What is no part is set aside when it is read; a
+        link counts as nothing, because a part that is written replaces it."""
         with reported(self._root):
-            return {identity for entry, identity in self._found() if identity and not entry.is_symlink()}
+            return {identity for entry, identity in self._entries() if identity and not entry.is_symlink()}
 
     def sync(self) -> None:
-        """Makes all parts durable together. DiskError if one cannot be: it is removed, the journal rebuilds it."""
+        """Makes all parts durable together. DiskError if one cannot be: it is removed, and the journal rebuilds it."""
         with reported(self._root):
-            paths = [Path(entry.path) for entry, identity in self._found() if identity and _is_file(entry)]
+            paths = [Path(entry.path) for entry, identity in self._entries() if identity and _is_file(entry)]
         sync_files(paths)
         sync_folder(self._root)
 
-    def _found(self) -> Iterator[tuple[os.DirEntry[str], Identity | None]]:
-        """Everything in sight, with the item whose name it bears in the right place, whatever it is."""
+    def _entries(self) -> Iterator[tuple[os.DirEntry[str], Identity | None]]:
+        """Every visible entry, with its item if it has the name of a part and is in that part's place."""
         for folder in _visible(self._root):
             if not folder.is_dir(follow_symlinks=False):
                 yield folder, None
@@ -137,7 +138,7 @@ def _part(fields: dict[str, Any]) -> Part:
         raise ValueError("not an output with its confidence")
     if fields["parse"] not in _RUNGS:
         raise ValueError("not a rung of the parse ladder")
-    fields["created_at"] = moment(fields["created_at"])
+    fields["created_at"] = parse_timestamp(fields["created_at"])
     return Part(**fields)
 
 
@@ -146,7 +147,7 @@ def part_name(entity_key: str, input_hash: str) -> str:
 
 
 def _visible(folder: Path | str) -> list[os.DirEntry[str]]:
-    """What is not hidden: a file in the making is, and what a desktop leaves behind."""
+    """The entries that are not hidden: temporary files are, and what a desktop leaves behind."""
     with os.scandir(folder) as entries:
         return [entry for entry in entries if not entry.name.startswith(".")]
 

@@ -1,8 +1,8 @@
 """JSON objects on disk that carry their own checksum.
 
 Bytes of a sealed object: `json.dumps(object, sort_keys=True, separators=(",", ":"), ensure_ascii=True)` with a key
-`sha256` that covers the same dump without it. `unseal` holds the bytes to that form exactly, so that any change of any
-byte is noticed, also one that JSON would not mind.
+`sha256` that covers the same dump without it. `unseal` requires exactly these bytes, so that any change of any byte is
+noticed, even one that JSON ignores.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def seal(fields: Mapping[str, Any]) -> bytes:
 
 def unseal(data: bytes) -> dict[str, Any]:
     """The fields without `sha256`. ValueError if the bytes are not exactly what `seal` makes."""
-    # Inside a JSON string each quote is escaped, so the mark is never text, and no object comes after the seal.
+    # Inside a JSON string each quote is escaped, so the mark is never part of a text; no object follows the seal.
     at = data.rfind(_MARK)
     after = at + len(_MARK) + 64 + 1
-    found = sha256(data[:at])
-    found.update(data[after:])
-    if at < 0 or data[at:after] != _MARK + found.hexdigest().encode() + b'"':
+    digest = sha256(data[:at])
+    digest.update(data[after:])
+    if at < 0 or data[at:after] != _MARK + digest.hexdigest().encode() + b'"':
         raise ValueError("the checksum does not match")
     try:
         fields = _DECODER.decode(data.decode("ascii"))
@@ -46,9 +46,9 @@ def unseal(data: bytes) -> dict[str, Any]:
     return fields
 
 
-def moment(text: str) -> datetime:
-    """An ISO 8601 moment with its offset, as `isoformat` writes it. ValueError for anything else."""
+def parse_timestamp(text: str) -> datetime:
+    """An ISO 8601 timestamp with its offset, as `isoformat` writes it. ValueError for anything else."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
-        raise ValueError("a moment without an offset")
+        raise ValueError("a timestamp without an offset")
     return at

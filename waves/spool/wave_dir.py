@@ -1,5 +1,5 @@
-"""The folder of one wave, `data/<theme>/waves/<wave_id>/`: all that a wave needs to go on, without the database.
-That of an evaluation, which is never merged, stands under `data/<theme>/evaluations/`.
+"""The folder of one wave, `data/<theme>/waves/<wave_id>/`: all that a wave needs to continue, without the database.
+That of an evaluation, which is never merged, is under `data/<theme>/evaluations/`.
 
 It is built under a temporary name and becomes visible when it is complete and durable. Manifest and rubric never change
 and carry checksums. Names of themes, waves and runs are checked here before they become names of files.
@@ -23,10 +23,10 @@ from waves.spool.files import make_folder, new_folder, read_file, write_atomic
 from waves.spool.history import History, merge
 from waves.spool.journal import Journal, read_journal
 from waves.spool.parts import Check, Parts
-from waves.spool.sealed import canonical, moment, seal, unseal
+from waves.spool.sealed import canonical, parse_timestamp, seal, unseal
 
 WaveRoot = Literal["waves", "evaluations"]
-"""The folder of a theme in which a wave stands."""
+"""The folder of a theme that contains the wave."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _BATCH = re.compile(r"batch_(\d{4,})\.jsonl")
@@ -46,9 +46,9 @@ class WaveDir:
 
     @classmethod
     def create(cls, data: Path, manifest: Manifest, rubric_text: str) -> WaveDir:
-        """Makes the wave visible and durable, both at the end. DiskError if it cannot, then nothing is visible."""
-        shelf: WaveRoot = "evaluations" if manifest.kind == "evaluation" else "waves"
-        path = _wave_path(data, manifest.theme_id, manifest.wave_id, shelf)
+        """Makes the wave durable, then visible. DiskError if it cannot; then nothing is visible."""
+        root: WaveRoot = "evaluations" if manifest.kind == "evaluation" else "waves"
+        path = _wave_path(data, manifest.theme_id, manifest.wave_id, root)
         make_folder(data, 0o711)
         make_folder(path.parent)
         with new_folder(path) as building:
@@ -59,11 +59,11 @@ class WaveDir:
         return cls(path, manifest, rubric_text)
 
     @classmethod
-    def open(cls, data: Path, theme_id: str, wave_id: str, installation: str, shelf: WaveRoot = "waves") -> WaveDir:
+    def open(cls, data: Path, theme_id: str, wave_id: str, installation: str, root: WaveRoot = "waves") -> WaveDir:
         """ConfigurationError for a wave of another database, BadDataError for one that cannot be read."""
-        path, restore = _wave_path(data, theme_id, wave_id, shelf), _RESTORE.format(theme_id)
+        path, restore = _wave_path(data, theme_id, wave_id, root), _RESTORE.format(theme_id)
         if not (path / "manifest.json").exists() or not (path / "rubric.md").exists():
-            raise BadDataError(f"wave {wave_id} lacks its manifest or its rubric on this disk", restore)
+            raise BadDataError(f"the manifest or the rubric of wave {wave_id} is missing on this disk", restore)
         try:
             manifest, rubric_sha256 = _decode(read_file(path / "manifest.json"))
         except (KeyError, TypeError, ValueError) as error:
@@ -84,13 +84,13 @@ class WaveDir:
         return Parts(self.path / "parts", self.manifest, check)
 
     def write_batches(self, batches: Sequence[Sequence[Item]]) -> list[str]:
-        """Writes what is asked for next, a file for each batch; returns their names, which were never used before.
+        """Writes the next batches, a file each. → their names, which were never used before.
 
-        Not fsynced: after a power failure batches are made anew from the items that are missing.
+        Not fsynced: after a power failure batches are built again from the missing items.
         """
         folder = self.path / "batches"
         with reported(folder):
-            used = [int(found[1]) for path in folder.iterdir() if (found := _BATCH.fullmatch(path.name))]
+            used = [int(match[1]) for path in folder.iterdir() if (match := _BATCH.fullmatch(path.name))]
         names = []
         for number, batch in enumerate(batches, start=max(used, default=0) + 1):
             names.append(f"batch_{number:04d}.jsonl")
@@ -98,8 +98,8 @@ class WaveDir:
         return names
 
     def new_journal(self, run_id: str) -> Journal:
-        """The journal of a run, which must not have one yet."""
-        return Journal(self.path / "journal" / f"{_named(run_id)}.jsonl")
+        """The journal of a run that has none yet."""
+        return Journal(self.path / "journal" / f"{_file_name(run_id)}.jsonl")
 
     def journals(self) -> list[Path]:
         return sorted((self.path / "journal").glob("*.jsonl"))
@@ -109,7 +109,7 @@ class WaveDir:
         return self.history().calls
 
     def history(self) -> History:
-        """What all journals together say."""
+        """All journals of the wave, merged."""
         return merge([(path.stem, read_journal(path)) for path in self.journals()])
 
     @property
@@ -117,29 +117,29 @@ class WaveDir:
         return (self.path / _CLOSED).exists()
 
     def close(self, record: Mapping[str, Any]) -> None:
-        """Notes beside the parts what the database says about the closed wave. Doing it again changes nothing."""
+        """Writes beside the parts what the database holds about the closed wave. Idempotent."""
         write_atomic(self.path / _CLOSED, canonical(record) + b"\n")
 
 
-def wave_ids(data: Path, theme_id: str, shelf: WaveRoot = "waves") -> list[str]:
-    """The waves of a theme on this disk, the oldest first."""
-    folder = data / _named(theme_id) / shelf
+def wave_ids(data: Path, theme_id: str, root: WaveRoot = "waves") -> list[str]:
+    """The waves of a theme on this disk, oldest first."""
+    folder = data / _file_name(theme_id) / root
     with reported(folder):
         if not folder.is_dir():
             return []
         return sorted(entry.name for entry in os.scandir(folder) if _NAME.fullmatch(entry.name) and entry.is_dir())
 
 
-def closed_on_disk(data: Path, theme_id: str, wave_id: str, shelf: WaveRoot = "waves") -> bool:
+def closed_on_disk(data: Path, theme_id: str, wave_id: str, root: WaveRoot = "waves") -> bool:
     """Whether the wave has its `closed.json`: everything about it is in the database. Opens nothing."""
-    return (_wave_path(data, theme_id, wave_id, shelf) / _CLOSED).exists()
+    return (_wave_path(data, theme_id, wave_id, root) / _CLOSED).exists()
 
 
-def _wave_path(data: Path, theme_id: str, wave_id: str, shelf: WaveRoot) -> Path:
-    return data / _named(theme_id) / shelf / _named(wave_id)
+def _wave_path(data: Path, theme_id: str, wave_id: str, root: WaveRoot) -> Path:
+    return data / _file_name(theme_id) / root / _file_name(wave_id)
 
 
-def _named(name: str) -> str:
+def _file_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise BadDataError("A theme, wave or run has an id that cannot be the name of a file.", _NAMES)
     return name
@@ -155,5 +155,5 @@ def _decode(data: bytes) -> tuple[Manifest, str]:
     rubric_sha256 = fields.pop("rubric_sha256")
     fields["items"] = tuple(Item(**item) for item in fields["items"])
     fields["limits"] = Limits(**fields["limits"])
-    fields["created_at"] = moment(fields["created_at"])
+    fields["created_at"] = parse_timestamp(fields["created_at"])
     return Manifest(**fields), rubric_sha256

@@ -8,8 +8,8 @@ from waves.ids import now
 from waves.models import Counts, Ending
 from waves.steps import approval_gate
 from waves.steps.budget.forecast import forecast
-from waves.steps.budget.snooze import snoozed
-from waves.steps.budget.window_keys import would_reserve
+from waves.steps.budget.snooze import snooze_ending
+from waves.steps.budget.window_keys import available_keys
 from waves.steps.prepare import Allowance, allowance
 from waves.steps.recording import ReportBuilder, record_dry_run
 from waves.steps.session.session import Invocation, Session, open_session
@@ -36,8 +36,8 @@ def _foresee(session: Session, builder: ReportBuilder) -> None:
         would = f"go on with wave {row.wave_id} ({row.state}, opened on {row.host})"
         builder.end(Ending("dry_run", f"would do nothing: {waits.reason}" if waits else f"would {would}"))
         return
-    asleep = snoozed(session)
-    planned = Allowance(0, asleep) if asleep else allowance(session, session.limits.keys, would_reserve)
+    asleep = snooze_ending(session)
+    planned = Allowance(0, asleep) if asleep else allowance(session, session.limits.keys, available_keys)
     if planned.ending is not None:
         builder.end(Ending("dry_run", f"would do nothing: {planned.ending.reason}"))
         return

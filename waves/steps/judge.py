@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from waves.backends import open_backend
-from waves.backends.rehearsal import rehearse
+from waves.backends.rehearsal.stand_in import rehearse
 from waves.calls import Call, Ended, Paid, Sent
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
-from waves.errors import BadDataError, ConfigurationError, CredentialsError, OverBudgetError, TryLaterError, WaveError
+from waves.errors import BadDataError, ConfigurationError, OverBudgetError, TryLaterError, WaveError
 from waves.ids import new_call_id, new_run_id, now
 from waves.models import Output
 from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Labelled, Outcome, Retryable, Snoozed
-from waves.steps.budget.caps import afford, reserve_price
-from waves.steps.budget.pricing import priced
+from waves.steps.budget.caps import max_request_cost, over_budget_ending
+from waves.steps.budget.pricing import price_calls
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.store.tables import ledger
 
@@ -82,12 +82,12 @@ def _reserve(session: Session, ask: Ask) -> Sent:
         backend=session.backend.name,
         items=(),
         strict=False,
-        reserved_usd=reserve_price(session.backend, ask, session.rubric),
+        reserved_usd=max_request_cost(session.backend, ask, session.rubric),
         at=now(),
     )
     with session.db.transaction():
         ledger.lock_budget(session.db)
-        if (broke := afford(session, ask)) is not None:
+        if (broke := over_budget_ending(session, ask)) is not None:
             raise OverBudgetError(broke.reason or "", "Nothing was asked.")
         _settle(session, Call(sent, session.run_id))
     return sent
@@ -101,7 +101,7 @@ def _book(session: Session, sent: Sent, outcome: Outcome, answer: Answer | None)
 
 
 def _settle(session: Session, call: Call) -> None:
-    ledger.record_calls(session.db, session.theme.theme_id, OUTSIDE, priced(session, [call]))
+    ledger.record_calls(session.db, session.theme.theme_id, OUTSIDE, price_calls(session, [call]))
 
 
 def _fault(outcome: Outcome) -> WaveError:
@@ -112,7 +112,5 @@ def _fault(outcome: Outcome) -> WaveError:
             return BadDataError(f"the provider does not take this input: {reason}", "Look at the input and the rubric.")
         case Retryable(reason=reason) | Snoozed(reason=reason):
             return TryLaterError(f"no answer now: {reason}", "Ask again later.")
-        case Fatal(kind="credentials", message=message, hint=hint):
-            return CredentialsError(message, hint)
-        case Fatal(message=message, hint=hint):
-            return ConfigurationError(message, hint)
+        case Fatal():
+            return outcome.as_error()

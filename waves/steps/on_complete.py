@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from waves.child_processes import ONCE_IT_IS_KEPT, GroupReaper, kill_group
+from waves.child_processes import START_ON_FIRST_LINE, GroupReaper, kill_group
 from waves.models import Ending
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
@@ -45,14 +45,14 @@ def complete(session: Session, guard: Guard, ending: Ending) -> Ending:
     theme = session.theme
     if ending.state != "complete" or not theme.on_complete:
         return ending
-    if not run_metrics.completion_due(session.db, theme.theme_id):
+    if not run_metrics.on_complete_due(session.db, theme.theme_id):
         return ending
     session.log.write("completing", command=theme.on_complete[0])
     ran = _run(session, guard)
-    run_metrics.completed(session.db, session.run_id, ran.code)
+    run_metrics.record_on_complete(session.db, session.run_id, ran.code)
     session.log.write("on_complete", exit_code=ran.code, output=ran.output.decode("utf-8", "replace"))
-    if session.stop.reason is not None:
-        return Ending("interrupted", session.stop.reason)
+    if (interrupted := session.stop.ending) is not None:
+        return interrupted
     return Ending("complete", _failed(session, ran.code)) if ran.code else ending
 
 
@@ -79,7 +79,7 @@ def _run(session: Session, guard: Guard) -> _Ran:
 
 def _run_kept(session: Session, guard: Guard, keeper: GroupReaper, folder: Path) -> _Ran:
     process = subprocess.Popen(
-        [*ONCE_IT_IS_KEPT, *session.theme.on_complete],
+        [*START_ON_FIRST_LINE, *session.theme.on_complete],
         cwd=session.project.root,
         env=_environment(session, folder),
         stdin=subprocess.PIPE,
@@ -92,7 +92,7 @@ def _run_kept(session: Session, guard: Guard, keeper: GroupReaper, folder: Path)
     assert process.stdout is not None  # noqa: S101
     with process, process.stdout as output:
         try:
-            keeper.keep(process.pid)
+            keeper.add(process.pid)
             process.stdin.write(b"\n")
             process.stdin.close()
             return _attend(session, guard, process, output)
@@ -119,9 +119,9 @@ def _attend(session: Session, guard: Guard, process: subprocess.Popen[bytes], ou
     with selectors.DefaultSelector() as ready:
         ready.register(output, selectors.EVENT_READ)
         while process.poll() is None:
-            guard.look()
+            guard.check()
             timed_out = time.monotonic() > deadline
-            if timed_out or session.stop.reason is not None:
+            if timed_out or session.stop.requested:
                 kill_group(process.pid)
                 process.wait()
             elif ready.select(GLANCE):

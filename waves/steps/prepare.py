@@ -12,9 +12,9 @@ from waves.ids import new_wave_id, now
 from waves.models import Ending, Item, Manifest, WaveKind
 from waves.spool.wave_dir import WaveDir
 from waves.steps import approval_gate
-from waves.steps.budget.caps import afford
-from waves.steps.budget.snooze import snoozed
-from waves.steps.budget.window_keys import KeyGrant, reserve
+from waves.steps.budget.caps import over_budget_ending
+from waves.steps.budget.snooze import snooze_ending
+from waves.steps.budget.window_keys import KeyGrant, reserve_keys
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, batches_of, find_open_wave, load_wave
 from waves.store import gap
@@ -43,7 +43,7 @@ def allowance(session: Session, keys: int, quota: Callable[[Session, int], KeyGr
     left = approval_gate.rows_left(session)
     if left is not None and left <= 0:
         return Allowance(0, approval_gate.closed(session))
-    if (broke := afford(session)) is not None:
+    if (broke := over_budget_ending(session)) is not None:
         return Allowance(0, broke)
     granted = quota(session, keys if left is None else min(keys, left))
     return Allowance(granted.keys, None if granted.keys else granted.ending)
@@ -51,9 +51,9 @@ def allowance(session: Session, keys: int, quota: Callable[[Session, int], KeyGr
 
 def prepare(session: Session, keys: int) -> Wave | Ending:
     """Open a wave of at most `keys` items; the ending `complete` where the gap is empty."""
-    if (asleep := snoozed(session)) is not None:
+    if (asleep := snooze_ending(session)) is not None:
         return asleep
-    planned = allowance(session, keys, reserve)
+    planned = allowance(session, keys, reserve_keys)
     taken = gap.take(
         session.db,
         session.shape,
@@ -63,7 +63,7 @@ def prepare(session: Session, keys: int) -> Wave | Ending:
         run_id=session.run_id,
     )  # to restore costs nothing: neither gate nor cap nor window holds back what the version had judged before
     session.log.write("taken", items=len(taken.items), restored=taken.restored, unreadable=taken.unreadable)
-    run_metrics.taken(session.db, session.run_id, len(taken.items) + taken.restored, taken.restored)
+    run_metrics.record_taken(session.db, session.run_id, len(taken.items) + taken.restored, taken.restored)
     if planned.ending is not None and taken.items:
         return planned.ending
     if taken.items:

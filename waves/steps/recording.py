@@ -17,10 +17,9 @@ from waves.executors.processes import warm
 from waves.ids import new_run_id
 from waves.models import Counts, Ending, FireReport
 from waves.steps.rescue import rescue
-from waves.steps.session.locking import Guard, locked
+from waves.steps.session.locking import Guard, hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.signals import Stop
-from waves.steps.submissions.carry import KIND
 from waves.store import gap
 from waves.store.tables import ledger, run_metrics
 from waves.store.tables.run_metrics import DryRun
@@ -73,10 +72,10 @@ def recorded_session(
     stop = Stop()
     with stop.on_signals(), open_session(invocation, builder.report.run_id, stop=stop) as session:
         builder.note(rubric_version=session.rubric.version)
-        with locked(session) as guard:
+        with hold_locks(session) as guard:
             rescue(session)
             with recorded(session, invocation.trigger, builder, gold=invocation.gold) as gap:
-                if asks and gap and session.backend.kind != KIND:
+                if asks and gap and not session.backend.traits.takes_submissions:
                     warm(preload(session.backend))
                 yield session, guard
 
@@ -125,7 +124,7 @@ def record_dry_run(session: Session, trigger: str, started: datetime, builder: R
 
 
 def _finish(session: Session, builder: ReportBuilder, gap_before: int | None) -> None:
-    spent = ledger.of_run(session.db, session.run_id)
+    spent = ledger.run_spend(session.db, session.run_id)
     builder.note(llm_calls=spent.calls, tokens=spent.tokens, cost_usd=spent.cost_usd)
     if spent.cost_usd is None:
         session.log.write("cost_unknown", models=", ".join(ledger.unknown_models(session.db, session.run_id)))

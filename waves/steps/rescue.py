@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from waves.errors import BadDataError
 from waves.spool import files, wave_dir
-from waves.steps.budget.pricing import reprice
+from waves.steps.budget.pricing import price_unpriced_calls
 from waves.steps.requests.settlement import replay_journals
 from waves.steps.session.session import Session
 from waves.steps.session.wave import open_from_disk
@@ -21,7 +21,7 @@ def rescue(session: Session) -> None:
         if not wave_dir.closed_on_disk(session.data, session.theme.theme_id, wave_id):
             _rescue_wave(session, wave_id)
     _settle_evaluations(session)
-    reprice(session)
+    price_unpriced_calls(session)
     # last: until its journals are in the ledger, a dead run's row says what it may have spent
     run_metrics.close_dead_runs(session.db, session.theme.theme_id, session.host)
 
@@ -55,7 +55,7 @@ def _rescue_wave(session: Session, wave_id: str) -> None:
 def _settle_evaluations(session: Session) -> None:
     """Enter what a killed evaluation has sent into the ledger; it goes on when it is asked for again. One that ended in
     order has done so itself: only those in which a run has a journal that died on this host are read."""
-    died = set(run_metrics.running(session.db, session.theme.theme_id, session.host))
+    died = set(run_metrics.running_ids(session.db, session.theme.theme_id, session.host))
     for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations"):
         journals = (session.folder / "evaluations" / wave_id / "journal").glob("*.jsonl")
         if died.isdisjoint(path.stem for path in journals):

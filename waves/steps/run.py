@@ -1,4 +1,8 @@
-"""Batches → answers → parts, until nothing of the wave is missing or something ends the fire."""
+"""Missing items → requests → answers → parts, until nothing of the wave is missing or something ends the fire.
+
+There are two ways, chosen once for a wave: request by request, here, or handed over in batches and fetched later, in
+`submissions`.
+"""
 
 from __future__ import annotations
 
@@ -8,127 +12,124 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from waves.backends.api_key import unusable
-from waves.backends.rehearsal import rehearse
+from waves.backends.rehearsal.stand_in import rehearse
 from waves.config.project import BackendConfig
-from waves.errors import CredentialsError
 from waves.executors.processes import Processes
-from waves.models import Ending, Identity, Item, Limits
-from waves.spool import files
+from waves.models import Identity, Limits
 from waves.spool.locks import WORKERS_LOCK
 from waves.steps.budget.caps import open_budget
-from waves.steps.budget.snooze import snoozed
-from waves.steps.budget.window_evidence import observe
-from waves.steps.budget.window_keys import reserve, would_reserve
+from waves.steps.budget.snooze import snooze_ending
+from waves.steps.budget.window_evidence import learn_from_meters
+from waves.steps.budget.window_keys import available_keys, reserve_keys
+from waves.steps.requests.in_flight import InFlightRequests
 from waves.steps.requests.loop import RequestLoop
-from waves.steps.requests.settlement import read_progress, record_settled
+from waves.steps.requests.settlement import PassResult, record_settled
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Wave, batches_of, classify_items
-from waves.steps.submissions import carry
+from waves.steps.session.wave import RunResult, Wave, WaveContents, batches_of, contents_of, require_room
+from waves.steps.submissions.carry import run_submissions, submission_backend
 from waves.store.tables import verdicts
 from waves.worker import Classifier, preload
 
-ROOM = 8192
-"""Bytes that an item may take on the disk: a block of its part, its share of journal and batch file. On a full disk
-nothing is asked: what cannot be kept must not be paid for."""
 
-
-def run(session: Session, wave: Wave, guard: Guard) -> Ending | None:
-    """Ask for what is missing, in at most `passes` tries; an item that failed in all of them is released. The last try
-    asks for each item alone, because one item can spoil the answers for all that are asked with it.
-
-    None once the wave has converged, else why the fire cannot go on now. A wave that goes by submissions takes one step
-    of its way.
-    """
-    progress = read_progress(session, wave)
+def run(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> RunResult:
+    """Ask for the missing items, in the way that the wave's backend takes them."""
+    progress = contents.progress
     session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(progress.parts))
-    if (carrier := carry.carrier(session, wave, converged=progress.converged)) is not None:
-        session = replace(session, backend=carrier)
-    elif progress.converged:
-        return None
-    if (asleep := snoozed(session)) is not None:
-        return asleep
-    files.require_room(wave.folder.path, len(progress.missing) * ROOM)
-    if carrier is not None:
-        return carry.carry(session, wave, guard)
-    granted = reserve(session, len(progress.missing))
-    if granted.ending is not None and not granted.keys:
-        return granted.ending
-    withheld = frozenset(item.identity for item in progress.missing[granted.keys :])
-    ending: Ending | None = None
-    never_asked = not wave.folder.journals()
-    with asker(session, wave, guard) as asking:
-        asking.have |= progress.parts
-        for number in range(1, session.limits.passes + 1):
-            due = [item for item in progress.missing if item.identity not in withheld]
-            size = _batch_size(session.limits, number, missing=len(due), have=len(asking.have))
-            batches = list(batches_of(due, size))
-            ending = _one_pass(session, wave, asking, batches, fresh=number == 1 and never_asked)
-            progress = classify_items(wave.manifest, asking.have, verdicts.settled(session.db, wave.wave_id))
-            session.log.write("pass", wave=wave.wave_id, number=number, counts=progress.counts().line())
-            if ending is not None or len(progress.missing) == len(withheld):
-                break
+    backend = submission_backend(session, wave, converged=progress.converged)
+    if backend is not None:
+        return run_submissions(replace(session, backend=backend), wave, contents, guard)
+    return run_requests(session, wave, contents, guard)
+
+
+def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> RunResult:
+    """Ask request by request, in at most `passes` passes; an item that failed in all of them is released. The last pass
+    asks for each item alone, because one item can spoil the answers for all that are asked with it."""
+    missing = contents.progress.missing
+    if not missing:
+        return RunResult(None, contents)
+    if (asleep := snooze_ending(session)) is not None:
+        return RunResult(asleep, contents)
+    require_room(wave, missing)
+    grant = reserve_keys(session, len(missing))
+    if grant.ending is not None and not grant.keys:
+        return RunResult(grant.ending, contents)
+    withheld = frozenset(item.identity for item in missing[grant.keys :])
+    result = _passes(session, wave, contents, guard, withheld)
     wave.parts.sync()
-    if ending is None:
-        _release(session, wave, [item.identity for item in progress.missing if item.identity not in withheld])
-    return ending or (would_reserve(session, len(withheld)).ending or granted.ending if withheld else None)
+    if result.ending is not None:
+        return result
+    _release(session, wave, [item.identity for item in result.contents.progress.missing], withheld)
+    ending = available_keys(session, len(withheld)).ending or grant.ending if withheld else None
+    return RunResult(ending, contents_of(session.db, wave, result.contents.parts))
+
+
+def _passes(
+    session: Session, wave: Wave, contents: WaveContents, guard: Guard, withheld: frozenset[Identity]
+) -> RunResult:
+    """Pass after pass, until nothing but `withheld` is missing, or the fire cannot go on."""
+    batches_are_written = not wave.folder.journals()  # prepare wrote them, and nothing was asked yet
+    with _request_loop(session, wave, guard) as loop:
+        for number in range(1, session.limits.passes + 1):
+            due = [item for item in contents.progress.missing if item.identity not in withheld]
+            size = _batch_size(session.limits, number, missing=len(due), have=len(contents.parts))
+            batches = list(batches_of(due, size))
+            if number > 1 or not batches_are_written:
+                wave.folder.write_batches(batches)
+            result = loop.ask(batches, have=len(contents.parts))
+            _record(session, wave, result)
+            contents = contents_of(session.db, wave, {**contents.parts, **result.parts})
+            session.log.write("pass", wave=wave.wave_id, number=number, counts=contents.counts.line())
+            if result.ending is not None:
+                return RunResult(result.ending, contents)
+            if len(contents.progress.missing) == len(withheld):
+                break
+    return RunResult(None, contents)
+
+
+def _record(session: Session, wave: Wave, result: PassResult) -> None:
+    """Enter what was sent into the ledger, however the pass ended. An item without an answer is charged with an attempt
+    only if the provider itself worked. Raises the fault that ended the pass."""
+    charged = result.unanswered if result.ending is None and result.fault is None else ()
+    record_settled(session, wave.manifest, result.settled, charged)
+    learn_from_meters(session, result.meters)
+    if result.fault is not None:
+        raise result.fault
 
 
 def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:
-    """The items of a batch in pass `number`: one each in the last pass before they would be given up, so that the one
-    that spoils the answers is found. Not where no answer at all was of use: then it is not the items, and asking alone
-    only costs; a single batch is cheap enough."""
+    """The items of a batch in pass `number`: one each in the last pass before they would be given up, which finds the
+    one that spoils the answers. If no answer at all was of use it is not the items, and asking alone only costs; but a
+    single batch is cheap enough."""
     last = min(limits.passes, limits.max_attempts)
     alone = number > 1 and number >= last and (have > 0 or missing <= limits.batch_size)
     return 1 if alone else limits.batch_size
 
 
-def _release(session: Session, wave: Wave, missing: Sequence[Identity]) -> None:
-    if missing and wave.manifest.kind != "evaluation":
-        verdicts.release(
-            session.db,
-            wave.wave_id,
-            missing,
-            f"nothing to store after {session.limits.passes} tries",
-            session.run_id,
-        )
-
-
-def _one_pass(
-    session: Session, wave: Wave, asking: RequestLoop, batches: Sequence[Sequence[Item]], *, fresh: bool
-) -> Ending | None:
-    """Ask for everything that is missing once. However it ends, what was sent is booked; what went unanswered is
-    charged to the items only where the provider itself was well."""
-    if not fresh:
-        wave.folder.write_batches(batches)
-    ending: Ending | None = Ending("failed")
-    try:
-        ending = asking.ask(batches)
-    finally:
-        settled = [*asking.settled, *asking.abandoned()]
-        record_settled(session, wave.manifest, settled, asking.doubt.unanswered if ending is None else ())
-        asking.settled.clear()
-        asking.doubt.unanswered.clear()
-        observe(session, asking.meters)
-    return ending
+def _release(session: Session, wave: Wave, missing: Sequence[Identity], withheld: frozenset[Identity]) -> None:
+    released = [identity for identity in missing if identity not in withheld]
+    if released and wave.manifest.kind != "evaluation":
+        reason = f"nothing to store after {session.limits.passes} tries"
+        verdicts.release(session.db, wave.wave_id, released, reason, session.run_id)
 
 
 @contextmanager
-def asker(session: Session, wave: Wave, guard: Guard) -> Iterator[RequestLoop]:
-    """Workers, a journal and the loop that uses them; no process and no open file is left behind."""
+def _request_loop(session: Session, wave: Wave, guard: Guard) -> Iterator[RequestLoop]:
+    """Workers, a journal and the loop that uses them. No process and no open file is left behind."""
     with rehearse(session.backend) as backend:
         if (fatal := unusable(backend)) is not None:
-            raise CredentialsError(fatal.message, fatal.hint)
+            raise fatal.as_error()
         budget = open_budget(session, wave)  # before the workers: the table of prices is read while they still import
-        with workers(session, wave, backend) as processes, closing(wave.folder.new_journal(session.run_id)) as journal:
-            yield RequestLoop(session, wave, guard, backend, processes, journal, budget)
+        with _workers(session, wave, backend) as workers, closing(wave.folder.new_journal(session.run_id)) as journal:
+            requests = InFlightRequests(wave, session.backend, session.run_id, journal, budget)
+            yield RequestLoop(session, wave, guard, backend, workers, requests)
 
 
 @contextmanager
-def workers(session: Session, wave: Wave, backend: BackendConfig) -> Iterator[Processes]:
+def _workers(session: Session, wave: Wave, backend: BackendConfig) -> Iterator[Processes]:
     size = min(session.limits.parallel, os.cpu_count() or 1)
-    guard = session.folder / WORKERS_LOCK
-    processes = Processes(Classifier(backend, wave.rubric), workers=size, preload=preload(backend), guard=guard)
+    lock = session.folder / WORKERS_LOCK
+    processes = Processes(Classifier(backend, wave.rubric), workers=size, preload=preload(backend), guard=lock)
     try:
         yield processes
     finally:

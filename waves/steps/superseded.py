@@ -1,31 +1,33 @@
-"""When another rubric version comes into force in the middle of things: what was paid for is kept, nothing more is
-asked by the version of before, and no further wave is opened for it.
+"""A rubric version that stops being active while its waves are open: what was paid for is kept, nothing more is asked
+by it, and no further wave is opened for it.
 """
 
 from __future__ import annotations
 
+from waves.config.theme import Theme
 from waves.models import Ending
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
+from waves.store.connect import Database
 from waves.store.rubrics import rubric_registry
 
 
-def superseded(session: Session, version: str) -> str | None:
-    """The version that is in force by now, where it is not this one."""
-    found = rubric_registry.active(session.db, session.theme.theme_id)
-    return found.version if found is not None and found.version != version else None
-
-
-def winds_up(session: Session, wave: Wave) -> bool:
-    """Whether nothing more is asked for the wave, because its version is no longer in force. A pilot is of such a
-    version on purpose."""
+def is_superseded(session: Session, wave: Wave) -> bool:
+    """Whether another version is active than the wave's own. A pilot asks by such a version on purpose."""
     manifest = wave.manifest
-    return manifest.kind != "pilot" and superseded(session, manifest.rubric_version) is not None
+    return (
+        manifest.kind != "pilot" and _active_instead_of(session.db, session.theme, manifest.rubric_version) is not None
+    )
 
 
-def overtaken(session: Session) -> Ending | None:
-    """The ending for a fire whose own version was superseded since it began."""
-    version = superseded(session, session.rubric.version)
+def superseded_fire(session: Session) -> Ending | None:
+    """The ending of a fire whose own version was superseded since it began."""
+    version = _active_instead_of(session.db, session.theme, session.rubric.version)
     if version is None:
         return None
-    return Ending("collected", f"rubric {version} has come into force; the next fire goes on with it")
+    return Ending("collected", f"rubric {version} has become active; the next fire goes on with it")
+
+
+def _active_instead_of(db: Database, theme: Theme, version: str) -> str | None:
+    active = rubric_registry.active(db, theme.theme_id)
+    return active.version if active is not None and active.version != version else None

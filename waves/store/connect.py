@@ -1,7 +1,7 @@
-"""A URL, or the word `embedded` → an open, migrated database, whose faults are those of `waves.errors`.
+"""A URL, or the word `embedded` → an open, migrated database that raises the errors of `waves.errors`.
 
-`Database.execute` and `Database.transaction` map what psycopg raises. Who must see psycopg's own exceptions (to roll
-back to a savepoint and go on) uses `Database.connection` inside such a transaction.
+The methods of `Database` map what psycopg raises. Code that must see psycopg's own exceptions (to roll back to a
+savepoint and continue) uses `Database.connection` inside a transaction.
 """
 
 from __future__ import annotations
@@ -50,10 +50,19 @@ class Database:
         with faults.mapped():
             return self.connection.execute(query, values)
 
+    def scalar(self, query: Query, values: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - any column type
+        """The first column of the query's first row; see `scalar`."""
+        with faults.mapped():
+            return scalar(self.connection, query, values)
+
     def records(self, kind: type[T], query: Query, values: Mapping[str, Any] | None = None) -> list[T]:
         """The rows of `query` as `kind`, whose fields are the query's columns."""
         with faults.mapped(), self.connection.cursor(row_factory=class_row(kind)) as cursor:
             return cursor.execute(query, values).fetchall()
+
+    def record(self, kind: type[T], query: Query, values: Mapping[str, Any] | None = None) -> T | None:
+        """The first row of `query` as `kind`, None if there is no row."""
+        return next(iter(self.records(kind, query, values)), None)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -71,24 +80,31 @@ class Database:
         self.close()
 
 
+def scalar(connection: psycopg.Connection[TupleRow], query: Query, values: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - any column type
+    """The first column of the query's first row. None if there is no row, and also if that column is NULL: a caller
+    that must tell the two apart reads the row."""
+    row = connection.execute(query, values).fetchone()
+    return row[0] if row else None
+
+
 def open_database(project: Project, *, migrate: bool = True) -> Database:
     """The project's database; see `open_url`."""
     return open_url(project.database, project.data, migrate=migrate)
 
 
 def open_url(url: str, data: Path, *, migrate: bool = True) -> Database:
-    """Opens `url`, or the embedded server under `data` where `url` is `embedded`, and applies what migrations are
-    pending. With `migrate=False` nothing is written, and pending migrations are a ConfigurationError."""
+    """Opens `url`, or the embedded server under `data` if `url` is `embedded`, and applies the pending migrations.
+    With `migrate=False` nothing is written, and pending migrations are a ConfigurationError."""
     if url == "embedded":
         url = embedded.ensure_server(data)
     connection = connect(url)
     try:
         with faults.mapped():
-            found = _checked(connection, migrate=migrate)
+            installation = _checked_installation(connection, migrate=migrate)
     except BaseException:
         connection.close()
         raise
-    return Database(connection, url, found)
+    return Database(connection, url, installation)
 
 
 def connect(url: str) -> psycopg.Connection[TupleRow]:
@@ -113,18 +129,21 @@ def connect(url: str) -> psycopg.Connection[TupleRow]:
         connection.close()
         raise ConfigurationError(f"the server is PostgreSQL {version}", "waves needs PostgreSQL 14 or newer")
     if not (connection.info.parameter_status("DateStyle") or "").startswith("ISO"):
-        connection.execute("SET DateStyle TO 'ISO, YMD'")  # moments can be read in no other; poolers keep this one
+        connection.execute(
+            "SET DateStyle TO 'ISO, YMD'"
+        )  # psycopg reads timestamps in this style only; poolers keep it
     return connection
 
 
-def _checked(connection: psycopg.Connection[TupleRow], *, migrate: bool) -> str:
-    found = migrations.state(connection)
-    migrations.refuse_foreign(found)
-    if found.pending and migrate:
-        found = migrations.migrate(connection)
-    if found.pending or found.installation is None:
+def _checked_installation(connection: psycopg.Connection[TupleRow], *, migrate: bool) -> str:
+    """The id of the database's installation, once its schema is the one of this version."""
+    schema = migrations.state(connection)
+    migrations.refuse_foreign(schema)
+    if schema.pending and migrate:
+        schema = migrations.migrate(connection)
+    if schema.pending or schema.installation is None:
         raise ConfigurationError(
             "the schema waves of this database is not set up, or older than this version",
             "fire a theme once, or run `wave doctor`: both apply the migrations",
         )
-    return found.installation
+    return schema.installation

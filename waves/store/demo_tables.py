@@ -1,7 +1,7 @@
-"""The sample tables of the demo: made where they are lacking, filled where they are empty.
+"""The sample tables of the demo: created if they are missing, filled if they are empty.
 
-A table is two files in `data/sample`: `<table>.sql`, which makes it and may run again, and `<table>.jsonl`, its rows.
-The table's comment says what its rows are, the noun first.
+A table is two files in `data/sample`: `<table>.sql`, which creates it and may run again, and `<table>.jsonl`, its rows.
+The table's comment describes its rows, the noun first.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _SQL = queries.load("sample.sql")
 
 
 def table_of(theme: Theme, folder: Path) -> str | None:
-    """The sample table that the theme works on: the one that is its source, or else its target. None: there is none."""
-    known = {path.stem for path in folder.glob("*.sql")}
-    named = [theme.source.relation, *([theme.target.table] if theme.target else [])]
-    return next((name for name in named if name in known), None)
+    """The sample table that is the theme's source, or else its target; None if neither is a sample table."""
+    samples = {path.stem for path in folder.glob("*.sql")}
+    tables = [theme.source.relation, *([theme.target.table] if theme.target else [])]
+    return next((table for table in tables if table in samples), None)
 
 
 def load_sample(db: Database, folder: Path, table: str = "artifact_comments") -> int:
-    """Make and fill `table` from `folder`; how many rows were put in (0: they were there)."""
+    """Creates and fills `table` from `folder`. → the number of rows inserted; 0 if the table had rows already."""
     try:
         definition = (folder / f"{table}.sql").read_bytes()
         lines = (folder / f"{table}.jsonl").read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise ConfigurationError(
-            f"the sample data is not in {folder}", "Run the demo from a checkout: the sample lies beside waves.yaml."
+            f"the sample data is not in {folder}", "Run the demo from a checkout: the sample data is beside waves.yaml."
         ) from error
     rows = [json.loads(line) for line in lines if line]
     fill = sql.SQL(_SQL["fill"]).format(table=fragments.name(table))
@@ -46,14 +46,13 @@ def load_sample(db: Database, folder: Path, table: str = "artifact_comments") ->
         return db.connection.execute(fill, {"rows": json.dumps(rows)}).rowcount
 
 
-def load_the_rest(db: Database, folder: Path) -> None:
-    """Make and fill each sample table that is not there, so that no theme that ships lacks its own."""
+def load_missing(db: Database, folder: Path) -> None:
+    """Creates and fills each missing sample table, so that every theme that ships has its own."""
     for name in sorted(path.stem for path in folder.glob("*.sql")):
         if db.connection.execute(_SQL["exists"], {"table": name}).fetchone() is None:
             load_sample(db, folder, name)
 
 
-def described(db: Database, table: str) -> str:
-    """What the rows of a sample table are, such as "comments of scientific reviews"."""
-    row = db.connection.execute(_SQL["described"], {"table": table}).fetchone()
-    return str(row[0]) if row and row[0] else "rows"
+def row_description(db: Database, table: str) -> str:
+    """What the rows of a sample table are, for example "comments of scientific reviews"."""
+    return str(db.scalar(_SQL["described"], {"table": table}) or "rows")

@@ -1,7 +1,7 @@
 """psycopg's exceptions → `waves.errors`, in one table: by SQLSTATE, then its class, then the exception's class.
 
-A message never repeats what the server says about a value (SQLSTATE classes 22, 23, P0 …): it may hold row text. What
-the server says about names, rights and its own condition is shown, one line of it. Passwords never appear.
+A message never repeats what the server reports about a value (SQLSTATE classes 22, 23, P0 …): it may hold row text.
+What the server reports about names, rights and its own condition is shown, one line of it. Passwords never appear.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TABLE: Mapping[str | type[psycopg.Error], tuple[type[WaveError], str]] = {
     "25P04": (TryLaterError, _AGAIN),  # transaction_timeout
     "25006": (ConfigurationError, "connect to the primary: this server or session is read-only"),
     "08": (DatabaseError, _SERVER),
-    "53": (DatabaseError, "the server lacks disk, memory or connections: free some, then fire again"),
+    "53": (DatabaseError, "the server is out of disk, memory or connections: free some, then fire again"),
     "57": (DatabaseError, _SERVER),
     "58": (DatabaseError, _SERVER),
     "XX": (DatabaseError, _SERVER),
@@ -55,9 +55,9 @@ TABLE: Mapping[str | type[psycopg.Error], tuple[type[WaveError], str]] = {
     psycopg.Error: (WaveError, _BUG),
 }
 _PASSWORD = re.compile(r"postgres(?:ql)?://[^:/?#@]*:(.*)@", re.DOTALL)
-_MEANS_MORE = re.compile(r"[@/:?#\[\]]")
-SAID_BY_OTHERS = ("exec_stmt_raise", "ExecWithCheckOptions")
-"""Where the server speaks for others: RAISE of a trigger or function, and policies of row-level security."""
+_AMBIGUOUS = re.compile(r"[@/:?#\[\]]")
+RAISED_BY_OTHERS = ("exec_stmt_raise", "ExecWithCheckOptions")
+"""Functions of the server that raise errors for others: RAISE of a trigger or function, row-level security policies."""
 _SAFE_TO_SHOW = ("25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "08")
 
 
@@ -71,7 +71,7 @@ def mapped() -> Iterator[None]:
 
 
 def fault(error: psycopg.Error) -> WaveError:
-    """What `error` is in our tree: message without row text, hint with the remedy."""
+    """`error` as one of `waves.errors`: a message without row text, a hint with the remedy."""
     state = error.sqlstate or ""
     keys: list[str | type[psycopg.Error]] = [state, state[:2]]
     keys += [kind for kind in type(error).__mro__ if issubclass(kind, psycopg.Error)]
@@ -82,10 +82,10 @@ def fault(error: psycopg.Error) -> WaveError:
 
 
 def unreachable(error: psycopg.Error, url: str) -> WaveError:
-    """What a failed connection attempt is: where we tried, in words that hold no password."""
+    """The error of a failed connection attempt: it names the server, and no password."""
     if isinstance(error, psycopg.ProgrammingError):
         return ConfigurationError("`database` is not a PostgreSQL URL", "write postgresql://user@host:5432/name")
-    if (secret := _PASSWORD.match(url)) and _MEANS_MORE.search(secret[1]):
+    if (secret := _PASSWORD.match(url)) and _AMBIGUOUS.search(secret[1]):
         # libpq takes a piece of the password for host, port or name, and would repeat it
         return ConfigurationError(
             "cannot connect to PostgreSQL, and the URL in `database` can be read in more than one way",
@@ -116,12 +116,12 @@ def _message(error: psycopg.Error) -> str:
 
 
 def _own_words(error: psycopg.Error) -> bool:
-    """Whether the server speaks for itself. What a trigger or function says in its name may hold row text."""
-    return error.diag.source_function not in SAID_BY_OTHERS and not error.diag.context
+    """Whether the text is the server's own. What a trigger or function raises may hold row text."""
+    return error.diag.source_function not in RAISED_BY_OTHERS and not error.diag.context
 
 
 def _grant(error: psycopg.Error) -> str:
-    """The GRANT that is lacking, as far as the server says which."""
+    """The missing GRANT, as far as the server names it."""
     words = _first_line(error.diag.message_primary or "").split()
     name = words[-1] if words else "…"
     match words[3:4]:

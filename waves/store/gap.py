@@ -1,8 +1,8 @@
 """The gap: which rows need work. Read-only until rows are restored; the cost grows with the wave, not with the table.
 
-Tier 1 are rows without a verdict of the active version, tier 2 rows that were edited since. A row whose accepted
-verdict the target does not show is restored without asking anybody. A row of tier 1 that was asked in vain before comes
-after all others of that tier: it may be one that never gets an answer.
+Tier 1 holds the rows without a verdict of the active version, tier 2 the rows that were edited since their verdict. A
+row whose accepted verdict the target does not show is restored without a request. In tier 1, rows that were asked
+before without success come after all others: such a row may never get an answer.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["Census", "Taken", "census", "take"]
 
 _CHUNK = (100, 1000)
-"""Candidates that are judged by one statement: at least, at most."""
-_RESTORED_ANYWAY = 5_000
-"""Rows that are restored where nobody wants a search for edits: else they would wait for ever."""
+"""Candidates that one statement assesses: at least, at most."""
+_DEFAULT_RESTORES = 5_000
+"""Rows restored at most if the search for edits is off: without it they would wait indefinitely."""
 _LOOKAHEAD = 2_000
-"""Once there are enough items, so many candidates of a branch in a row are looked at for one that is restored free:
-what waits behind a long queue, or a shut gate, does not wait with it."""
+"""Once there are enough items, the search of a branch ends after this many candidates in a row of which none is
+restored: rows that are free do not wait behind a long queue or a closed gate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`restored`: rows written back (in a dry run: that would be). `exhausted`: nothing that was found is left for
+    """`restored`: rows written back (in a dry run: that would be). `exhausted`: no row that was found is left for
     another take. `unreadable`: rows that PostgreSQL cannot compute; they stay in the gap."""
 
     items: tuple[Item, ...]
@@ -58,30 +58,30 @@ def take(
     dry_run: bool = False,
     run_id: str | None = None,
 ) -> Taken:
-    """Up to `keys` items of the gap, in the order of their priority but for those that were asked in vain before, and
-    up to `drift_rows` rows restored (where it is 0: some thousand). Reads at most `drift_rows` rows in search of edits.
-    ConfigurationError where a view's keys are not unique. `run_id` stands in the audit log of what is restored."""
+    """Takes up to `keys` items of the gap by priority, except that rows asked before without success come last, and
+    restores up to `drift_rows` rows (some thousand if it is 0). Reads at most `drift_rows` rows in search of edits.
+    ConfigurationError if a view's keys are not unique. The audit entries of restored rows carry `run_id`."""
     with faults.mapped():
-        harvest, edits = _Harvest(keys, drift_rows or _RESTORED_ANYWAY), _Edits(drift_rows)
+        selection, search = _Selection(keys, drift_rows or _DEFAULT_RESTORES), _EditSearch(drift_rows)
         with snapshot(db) as connection:
-            exhausted = _unjudged(connection, shape, version, harvest)
+            exhausted = _select_unjudged(connection, shape, version, selection)
             if exhausted:
-                exhausted = _edited(connection, shape, version, harvest, edits)
-        restored = len(harvest.restorable)
+                exhausted = _select_edited(connection, shape, version, selection, search)
+        restored = len(selection.restorable)
         if not dry_run:
-            restored = restore(db, shape, version, list(harvest.restorable.values()), run_id)
-            _remember(db, shape, edits)
-    return Taken(tuple(harvest.items.values()), restored, exhausted, len(harvest.unreadable))
+            restored = restore(db, shape, version, list(selection.restorable.values()), run_id)
+            _store_cursor(db, shape, search)
+    return Taken(tuple(selection.items.values()), restored, exhausted, len(selection.unreadable))
 
 
 @dataclass(slots=True)
-class _Harvest:
-    """What was found so far, by entity key."""
+class _Selection:
+    """The rows selected so far, by entity key. `deferred` are items that were asked before without success."""
 
     keys: int
     restores: int
     items: dict[str, Item] = field(default_factory=dict)
-    put_off: dict[str, Item] = field(default_factory=dict)
+    deferred: dict[str, Item] = field(default_factory=dict)
     restorable: dict[str, Key] = field(default_factory=dict)
     unreadable: set[Key] = field(default_factory=set)
 
@@ -93,34 +93,34 @@ class _Harvest:
     def full(self) -> bool:
         return len(self.items) >= self.keys
 
-    def knows(self, entity_key: str) -> bool:
+    def has(self, entity_key: str) -> bool:
         return entity_key in self.items or entity_key in self.restorable
 
-    def has_room(self, finding: RowNeed) -> bool:
-        return not self.full if finding.need == "ask" else len(self.restorable) < self.restores
+    def has_room(self, row: RowNeed) -> bool:
+        return not self.full if row.need == "ask" else len(self.restorable) < self.restores
 
-    def put_off_for_now(self, item: Item) -> None:
-        if len(self.put_off) < self.keys:
-            self.put_off[item.entity_key] = item
+    def defer(self, item: Item) -> None:
+        if len(self.deferred) < self.keys:
+            self.deferred[item.entity_key] = item
 
-    def take_what_was_put_off(self) -> bool:
+    def add_deferred(self) -> bool:
         """→ whether there is room for more."""
-        for entity_key, item in self.put_off.items():
+        for entity_key, item in self.deferred.items():
             if not self.full:
                 self.items[entity_key] = item
         return not self.full
 
-    def add(self, finding: RowNeed, key: Key) -> None:
-        if finding.need == "ask":
-            self.items[finding.item.entity_key] = finding.item
+    def add(self, row: RowNeed, key: Key) -> None:
+        if row.need == "ask":
+            self.items[row.item.entity_key] = row.item
         else:
-            self.restorable[finding.item.entity_key] = key
+            self.restorable[row.item.entity_key] = key
 
 
 @dataclass(slots=True)
-class _Edits:
-    """How far tier 2 came: `cursor` is the last position before the first row that still needs something; at most
-    `rows` are read."""
+class _EditSearch:
+    """The progress of tier 2: `cursor` is the last position before the first row that still needs work, after which it
+    is `pinned`; at most `rows` rows are read."""
 
     rows: int
     cursor: drift.Position | None = None
@@ -131,57 +131,59 @@ class _Edits:
         self.pinned = True
 
     def pass_by(self, chunk: Sequence[drift.Position], count: int) -> None:
-        """The first `count` positions of a chunk need nothing any more."""
+        """The first `count` positions of a chunk no longer need work."""
         if count and not self.pinned:
             self.cursor = chunk[count - 1]
 
 
-def _unjudged(connection: Connection, shape: Shape, version: str, harvest: _Harvest) -> bool:
-    """Tier 1. → whether every candidate was looked at and there is room for more."""
+def _select_unjudged(connection: Connection, shape: Shape, version: str, selection: _Selection) -> bool:
+    """Tier 1. → whether every candidate was assessed and there is room for more."""
     values = {"theme": shape.theme_id, "version": version}
     for branch in candidates.branches(shape):
-        in_vain = 0
-        for chunk in candidates.stream(connection, branch.query, values, harvest.chunk):
-            found = assess_rows(connection, shape, version, chunk)
-            harvest.unreadable.update(found.unreadable)
-            restorable = len(harvest.restorable)
-            for finding in found.work:
-                if finding.need == "ask" and finding.tried:
-                    harvest.put_off_for_now(finding.item)
-                elif harvest.has_room(finding):
-                    harvest.add(finding, chunk[finding.n])
-                elif finding.need == "restore":
+        since_restorable = 0
+        for chunk in candidates.stream(connection, branch.query, values, selection.chunk):
+            assessment = assess_rows(connection, shape, version, chunk)
+            selection.unreadable.update(assessment.unreadable)
+            restorable = len(selection.restorable)
+            for row in assessment.work:
+                if row.need == "ask" and row.tried:
+                    selection.defer(row.item)
+                elif selection.has_room(row):
+                    selection.add(row, chunk[row.n])
+                elif row.need == "restore":
                     return False
-            in_vain = 0 if len(harvest.restorable) > restorable else in_vain + len(chunk)
-            if harvest.full and in_vain >= _LOOKAHEAD:
+            since_restorable = 0 if len(selection.restorable) > restorable else since_restorable + len(chunk)
+            if selection.full and since_restorable >= _LOOKAHEAD:
                 break
-    return harvest.take_what_was_put_off()
+    return selection.add_deferred()
 
 
-def _edited(connection: Connection, shape: Shape, version: str, harvest: _Harvest, edits: _Edits) -> bool:
-    """Tier 2: rows whose content is not the one that was judged. → whether nothing that was found is left."""
-    left = edits.rows
-    for window in drift.windows(shape, drift.read_cursor(connection, shape)):
-        query, values = drift.query(shape, window)
-        for chunk in candidates.stream(connection, query, {**values, "limit": left}, harvest.chunk):
+def _select_edited(
+    connection: Connection, shape: Shape, version: str, selection: _Selection, search: _EditSearch
+) -> bool:
+    """Tier 2: rows whose content is not the one that was judged. → whether no row that was found is left."""
+    left = search.rows
+    for stretch in drift.stretches(shape, drift.read_cursor(connection, shape)):
+        query, values = drift.stretch_query(shape, stretch)
+        for chunk in candidates.stream(connection, query, {**values, "limit": left}, selection.chunk):
             left -= len(chunk)
-            keys = [drift.key_of(shape, position) for position in chunk]
-            found = assess_rows(connection, shape, version, keys)
-            harvest.unreadable.update(found.unreadable)
-            for finding in found.work:
-                if harvest.knows(finding.item.entity_key):
+            keys = [drift.key_in(shape, position) for position in chunk]
+            assessment = assess_rows(connection, shape, version, keys)
+            selection.unreadable.update(assessment.unreadable)
+            for row in assessment.work:
+                if selection.has(row.item.entity_key):
                     continue
-                room = harvest.has_room(finding)
-                if finding.need == "ask" or not room:
-                    edits.pin(chunk, finding.n)
+                room = selection.has_room(row)
+                if row.need == "ask" or not room:
+                    search.pin(chunk, row.n)
                 if not room:
                     return False
-                harvest.add(finding, keys[finding.n])
-            edits.pass_by(chunk, len(chunk))
+                selection.add(row, keys[row.n])
+            search.pass_by(chunk, len(chunk))
     return True
 
 
-def _remember(db: Database, shape: Shape, edits: _Edits) -> None:
-    cursor = edits.cursor
+def _store_cursor(db: Database, shape: Shape, search: _EditSearch) -> None:
+    cursor = search.cursor
     if cursor is not None:
         retried(db, lambda connection: drift.move_cursor(connection, shape, cursor))

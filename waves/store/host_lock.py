@@ -1,7 +1,7 @@
 """One fire per theme over all hosts: a transaction-scoped advisory lock in a connection that does nothing else.
 
-It survives a pooler in transaction mode, which a session's lock does not, and it goes with its connection, however
-that ends. Who holds it asks `held()` every few seconds and stops sending when the answer is no.
+It survives a pooler in transaction mode, which a session's lock does not, and it ends with its connection, however
+that ends. The holder calls `held()` every few seconds and stops sending once it returns False.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from waves.store import faults, queries
-from waves.store.connect import connect
+from waves.store.connect import connect, scalar
 
 if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
+_SQL = queries.load("host_lock.sql")
 _KNOWS_TRANSACTION_TIMEOUT = 170000
 
 
 class HostLock:
-    """`url` may hold a password and is never shown."""
+    """The lock of one theme. `url` may hold a password and is never shown."""
 
     def __init__(self, url: str, theme_id: str) -> None:
         self._url = url
@@ -29,7 +30,7 @@ class HostLock:
         self._connection: psycopg.Connection[TupleRow] | None = None
 
     def acquire(self) -> bool:
-        """True if the lock is ours now, False if another process has it. Does not wait."""
+        """True if the lock is now ours, False if another process has it. Does not wait."""
         connection = connect(self._url)
         try:
             with faults.mapped():
@@ -48,25 +49,23 @@ class HostLock:
         if self._connection is None:
             return False
         try:
-            self._connection.execute(queries.load("host_lock.sql")["probe"])
+            self._connection.execute(_SQL["probe"])
         except psycopg.Error:
             self.release()
             return False
         return True
 
     def release(self) -> None:
-        """Gives the lock back; nothing happens if it is not held."""
+        """Releases the lock; does nothing if it is not held."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def _try(self, connection: psycopg.Connection[TupleRow]) -> bool:
-        """Opens the transaction, keeps the server from ending it for being idle or long, and tries the lock."""
-        named = queries.load("host_lock.sql")
+        """Opens the transaction, exempts it from the server's timeouts for idle and long ones, and tries the lock."""
         connection.autocommit = False
-        connection.execute(named["stay_idle"])
-        connection.execute(named["probe_timeout"])
+        connection.execute(_SQL["stay_idle"])
+        connection.execute(_SQL["probe_timeout"])
         if connection.info.server_version >= _KNOWS_TRANSACTION_TIMEOUT:
-            connection.execute(named["stay_long"])
-        row = connection.execute(named["try"], {"key": self._key}).fetchone()
-        return bool(row and row[0])
+            connection.execute(_SQL["stay_long"])
+        return bool(scalar(connection, _SQL["try"], {"key": self._key}))

@@ -1,8 +1,9 @@
 """Brings the schema `waves` up to date: numbered SQL files, forward only, all pending ones in one transaction.
 
-A transaction-scoped advisory lock serialises processes and hosts; it goes with its connection, so a killed process
-leaves none behind. What was applied is in `waves.schema_migration`, with the file's hash: a file that changed after
-it was applied, or a name that this version does not know, is refused. docs/decisions/0002.md says why not a library.
+A transaction-scoped advisory lock serialises processes and hosts; it ends with its connection, so a killed process
+leaves none behind. `waves.schema_migration` records what was applied, with the file's hash: a file that changed after
+it was applied, or a name that this version does not know, is refused. docs/decisions/0002.md explains why no library is
+used.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from psycopg.rows import TupleRow
 
-_LOCK = 0x77617665  # "wave": one number per database, whoever migrates
+_SQL = queries.load("migrate.sql")
+_LOCK = 0x77617665  # "wave": the same number for all processes on a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,73 +51,71 @@ class SchemaState:
 def shipped() -> tuple[Migration, ...]:
     """The migrations of this version, in order."""
     folder = files("waves.store") / "migrations"
-    found = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    bodies = [(f.name.removesuffix(".sql"), f.read_bytes()) for f in found]
+    sql_files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    bodies = [(f.name.removesuffix(".sql"), f.read_bytes()) for f in sql_files]
     return tuple(Migration(name, body.decode(), hashlib.sha256(body).hexdigest()) for name, body in bodies)
 
 
 def state(connection: psycopg.Connection, migrations: Sequence[Migration] | None = None) -> SchemaState:
-    """Where the database stands: one query, cheap enough for every connection."""
-    wanted = migrations or shipped()
+    """The state of the schema: one query, cheap enough for every connection."""
+    expected = migrations or shipped()
     try:
-        rows = connection.execute(queries.load("migrate.sql")["applied"]).fetchall()
+        rows = connection.execute(_SQL["applied"]).fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         rows = []
-    return _compared(rows, wanted)
+    return _compared(rows, expected)
 
 
 def _compared(rows: Sequence[TupleRow], migrations: Sequence[Migration]) -> SchemaState:
     known = {migration.name: migration.sha256 for migration in migrations}
-    found = {name: digest for name, digest, _ in rows}
+    recorded = {name: digest for name, digest, _ in rows}
     return SchemaState(
-        applied=tuple(name for name in known if name in found),
-        pending=tuple(name for name in known if name not in found),
-        changed=tuple(name for name, digest in known.items() if found.get(name, digest) != digest),
-        unknown=tuple(sorted(found.keys() - known.keys())),
+        applied=tuple(name for name in known if name in recorded),
+        pending=tuple(name for name in known if name not in recorded),
+        changed=tuple(name for name, digest in known.items() if recorded.get(name, digest) != digest),
+        unknown=tuple(sorted(recorded.keys() - known.keys())),
         installation=rows[0][2] if rows else None,
     )
 
 
-def refuse_foreign(found: SchemaState) -> None:
-    """ConfigurationError when the database is newer than this version, or has other migrations under our names."""
-    if found.unknown:
+def refuse_foreign(schema: SchemaState) -> None:
+    """ConfigurationError if the database is newer than this version, or has other migrations under our names."""
+    if schema.unknown:
         raise ConfigurationError(
-            f"the schema waves has migrations that this version does not know: {', '.join(found.unknown)}",
+            f"the schema waves has migrations that this version does not know: {', '.join(schema.unknown)}",
             "upgrade waves to the version that wrote this database: pip install --upgrade headless-waves",
         )
-    if found.changed:
+    if schema.changed:
         raise ConfigurationError(
-            f"migrations changed after they were applied: {', '.join(found.changed)}",
+            f"migrations changed after they were applied: {', '.join(schema.changed)}",
             "install the released version of waves again; applied migrations are never edited",
         )
 
 
 def migrate(connection: psycopg.Connection, migrations: Sequence[Migration] | None = None) -> SchemaState:
-    """Applies what is pending, all or nothing, and returns the state afterwards. Safe to call from many processes."""
-    wanted = tuple(migrations or shipped())
-    named = queries.load("migrate.sql")
+    """Applies the pending migrations, all or none, and returns the new state. Safe to call from many processes."""
+    expected = tuple(migrations or shipped())
     with connection.transaction():
-        connection.execute(named["lock"], {"key": _LOCK})
+        connection.execute(_SQL["lock"], {"key": _LOCK})
         _make_schema(connection)
-        found = _compared(connection.execute(named["recorded"]).fetchall(), wanted)
-        refuse_foreign(found)
-        for migration in wanted:
-            if migration.name in found.pending:
+        schema = _compared(connection.execute(_SQL["recorded"]).fetchall(), expected)
+        refuse_foreign(schema)
+        for migration in expected:
+            if migration.name in schema.pending:
                 connection.execute(migration.sql.encode())
-                connection.execute(named["record"], {"name": migration.name, "sha256": migration.sha256})
-    return state(connection, wanted)
+                connection.execute(_SQL["record"], {"name": migration.name, "sha256": migration.sha256})
+    return state(connection, expected)
 
 
 def _make_schema(connection: psycopg.Connection) -> None:
-    """The schema and the table of migrations, where they are lacking. Looked up first: CREATE … IF NOT EXISTS wants
-    the right to create even where there is nothing to do."""
-    named = queries.load("migrate.sql")
-    schema, table, database, user = connection.execute(named["look"]).fetchone() or (None, None, "", "")
+    """The schema and the table of migrations, if they are missing. Looked up first: CREATE … IF NOT EXISTS requires
+    the right to create even if there is nothing to do."""
+    schema, table, database, user = connection.execute(_SQL["look"]).fetchone() or (None, None, "", "")
     try:
         if schema is None:
-            connection.execute(named["create_schema"])
+            connection.execute(_SQL["create_schema"])
         if table is None:
-            connection.execute(named["create_table"])
+            connection.execute(_SQL["create_table"])
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigurationError(
             f"the user {user} may not create the schema waves in the database {database}",

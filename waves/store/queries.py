@@ -1,8 +1,10 @@
 """SQL files with named blocks → queries by name.
 
-A block starts with a line `-- name --` and goes on to the next one; what stands before the first is for readers only.
-A name that occurs twice is an error when the file is loaded, an unknown one when it is asked for. Values are bound
-as `%(name)s`, so a literal per cent sign is written `%%`.
+A block starts with a line `-- name --` and ends at the next one; text before the first block is for readers only.
+A duplicate name is an error when the file is loaded, an unknown name when it is looked up. Values are
+bound as `%(name)s`, so a literal per cent sign is written `%%`.
+
+Every module of the store loads its file once, as `_SQL = queries.load("x.sql")`: a tenth of a millisecond at import.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Transactions of the gap and of collect: one snapshot to read in, retries, and bisection around bad values.
 
-Inside them psycopg's own exceptions are seen; the public functions that use them map what leaves (`faults.mapped`).
+Inside them psycopg's own exceptions are raised; the public functions that use them map them (`faults.mapped`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
 
-from waves.store.faults import SAID_BY_OTHERS
+from waves.store.faults import RAISED_BY_OTHERS
 from waves.store.shape import fragments
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ _CONFLICTS = ("40", "55P03", "57014")
 def snapshot(db: Database) -> Iterator[Connection]:
     """One unchanging view of the database, read-only, in which a value's text depends on no setting of the session."""
     with db.connection.transaction():
-        db.connection.execute(fragments.READING)
-        db.connection.execute(fragments.SETTINGS)
+        db.connection.execute(fragments.READ_ONLY)
+        db.connection.execute(fragments.SESSION_SETTINGS)
         yield db.connection
 
 
@@ -44,7 +44,7 @@ def retried(db: Database, act: Callable[[Connection], Result]) -> Result:
     for attempt in range(1, _TRIES + 1):
         try:
             with db.connection.transaction():
-                db.connection.execute(fragments.SETTINGS)
+                db.connection.execute(fragments.SESSION_SETTINGS)
                 return act(db.connection)
         except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
             if attempt == _TRIES:
@@ -53,15 +53,15 @@ def retried(db: Database, act: Callable[[Connection], Result]) -> Result:
 
 
 def of_a_row(error: psycopg.Error) -> bool:
-    """Whether one row's value causes the error, so that the other rows of the statement can do without it."""
+    """Whether one row's value causes the error, so that the statement can succeed without that row."""
     state = error.sqlstate or ""
-    raised = error.diag.source_function in SAID_BY_OTHERS and not state.startswith(_CONFLICTS)
+    raised = error.diag.source_function in RAISED_BY_OTHERS and not state.startswith(_CONFLICTS)
     return raised or state.startswith(_ROW_FAULTS)
 
 
 def bisected(connection: Connection, low: int, high: int, act: Callable[[int, int], None]) -> dict[int, psycopg.Error]:
-    """`act(low, high)` for all rows from `low` to `high`, both included, in a savepoint; where one row's value makes it
-    fail, for ever smaller halves, in order. → the rows that fail alone, each with its error."""
+    """Runs `act(low, high)` in a savepoint for the rows `low` to `high`, both included; if one row's value makes it
+    fail, halves the range until the row is found, in order. → the rows that fail alone, each with its error."""
     offenders: dict[int, psycopg.Error] = {}
     ranges = [(low, high)] if low <= high else []
     while ranges:

@@ -14,7 +14,7 @@ from urllib.error import URLError
 import psutil
 import pytest
 
-from waves.backends.rehearsal import rehearse
+from waves.backends.rehearsal.stand_in import rehearse
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric, newest
 from waves.errors import ConfigurationError
@@ -99,7 +99,7 @@ def test_a_scenario_that_it_does_not_know_is_a_fault_of_the_configuration() -> N
 def test_the_provider_dies_with_a_killed_runner() -> None:
     script = """
 import sys
-from waves.backends.rehearsal import rehearse
+from waves.backends.rehearsal.stand_in import rehearse
 from waves.config.project import BackendConfig
 with rehearse(BackendConfig("rehearsal", "rehearsal", ("rehearsal",))) as config:
     print('"ready"', flush=True)

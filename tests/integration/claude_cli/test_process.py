@@ -330,16 +330,16 @@ def test_what_is_handed_down_is_held_while_a_child_lives(
     asyncio.run(work())
 
 
-def test_a_keeper_that_was_killed_is_replaced_and_knows_all_groups(tmp_path: Path) -> None:
-    keeper = child_processes.GroupReaper(tmp_path)
+def test_a_reaper_that_was_killed_is_replaced_and_knows_all_groups(tmp_path: Path) -> None:
+    reaper = child_processes.GroupReaper(tmp_path)
     sleepers = [subprocess.Popen(["sleep", "600"], process_group=0) for _ in range(3)]
-    keeper.keep(sleepers[0].pid)
-    keeper._shell.kill()
-    keeper._shell.wait()
-    keeper.keep(sleepers[1].pid)
-    keeper.keep(sleepers[2].pid)
-    keeper.let_go(sleepers[2].pid)
-    keeper.close()
+    reaper.add(sleepers[0].pid)
+    reaper._shell.kill()
+    reaper._shell.wait()
+    reaper.add(sleepers[1].pid)
+    reaper.add(sleepers[2].pid)
+    reaper.remove(sleepers[2].pid)
+    reaper.close()
     assert [sleeper.wait(5) for sleeper in sleepers[:2]] == [-signal.SIGKILL] * 2
     assert sleepers[2].poll() is None
     sleepers[2].kill()

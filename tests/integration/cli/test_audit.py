@@ -66,7 +66,7 @@ def test_the_past_is_cut_off_at_a_moment(site: Site) -> None:
         assert entries(site, "--entity", "1", "--since", since) == [old], since
     for since in ("2d", "70h", f"{at + timedelta(days=1):%Y-%m-%d}", f"{at + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}"):
         assert entries(site, "--entity", "1", "--since", since) == [], since
-    assert site.wave("audit", THEME, "--entity", "1", "--since", "2d").out == "nothing in the audit log fits\n"
+    assert site.wave("audit", THEME, "--entity", "1", "--since", "2d").out == "no entry of the audit log matches\n"
 
 
 @pytest.mark.parametrize("since", ["yesterday", "7", "999999w", "2026-13-01"])

@@ -31,7 +31,7 @@ def test_a_limit_says_where_it_comes_from(registered: Site) -> None:
         {"key": "parallel", "value": 2, "from": "environment"}
     ]
     overruled = site.wave("config", THEME, "parallel", "7", WAVES_PARALLEL="2")
-    assert (overruled.code, overruled.err) == (0, "WAVES_PARALLEL goes before it: 2 is in force here\n")
+    assert (overruled.code, overruled.err) == (0, "WAVES_PARALLEL overrides it: the limit is 2 here\n")
     shown = site.wave("config", THEME).out.splitlines()
     assert len(shown) == 13
     assert shown[0].split() == ["keys", "700", "default"]

@@ -185,7 +185,7 @@ def test_a_version_that_is_only_a_file_can_be_measured_before_it_is_in_force(sit
     registered = "SELECT version, version = active_version FROM waves.theme_rubric JOIN waves.theme USING (theme_id)"
     assert sorted(site.sql(registered)) == [(first["rubric_version"], True), (second["rubric_version"], False)]
     for flag in ("--rubric", "--models", "--batch-size"):
-        assert site.wave("eval", BANK, flag, ",").code == 2, "at least one is wanted"
+        assert site.wave("eval", BANK, flag, ",").code == 2, "at least one value is required"
     ran = site.wave("eval", BANK, "--rubric", "v3")
     assert (ran.code, "no rubric version 'v3'" in ran.err) == (78, True)
 
@@ -297,7 +297,7 @@ def test_a_person_is_asked_before_money_is_spent_that_nobody_can_foresee(site: S
     with_theme(site, BANK)
     tee.clear()
     code, shown = site.on_terminal("eval", BANK, "--limit", "12", typed="n\n")
-    assert (code, "1 request, at a cost that nobody knows. Go on? [y/N]" in shown) == (76, True), shown
+    assert (code, "1 request, at an unknown cost. Go on? [y/N]" in shown) == (76, True), shown
     assert tee.items() == []
     code, shown = site.on_terminal("eval", BANK, "--limit", "12", typed="y\n")
     assert (code, len(tee.items())) == (0, 12), shown

@@ -86,7 +86,7 @@ def test_a_dry_run_says_how_much_there_is_and_erases_nothing(site: Site) -> None
     ran = site.wave("forget", THEME, "--key", KEY, "--by", "ana", "--dry-run")
     assert ran.out.startswith("would be erased: 2 verdicts, 2 audit entries, 1 feedback entries, ")
     assert ran.out.endswith(" 8 files\n")
-    assert "asked for again" in ran.err
+    assert "asked again" in ran.err
     assert (known(site), site.sql("SELECT count(*) FROM waves.audit_log")) == (before, entries)
 
 

@@ -114,8 +114,8 @@ def test_a_bug_is_told_as_json_too_without_values(site: Site) -> None:
     site.fill(1)
     code = (
         "import waves.fire\n"
-        "def drain(*_): raise ValueError('row text, secret')\n"
-        "waves.fire.drain = drain\n"
+        "def fire_waves(*_): raise ValueError('row text, secret')\n"
+        "waves.fire.fire_waves = fire_waves\n"
         "from waves.surfaces.cli.main import main\n"
         "main()\n"
     )

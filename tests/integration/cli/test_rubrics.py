@@ -97,7 +97,7 @@ def test_nothing_moves_until_somebody_says_yes(judged: Site) -> None:
     old = active(judged)
     ran = judged.wave("rubrics", "activate", THEME)
     assert (ran.code, active(judged)) == (76, old)
-    assert "nobody has said yes" in ran.fault[0]
+    assert "nobody has confirmed what it costs" in ran.fault[0]
     assert "--yes" in ran.fault[1]
     assert "to ask: 30 rows in 3 requests, 1 wave" in ran.out
     assert priced(judged, code=76)["active"] is False
@@ -113,7 +113,7 @@ def test_nothing_moves_until_somebody_says_yes(judged: Site) -> None:
     ]
 
     again = judged.wave("rubrics", "activate", THEME)
-    assert (again.code, again.err) == (0, ""), "it is in force already: nothing to say yes to"
+    assert (again.code, again.err) == (0, ""), "it is active already: nothing to confirm"
     assert judged.sql("SELECT count(*) FROM waves.audit_log WHERE after_json->>'active_version' = %s", new) == [(1,)]
 
 
@@ -132,8 +132,9 @@ def test_a_person_at_the_terminal_is_asked(judged: Site, typed: str, code: int) 
     ) as process:
         os.close(theirs)
         shown = b""
-        while b"in force? [y/N]" not in shown:
+        while b"? [y/N]" not in shown:
             shown += os.read(ours, 65536)
+        assert b"Activate rubric v2-" in shown
         assert b"to ask: 30 rows" in shown, "the price comes before the question"
         os.write(ours, typed.encode())
         assert process.stdout is not None
@@ -392,7 +393,7 @@ def test_a_difference_is_shown_as_diff_does(judged: Site) -> None:
     judged.write(SECOND, "no rubric at all\n")
     assert "+no rubric at all" in judged.wave("rubrics", THEME, "diff").out, "a draft can be looked at"
     alike = judged.wave("rubrics", "diff", THEME, str(active(judged)), str(active(judged)))
-    assert "are alike" in alike.out
+    assert "are identical" in alike.out
 
 
 def test_fires_go_on_with_the_registered_text_whatever_becomes_of_the_file(judged: Site, tee: Tee) -> None:

@@ -73,7 +73,7 @@ def test_what_is_unknown_is_null_and_shown_as_a_question_mark(site: Site) -> Non
     ran = site.wave("spend")
     assert ran.out.splitlines()[-2].split()[-1] == "?"
     assert "1 answers have no price" in ran.out
-    assert "model-1 answered at a cost that nobody knows" in site.wave("status").out
+    assert "answers of model-1 have no known cost" in site.wave("status").out
 
 
 def test_a_person_reads_a_table(priced: Site) -> None:

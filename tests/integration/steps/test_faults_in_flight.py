@@ -38,7 +38,7 @@ def full(*_arguments: Any) -> None:
 def test_answers_that_are_under_way_when_the_database_fails_are_kept(
     fire_at: FireAt, provider: Provider, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(OutageDetector, "judge", gone)
+    monkeypatch.setattr(OutageDetector, "observe", gone)
     report = fire_at(latency={"kind": "uniform", "a": 0.1, "b": 0.8})(kind="anthropic")
     assert isinstance(report.fault, DatabaseError)
     assert fates(db) == {"paid": len(provider.lines("arrived"))}

@@ -12,7 +12,7 @@ from waves.errors import OverBudgetError
 from waves.ids import new_run_id
 from waves.outcomes import Ask
 from waves.steps import judge as asking
-from waves.steps.budget.caps import reserve_price
+from waves.steps.budget.caps import max_request_cost
 from waves.steps.judge import judge
 from waves.steps.session.session import Invocation, open_session
 from waves.store.connect import Database
@@ -34,7 +34,7 @@ def most(priced: Invocation, *items: tuple[str, dict[str, str]]) -> float:
     """What such a request may cost."""
     backend = priced.project.backends["rehearsal"]
     with open_session(priced, new_run_id()) as session:
-        found = reserve_price(backend, Ask("", "rehearsal", items), session.rubric)
+        found = max_request_cost(backend, Ask("", "rehearsal", items), session.rubric)
     assert found is not None
     return found
 

@@ -183,7 +183,7 @@ def test_a_provider_that_is_away_is_left_alone_for_a_while(fire_at: FireAt, prov
 def test_pauses_grow_until_a_batch_is_taken_or_looked_at(fire_at: FireAt, db: Database) -> None:
     def pauses() -> int:
         db.execute("UPDATE waves.backend_state SET snoozed_until = now() WHERE snoozed_until IS NOT NULL")
-        return backend_state.unwoken(db, "rehearsal")
+        return backend_state.snoozes_since_success(db, "rehearsal")
 
     one_fire = fire_at(
         batches={"looks": 9},

@@ -11,7 +11,7 @@ from tests.faults.provider import Provider
 from tests.integration.steps.conftest import Fire
 from waves.config.project import Caps, Price
 from waves.errors import ConfigurationError, CredentialsError
-from waves.steps.submissions import visit
+from waves.steps.submissions import hand_over
 from waves.store.connect import Database
 from waves.store.tables import backend_state
 
@@ -23,7 +23,7 @@ def fates(db: Database) -> dict[str, int]:
 def test_what_is_too_large_for_one_batch_goes_in_several_and_comes_back_from_all_of_them(
     fire_at: Callable[..., Fire], provider: Provider, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visit, "MOST_REQUESTS", 2)
+    monkeypatch.setattr(hand_over, "MOST_REQUESTS", 2)
     one_fire = fire_at(batches={"looks": 1})
     first = one_fire()
     assert first.ending.state == "submitted"
@@ -36,7 +36,7 @@ def test_what_is_too_large_for_one_batch_goes_in_several_and_comes_back_from_all
 def test_a_refusal_after_the_first_of_several_leaves_that_one_away_and_the_rest_is_sent_later(
     fire_at: Callable[..., Fire], provider: Provider, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visit, "MOST_REQUESTS", 2)
+    monkeypatch.setattr(hand_over, "MOST_REQUESTS", 2)
     one_fire = fire_at(down=[{"fault": "429", "start": 4, "end": 5}])
     assert one_fire().ending.state == "snoozed"
     assert db.execute("SELECT state FROM waves.wave").fetchall() == [("submitted",)]

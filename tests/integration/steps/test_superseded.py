@@ -141,7 +141,7 @@ def test_a_fire_opens_no_further_wave_for_a_version_that_is_out_of_force(project
     new = activate(project)
     report = fire(project, "notes", FireOptions(until_complete=True), Meddler(at_opening=lambda: back(project)))
     assert (report.exit_code, report.ending.state, report.counts.emitted) == (0, "collected", 20)
-    assert f"rubric {old} has come into force" in (report.ending.reason or "")
+    assert f"rubric {old} has become active" in (report.ending.reason or "")
     assert held(db) == {(old, True): 30, (new, False): 20}
     assert shown(db) == {old: 30}
 

@@ -115,7 +115,7 @@ class Corpus:
 
     def collect(
         self, manifest: Manifest, parts: Iterable[Part] | None = None, *, rate: float = 0.05, by: str | None = None
-    ) -> versioned_upsert.Merge:
+    ) -> versioned_upsert.MergeResult:
         given = list(parts) if parts is not None else [self.part(manifest, item) for item in manifest.items]
         counts = Counts(emitted=len(manifest.items), parts=len(given))
         return versioned_upsert.collect(

@@ -16,31 +16,31 @@ NOW = datetime.now(UTC)
 
 
 def test_a_backend_is_snoozed_until_the_moment_and_no_longer(db: Database) -> None:
-    assert backend_state.snoozed(db, "api") is None
+    assert backend_state.current_snooze(db, "api") is None
     until = NOW + timedelta(hours=1)
     backend_state.snooze(db, "api", until, "quota\x00")
-    assert backend_state.snoozed(db, "api") == (until, "quota\\u0000")
-    assert backend_state.snoozed(db, "other") is None
+    assert backend_state.current_snooze(db, "api") == (until, "quota\\u0000")
+    assert backend_state.current_snooze(db, "other") is None
     backend_state.snooze(db, "past", NOW - timedelta(seconds=1), "quota")
-    assert backend_state.snoozed(db, "past") is None
+    assert backend_state.current_snooze(db, "past") is None
 
 
 def test_a_longer_snooze_stays(db: Database) -> None:
     until = NOW + timedelta(hours=5)
     backend_state.snooze(db, "api", until, "quota")
     backend_state.snooze(db, "api", NOW + timedelta(hours=1), "outage")
-    assert backend_state.snoozed(db, "api") == (until, "quota")
+    assert backend_state.current_snooze(db, "api") == (until, "quota")
     backend_state.snooze(db, "api", NOW + timedelta(hours=6), "outage")
-    assert backend_state.snoozed(db, "api") == (NOW + timedelta(hours=6), "outage")
+    assert backend_state.current_snooze(db, "api") == (NOW + timedelta(hours=6), "outage")
 
 
 def test_a_woken_backend_may_be_used_and_snoozed_again(db: Database) -> None:
     backend_state.wake(db, "api")
     backend_state.snooze(db, "api", NOW + timedelta(hours=5), "quota")
     backend_state.wake(db, "api")
-    assert backend_state.snoozed(db, "api") is None
+    assert backend_state.current_snooze(db, "api") is None
     backend_state.snooze(db, "api", NOW + timedelta(hours=1), "outage")
-    assert backend_state.snoozed(db, "api") is not None
+    assert backend_state.current_snooze(db, "api") is not None
 
 
 def test_overrides_are_those_of_the_theme(db: Database) -> None:

@@ -60,7 +60,7 @@ DEFECTS: list[tuple[dict[str, Any], str, str]] = [
     ({"input": ("zzz",)}, "has no column zzz", "its columns: id, content, note"),
     (
         {"key": ("note",)},
-        'source.key: no unique index of public.comments says that ("note") is unique',
+        'source.key: no unique index of public.comments covers ("note")',
         "CREATE UNIQUE",
     ),
     ({"input": ("content", "labels")}, "source.input and target.columns both name labels", "another column"),

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from waves.errors import BadDataError, ConfigurationError, HeldError, TryLaterError
-from waves.store.merge.versioned_upsert import Merge
+from waves.store.merge.versioned_upsert import MergeResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def history_alone(corpus: Corpus) -> list[Any]:
 def test_the_clean_case_has_equal_sets_and_one_audit_row_for_each_row(comments: Make) -> None:
     corpus = comments(30)
     manifest = corpus.opened()
-    assert corpus.collect(manifest) == Merge(30, 30, 0, (), applied=True)
+    assert corpus.collect(manifest) == MergeResult(30, 30, 0, (), applied=True)
     assert corpus.run("SELECT labels, confidence, version, count(*) FROM comments GROUP BY 1, 2, 3") == [
         ('["question"]', 0.75, corpus.v1, 30)
     ]
@@ -62,7 +62,7 @@ def test_a_wave_that_is_closed_is_not_touched_again(comments: Make) -> None:
     manifest = corpus.opened()
     corpus.collect(manifest)
     before = everything(corpus)
-    assert corpus.collect(manifest) == Merge(already_closed=True)
+    assert corpus.collect(manifest) == MergeResult(already_closed=True)
     assert everything(corpus) == before
 
 
@@ -79,7 +79,7 @@ def test_a_wave_that_the_database_does_not_know_is_bad_data_and_changes_nothing(
 def test_of_two_that_collect_the_same_wave_at_once_one_does_nothing(comments: Make) -> None:
     corpus = comments(50)
     manifest = corpus.opened()
-    merges: list[Merge] = []
+    merges: list[MergeResult] = []
     with psycopg.connect(corpus.db.url, autocommit=True) as other:
         second = replace(corpus, db=replace(corpus.db, connection=other))
         threads = [threading.Thread(target=lambda c=c: merges.append(c.collect(manifest))) for c in (corpus, second)]
@@ -97,7 +97,7 @@ def test_rows_edited_deleted_and_inserted_while_the_wave_is_open(comments: Make)
     corpus.run("UPDATE comments SET content = 'edited' WHERE id = 3")
     corpus.run("DELETE FROM comments WHERE id = 4")
     corpus.run("INSERT INTO comments (id, content) VALUES (99, 'new')")
-    assert corpus.collect(manifest) == Merge(30, 28, 2, (), applied=True)
+    assert corpus.collect(manifest) == MergeResult(30, 28, 2, (), applied=True)
     assert corpus.run("SELECT id FROM comments WHERE version IS NULL ORDER BY id") == [(3,), (99,)]
     assert corpus.run("SELECT entity_key, state FROM waves.verdict WHERE applied_at IS NULL ORDER BY 1") == [
         ("3", "accepted"),
@@ -146,7 +146,7 @@ def test_a_held_wave_is_merged_when_a_person_accepts_its_orphans_and_that_is_aud
     manifest = corpus.opened()
     corpus.run("UPDATE comments SET content = 'edited' WHERE id <= 25")
     corpus.run("UPDATE waves.wave SET state = 'held'")
-    assert corpus.collect(manifest, by="ada") == Merge(30, 5, 25, (), applied=True)
+    assert corpus.collect(manifest, by="ada") == MergeResult(30, 5, 25, (), applied=True)
     said = corpus.run("SELECT reason FROM waves.audit_log WHERE actor = 'ada'")
     assert said == [("accepted 25 orphans of 30 entries of wave wave-1",)]
     assert corpus.run("SELECT state FROM waves.wave") == [("closed",)]
@@ -156,7 +156,7 @@ def test_a_version_that_is_not_active_any_more_enters_history_alone(comments: Ma
     corpus = comments(5)
     manifest = corpus.opened()
     corpus.activate(corpus.v2)
-    assert corpus.collect(manifest) == Merge(5, 5, 0, (), applied=False)
+    assert corpus.collect(manifest) == MergeResult(5, 5, 0, (), applied=False)
     assert corpus.run("SELECT DISTINCT labels, version FROM comments") == [(None, None)]
     reason = f"collected wave-1 into history: {corpus.v1} is not active"
     assert history_alone(corpus) == [(str(key), "accepted", reason) for key in range(1, 6)]
@@ -193,7 +193,7 @@ def test_a_row_that_somebody_else_inserts_while_collect_waits_is_audited_with_wh
     corpus = on_table(APART, **INSERTS)
     manifest = corpus.opened()
     done = _collected_after(corpus, manifest, "INSERT INTO verdicts VALUES (2, '{by hand}')")
-    assert done == [Merge(3, 3, 0, (), applied=True)]
+    assert done == [MergeResult(3, 3, 0, (), applied=True)]
     audit = (
         "SELECT entity_id, before_json->'labels', after_json->'labels' FROM waves.audit_log WHERE run_id IS NOT NULL"
     )
@@ -212,7 +212,7 @@ ROUTED = """
 
 def test_a_trigger_may_route_what_is_inserted_into_another_table(on_table: Make) -> None:
     corpus = on_table(APART + ROUTED, **INSERTS)
-    assert corpus.collect(corpus.opened()) == Merge(3, 3, 0, (), applied=True)
+    assert corpus.collect(corpus.opened()) == MergeResult(3, 3, 0, (), applied=True)
     assert corpus.run("SELECT array_agg(doc ORDER BY doc), labels FROM verdicts_1 GROUP BY 2") == [
         ([1, 2, 3], ["question"])
     ]
@@ -223,7 +223,7 @@ def test_an_edit_that_commits_while_collect_waits_for_the_row_is_seen(comments: 
     corpus = comments(5)
     manifest = corpus.opened()
     done = _collected_after(corpus, manifest, "UPDATE comments SET content = 'edited' WHERE id = 2")
-    assert done == [Merge(5, 4, 1, (), applied=True)]
+    assert done == [MergeResult(5, 4, 1, (), applied=True)]
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01"], ids=["serialization failure", "deadlock"])
@@ -231,7 +231,7 @@ def test_a_conflict_with_another_session_costs_another_try_and_no_verdict(commen
     corpus = comments(5)
     manifest = corpus.opened()
     corpus.db.connection.execute(CONFLICT.format(state=state, times=3))
-    assert corpus.collect(manifest) == Merge(5, 5, 0, (), applied=True)
+    assert corpus.collect(manifest) == MergeResult(5, 5, 0, (), applied=True)
     assert corpus.run("SELECT count(*) FROM waves.audit_log") == [(5,)]
 
 
@@ -287,7 +287,7 @@ def test_a_part_of_the_parts_is_merged_and_the_others_stay_in_the_gap(comments: 
 
 def test_no_parts_at_all_close_the_wave(comments: Make) -> None:
     corpus = comments(2)
-    assert corpus.collect(corpus.opened(), []) == Merge(applied=True)
+    assert corpus.collect(corpus.opened(), []) == MergeResult(applied=True)
     assert corpus.run("SELECT state FROM waves.wave") == [("closed",)]
 
 
@@ -329,9 +329,9 @@ def test_a_right_that_is_lost_in_between_is_a_configuration_error_and_changes_no
     assert corpus.run("SELECT state FROM waves.wave") == [("open",)]
 
 
-def _collected_after(corpus: Corpus, manifest: Manifest, statement: str) -> list[Merge]:
+def _collected_after(corpus: Corpus, manifest: Manifest, statement: str) -> list[MergeResult]:
     """What a collect comes to that had to wait until `statement` of another session was committed."""
-    done: list[Merge] = []
+    done: list[MergeResult] = []
     with psycopg.connect(corpus.db.url) as other:
         other.execute(statement.encode())
         thread = threading.Thread(target=lambda: done.append(corpus.collect(manifest)))

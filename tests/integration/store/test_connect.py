@@ -49,6 +49,14 @@ def _insert_themes(db: Database, *theme_ids: str) -> None:
             db.connection.execute("INSERT INTO waves.theme (theme_id) VALUES (%s)", [theme_id])
 
 
+def test_a_scalar_is_the_first_column_and_none_without_a_row(db: Database) -> None:
+    assert db.scalar("SELECT n, 'x' FROM generate_series(%(first)s::integer, 3) AS n", {"first": 2}) == 2
+    assert db.scalar("SELECT 1 WHERE false") is None
+    assert db.scalar("SELECT NULL") is None
+    with pytest.raises(BadDataError):
+        db.scalar("SELECT %(text)s::integer", {"text": "none"})
+
+
 def test_a_closed_port_is_one_line_with_the_place_and_exit_code_69(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -78,7 +78,7 @@ def test_replaying_a_paid_call_does_not_wipe_the_price_that_it_got_since(db: Dat
     _settle(db, replace(CALL, paid=PAID))
     db.execute("UPDATE waves.ledger SET cost_usd = 0.25")
     _settle(db, replace(CALL, paid=PAID))
-    assert ledger.spend(db, "letters").total_usd == 0.25
+    assert ledger.theme_spend(db, "letters").total_usd == 0.25
 
 
 def test_a_call_in_flight_gets_its_end_later_and_then_keeps_it(db: Database) -> None:
@@ -90,30 +90,30 @@ def test_a_call_in_flight_gets_its_end_later_and_then_keeps_it(db: Database) -> 
 
 
 def test_a_run_knows_what_it_sent_and_what_that_cost(db: Database) -> None:
-    assert ledger.of_run(db, "r1") == ledger.RunSpend(0, Usage(0, 0, 0, 0), 0.0)
+    assert ledger.run_spend(db, "r1") == ledger.RunSpend(0, Usage(0, 0, 0, 0), 0.0)
     free = replace(SENT, call_id="c0", backend="rehearsal")
     _settle(db, replace(CALL, sent=free, paid=replace(PAID, call_id="c0")), replace(CALL, ended=_ended("unpaid")))
-    assert ledger.of_run(db, "r1") == ledger.RunSpend(2, Usage(10, 20, 30, 40), 0.0)
+    assert ledger.run_spend(db, "r1") == ledger.RunSpend(2, Usage(10, 20, 30, 40), 0.0)
     silent = replace(PAID, call_id="c2", usage=Usage(1, 1, None, 1))
     _settle(db, replace(CALL, sent=replace(SENT, call_id="c2"), paid=silent))
-    assert ledger.of_run(db, "r1") == ledger.RunSpend(3, Usage(11, 21, None, 41), None)
-    assert ledger.of_run(db, "r2").calls == 0
+    assert ledger.run_spend(db, "r1") == ledger.RunSpend(3, Usage(11, 21, None, 41), None)
+    assert ledger.run_spend(db, "r2").calls == 0
 
 
 def test_spend_is_unknown_as_soon_as_one_price_is(db: Database) -> None:
-    assert ledger.spend(db, "letters") == ledger.Spend(0.0, 0.0)
+    assert ledger.theme_spend(db, "letters") == ledger.Spend(0.0, 0.0)
     free = replace(CALL, sent=replace(SENT, call_id="c0", backend="rehearsal"), paid=replace(PAID, call_id="c0"))
     _settle(db, free, replace(CALL, sent=replace(SENT, call_id="c2"), ended=_ended("unpaid")))
-    assert ledger.spend(db, "letters") == ledger.Spend(0.0, 0.0)
+    assert ledger.theme_spend(db, "letters") == ledger.Spend(0.0, 0.0)
     old = replace(SENT, call_id="c3", at=NOW - timedelta(days=2))
     _settle(db, replace(CALL, sent=old, paid=replace(PAID, call_id="c3")))
-    assert ledger.spend(db, "letters") == ledger.Spend(0.0, None, ["m"])
+    assert ledger.theme_spend(db, "letters") == ledger.Spend(0.0, None, ["m"])
     _settle(db, replace(CALL, paid=PAID))
-    assert ledger.spend(db, "letters") == ledger.Spend(None, None, ["m"])
+    assert ledger.theme_spend(db, "letters") == ledger.Spend(None, None, ["m"])
 
 
 def test_spend_adds_up_prices(db: Database) -> None:
     _settle(db, replace(CALL, paid=PAID), replace(CALL, sent=replace(SENT, call_id="c2", at=NOW - timedelta(days=2))))
     db.execute("UPDATE waves.ledger SET cost_usd = 0.25")
-    assert ledger.spend(db, "letters") == ledger.Spend(0.25, 0.5, [], 0.5)
-    assert ledger.spend(db, "numbers") == ledger.Spend(0.0, 0.0)
+    assert ledger.theme_spend(db, "letters") == ledger.Spend(0.25, 0.5, [], 0.5)
+    assert ledger.theme_spend(db, "numbers") == ledger.Spend(0.0, 0.0)

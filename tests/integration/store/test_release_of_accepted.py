@@ -16,9 +16,9 @@ def test_an_accepted_row_that_was_asked_again_in_vain_is_released_and_keeps_its_
         "INSERT INTO waves.verdict (theme_id, entity_key, rubric_version, input_hash, state, output, wave_id)"
         " VALUES ('tickets', 'k', 'v1-0000000', 'h', 'accepted', '{}', 'w0')"
     )
-    assert verdicts.settled(db, "w1") == {}
+    assert verdicts.settled_items(db, "w1") == {}
 
     verdicts.release(db, "w1", [("k", "h")], "nothing to store after 3 tries")
 
-    assert verdicts.settled(db, "w1") == {("k", "h"): "accepted"}
-    assert verdicts.settled(db, "w0") == {}
+    assert verdicts.settled_items(db, "w1") == {("k", "h"): "accepted"}
+    assert verdicts.settled_items(db, "w0") == {}

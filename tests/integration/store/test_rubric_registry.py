@@ -67,7 +67,7 @@ def test_an_unknown_theme_has_no_active_version(db: Database) -> None:
 def test_activating_moves_the_theme_and_writes_one_audit_row(db: Database, theme: str) -> None:
     registry.register(db, theme, SECOND, ["content"])
     moved = registry.activate(db, theme, SECOND.version, "ana", "better")
-    assert moved == registry.Move(FIRST.version, SECOND.version)
+    assert moved == registry.VersionChange(FIRST.version, SECOND.version)
     registry.activate(db, theme, SECOND.version, "ana", "again")
     active = registry.active(db, theme)
     assert active is not None

@@ -86,10 +86,10 @@ def test_a_composite_key_is_sampled_and_found_again(on_table: Callable[..., Corp
     items = pilot_sample.items(corpus.db, corpus.shape, V2, [one.key for one in found])
     assert {item.entity_key for item in items} == {one.entity_key for one in found}
     keys = [item.entity_key for item in items]
-    assert {old.output["labels"][0] for old in known_rows.old_verdicts(corpus.db, corpus.shape, keys).values()} == {
+    assert {old.output["labels"][0] for old in known_rows.prior_verdicts(corpus.db, corpus.shape, keys).values()} == {
         "legacy"
     }
-    given = known_rows.inputs(corpus.db, corpus.shape, keys[:3])
+    given = known_rows.current_inputs(corpus.db, corpus.shape, keys[:3])
     assert given == {item.identity: item.input for item in items[:3]}
 
 
@@ -102,7 +102,7 @@ def test_the_verdict_that_holds_is_the_one_last_applied_then_the_newest_then_wha
     corpus.fire(keys=2, labels=["applied"])
     late = corpus.open_wave(pilot_sample.items(corpus.db, corpus.shape, V2, [("2",), ("4",)]), V2)
     corpus.collect(late, [corpus.part(late, item, labels=["history"]) for item in late.items])
-    held = known_rows.old_verdicts(corpus.db, corpus.shape, ["1", "2", "3", "4", "99"])
+    held = known_rows.prior_verdicts(corpus.db, corpus.shape, ["1", "2", "3", "4", "99"])
     assert {key: (old.output["labels"], old.version) for key, old in held.items()} == {
         "1": (["applied"], V1),
         "2": (["applied"], V1),

@@ -55,11 +55,11 @@ def test_attempts_add_up_until_the_item_is_quarantined_with_reason_and_raw(db: D
         charged = verdicts.charge(db, theme, "w1", VERSION, [_failure()], 3, "r1")
         assert charged == {ITEM: ("failed", attempt)}
         assert _row(db)[4] is None
-    assert verdicts.settled(db, "w1") == {}
+    assert verdicts.settled_items(db, "w1") == {}
     last = _failure(reason="still none", raw='{"labels": ["x"]}')
     assert verdicts.charge(db, theme, "w1", VERSION, [last], 3, "r1") == {ITEM: ("quarantined", 3)}
     assert _row(db) == ("quarantined", 3, "still none", '{"labels": ["x"]}', "w1", "r1")
-    assert verdicts.settled(db, "w1") == {ITEM: "quarantined"}
+    assert verdicts.settled_items(db, "w1") == {ITEM: "quarantined"}
 
 
 def test_a_quarantine_is_audited_once(db: Database, theme: str) -> None:
@@ -91,7 +91,7 @@ def test_a_failure_never_replaces_an_accepted_verdict(db: Database, theme: str, 
     else:
         assert verdicts.charge(db, theme, "w1", VERSION, [_failure()], 1) == {ITEM: ("accepted", 1)}
     assert _row(db)[:3] == ("accepted", 1, None)
-    assert verdicts.settled(db, "w1") == {}
+    assert verdicts.settled_items(db, "w1") == {}
     assert db.execute("SELECT count(*) FROM waves.audit_log").fetchone() == (0,)
 
 
@@ -99,7 +99,7 @@ def test_a_refusal_is_final_and_audited(db: Database, theme: str) -> None:
     verdicts.charge(db, theme, "w1", VERSION, [_failure()], 3)
     assert verdicts.refuse(db, theme, "w1", VERSION, [_failure(reason="refusal")]) == {ITEM: ("refused", 2)}
     assert verdicts.charge(db, theme, "w2", VERSION, [_failure()], 3) == {ITEM: ("refused", 2)}
-    assert verdicts.settled(db, "w1") == {ITEM: "refused"}
+    assert verdicts.settled_items(db, "w1") == {ITEM: "refused"}
     assert db.execute("SELECT after_json->>'state', reason FROM waves.audit_log").fetchall() == [("refused", "refusal")]
 
 
@@ -114,7 +114,7 @@ def test_released_items_keep_their_attempts_and_are_settled_in_their_wave(db: Da
     _open(db, "w1")
     verdicts.charge(db, theme, "w1", VERSION, [_failure()], 3)
     verdicts.release(db, "w1", [ITEM, ("k2", "h2"), ITEM], "3 passes")
-    assert verdicts.settled(db, "w1") == {ITEM: "failed", ("k2", "h2"): "failed"}
+    assert verdicts.settled_items(db, "w1") == {ITEM: "failed", ("k2", "h2"): "failed"}
     rows = db.execute("SELECT attempts, reason FROM waves.verdict ORDER BY entity_key").fetchall()
     assert rows == [(1, "no label"), (0, "3 passes")]
     audited = db.execute("SELECT entity_id, after_json, reason FROM waves.audit_log ORDER BY id").fetchall()
@@ -125,16 +125,16 @@ def test_released_items_keep_their_attempts_and_are_settled_in_their_wave(db: Da
     waves.abandon(db, "w1", "ana", None)
     _open(db, "w2")
     assert verdicts.charge(db, theme, "w2", VERSION, [_failure()], 3) == {ITEM: ("failed", 2)}
-    assert verdicts.settled(db, "w2") == {}
+    assert verdicts.settled_items(db, "w2") == {}
     verdicts.release(db, "w2", [ITEM], "3 passes")
-    assert verdicts.settled(db, "w2") == {ITEM: "failed"}
+    assert verdicts.settled_items(db, "w2") == {ITEM: "failed"}
 
 
 def test_an_accepted_item_that_was_asked_again_in_vain_is_settled_and_stays_accepted(db: Database, theme: str) -> None:
     _accept(db, theme)
     _open(db, "w1")
     verdicts.release(db, "w1", [ITEM], "3 passes")
-    assert verdicts.settled(db, "w1") == {ITEM: "accepted"}
+    assert verdicts.settled_items(db, "w1") == {ITEM: "accepted"}
     assert _row(db)[:3] == ("accepted", 1, "3 passes")
     assert verdicts.charge(db, theme, "w1", VERSION, [_failure()], 1) == {ITEM: ("accepted", 1)}
 
@@ -143,7 +143,7 @@ def test_a_settled_item_is_not_released(db: Database, theme: str) -> None:
     _open(db, "w1")
     verdicts.charge(db, theme, "w1", VERSION, [_failure()], 1)
     verdicts.release(db, "w1", [ITEM], "3 passes")
-    assert verdicts.settled(db, "w1") == {ITEM: "quarantined"}
+    assert verdicts.settled_items(db, "w1") == {ITEM: "quarantined"}
 
 
 def test_any_text_can_be_the_reason_or_the_raw_answer(
@@ -175,10 +175,10 @@ def test_a_cleared_row_that_keeps_failing_stays_accepted_until_its_own_attempts_
     _clear_and_reopen(db, theme)
     for attempt in (1, 2):
         assert verdicts.charge(db, theme, "w1", VERSION, [_failure()], 3) == {ITEM: ("accepted", attempt)}
-        assert verdicts.settled(db, "w1") == {}
+        assert verdicts.settled_items(db, "w1") == {}
     assert db.execute("SELECT wave_id, output IS NOT NULL FROM waves.verdict").fetchone() == ("w0", True)
     assert verdicts.charge(db, theme, "w1", VERSION, [_failure(raw="{}")], 3) == {ITEM: ("quarantined", 3)}
-    assert verdicts.settled(db, "w1") == {ITEM: "quarantined"}
+    assert verdicts.settled_items(db, "w1") == {ITEM: "quarantined"}
     assert db.execute("SELECT before_json->>'state', reason FROM waves.audit_log").fetchall() == [
         ("accepted", "no label")
     ]

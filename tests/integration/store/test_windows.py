@@ -49,48 +49,48 @@ def test_what_was_paid_or_may_have_been_counts_from_the_window_s_start(db: Datab
     enter(db, "r1", 100, sent=NOW + 3 * HOUR)
     enter(db, "r1", 100, backend="other")
     enter(db, "r1", 0)  # a probe
-    assert windows.use(db, "api", NOW - 2 * HOUR, NOW + HOUR) == KeysSent(12, 5, 1, NOW)
-    assert windows.use(db, "api", NOW - 9 * HOUR, NOW - 8 * HOUR) == KeysSent()
+    assert windows.keys_sent(db, "api", NOW - 2 * HOUR, NOW + HOUR) == KeysSent(12, 5, 1, NOW)
+    assert windows.keys_sent(db, "api", NOW - 9 * HOUR, NOW - 8 * HOUR) == KeysSent()
 
 
 def test_running_runs_hold_what_they_have_reserved_and_not_sent(db: Database) -> None:
-    windows.reserve(db, "api", "r1", 50)
-    windows.reserve(db, "other", "r2", 30)
-    assert windows.reserved(db, "api", HOUR) == 50
-    assert windows.reserved(db, "api", HOUR, besides="r1") == 0
+    windows.reserve_keys(db, "api", "r1", 50)
+    windows.reserve_keys(db, "other", "r2", 30)
+    assert windows.keys_reserved(db, "api", HOUR) == 50
+    assert windows.keys_reserved(db, "api", HOUR, besides="r1") == 0
     enter(db, "r1", 20)
-    assert windows.reserved(db, "api", HOUR) == 30, "what is in the ledger is counted there"
+    assert windows.keys_reserved(db, "api", HOUR) == 30, "what is in the ledger is counted there"
     enter(db, "r1", 40, "maybe_paid")
-    assert windows.reserved(db, "api", HOUR) == 0, "asked again: more was sent than was reserved"
-    windows.reserve(db, "api", "r1", 10)
-    assert windows.reserved(db, "api", HOUR) == 10, "a new reservation takes the place of the old one"
+    assert windows.keys_reserved(db, "api", HOUR) == 0, "asked again: more was sent than was reserved"
+    windows.reserve_keys(db, "api", "r1", 10)
+    assert windows.keys_reserved(db, "api", HOUR) == 10, "a new reservation takes the place of the old one"
 
 
 def test_a_run_that_ends_or_dies_holds_nothing(db: Database) -> None:
-    windows.reserve(db, "api", "r1", 50)
-    windows.reserve(db, "api", "r2", 30)
+    windows.reserve_keys(db, "api", "r1", 50)
+    windows.reserve_keys(db, "api", "r2", 30)
     run_metrics.finish_run(db, "r1", state="snoozed")
-    assert windows.reserved(db, "api", HOUR) == 30
+    assert windows.keys_reserved(db, "api", HOUR) == 30
     run_metrics.close_dead_runs(db, "letters", "here")
-    assert windows.reserved(db, "api", HOUR) == 0
+    assert windows.keys_reserved(db, "api", HOUR) == 0
 
 
 def test_a_run_whose_host_never_came_back_holds_its_keys_for_a_day_or_a_window(db: Database) -> None:
-    windows.reserve(db, "api", "r1", 50)
+    windows.reserve_keys(db, "api", "r1", 50)
     db.execute("UPDATE waves.runs SET reserved_at = now() - interval '23 hours'")
-    assert windows.reserved(db, "api", HOUR) == 50
+    assert windows.keys_reserved(db, "api", HOUR) == 50
     db.execute("UPDATE waves.runs SET reserved_at = now() - interval '25 hours'")
-    assert windows.reserved(db, "api", HOUR) == 0
-    assert windows.reserved(db, "api", timedelta(days=7)) == 50
+    assert windows.keys_reserved(db, "api", HOUR) == 0
+    assert windows.keys_reserved(db, "api", timedelta(days=7)) == 50
 
 
 def test_evidence_comes_back_as_it_was_kept_and_leaves_a_snooze_alone(db: Database) -> None:
-    assert windows.known(db, "api") == (None, [])
+    assert windows.read_window(db, "api") == (None, [])
     evidence = [Evidence(NOW - HOUR, NOW, "exhausted"), Evidence(NOW, NOW + HOUR, "utilisation", 0.42)]
-    windows.learn(db, "api", NOW + HOUR, evidence)
-    assert windows.known(db, "api") == (NOW + HOUR, evidence)
-    windows.learn(db, "api", None, evidence[:1])
-    assert windows.known(db, "api") == (NOW + HOUR, evidence[:1])
+    windows.save_window(db, "api", NOW + HOUR, evidence)
+    assert windows.read_window(db, "api") == (NOW + HOUR, evidence)
+    windows.save_window(db, "api", None, evidence[:1])
+    assert windows.read_window(db, "api") == (NOW + HOUR, evidence[:1])
 
 
 def test_of_two_who_come_at_once_the_second_sees_what_the_first_took(
@@ -101,9 +101,9 @@ def test_of_two_who_come_at_once_the_second_sees_what_the_first_took(
     def take(run_id: str) -> int:
         with open_url(database_url, tmp_path) as own:
             together.wait()
-            with windows.locked(own, "api"):
-                keys = 100 - windows.reserved(own, "api", HOUR, besides=run_id)
-                windows.reserve(own, "api", run_id, keys)
+            with windows.backend_lock(own, "api"):
+                keys = 100 - windows.keys_reserved(own, "api", HOUR, besides=run_id)
+                windows.reserve_keys(own, "api", run_id, keys)
                 return keys
 
     for _ in range(5):

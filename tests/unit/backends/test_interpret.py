@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waves.backends.answers.interpret import interpret, read_envelope, usage_of
+from waves.backends.answers.envelope import read_envelope, usage_of
+from waves.backends.answers.interpret import interpret
 from waves.config.rubric import Rubric
 from waves.models import Usage
 from waves.outcomes import Answered, Discarded, Labelled, Rejected, Retryable
@@ -117,7 +118,7 @@ def test_an_id_is_taken_only_if_it_stands_there_once(rubric: Rubric, message: Me
     assert [item.short_id for item in outcome.labelled] == ["1"]
     assert outcome.rejected == (
         Rejected("2", "the answer holds 2 verdicts for this item"),
-        Rejected("3", "the answer leaves this item out and names 1 that were not asked for"),
+        Rejected("3", "the answer leaves this item out and names 1 that were not requested"),
     )
 
 

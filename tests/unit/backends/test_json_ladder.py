@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from waves.backends.answers import json_ladder
 from waves.backends.answers.json_ladder import NotJsonError
-from waves.backends.answers.quote_repair import Form
+from waves.backends.answers.quote_repair import AnswerShape
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -28,7 +28,7 @@ documents = st.dictionaries(texts, values, max_size=4)
 
 def climb(text: str) -> tuple[object, json_ladder.Rung]:
     """Up the ladder without its last rung: no answer is whole. What that rung does is told in test_quotes.py."""
-    return json_ladder.parse_answer(text, Form(frozenset({"a"}), lambda _: None))
+    return json_ladder.parse_answer(text, AnswerShape(frozenset({"a"}), lambda _: None))
 
 
 @pytest.mark.parametrize(

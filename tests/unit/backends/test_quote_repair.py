@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from waves.backends.answers import json_ladder
-from waves.backends.answers.interpret import form, interpret
+from waves.backends.answers.interpret import answer_shape, interpret
 from waves.backends.answers.json_ladder import NotJsonError
 from waves.backends.answers.quote_repair import escape
 from waves.config import rubric as rubrics
@@ -62,7 +62,7 @@ def bare(text: str, leave: Callable[[], bool] = lambda: True) -> str:
 
 
 def climb(text: str, ids: Sequence[str] = ("1",)) -> tuple[object, json_ladder.Rung]:
-    return json_ladder.parse_answer(text, form(RUBRIC, ids))
+    return json_ladder.parse_answer(text, answer_shape(RUBRIC, ids))
 
 
 def read(text: str, ids: Sequence[str] = ("1",)) -> dict[str, Output]:

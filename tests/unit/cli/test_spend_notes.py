@@ -7,25 +7,25 @@ from types import SimpleNamespace
 import pytest
 
 from waves.store.tables.ledger import Spend
-from waves.surfaces.cli.commands.status import _spend_notes
+from waves.surfaces.cli.tables.status import _spend_notes
 
 
 @pytest.mark.parametrize(
     ("spend", "notes"),
     [
         (Spend(0.0, 0.0), []),
-        (Spend(0.0, 1234.5), ["t: spent $0.0000 today (UTC), $1,234.5000 in all"]),
+        (Spend(0.0, 1234.5), ["spent $0.0000 today (UTC), $1,234.5000 in all"]),
         (
             Spend(0.25, 0.5, [], 0.125),
-            ["t: spent $0.2500 today (UTC), $0.5000 in all, and up to $0.1250 more that was maybe paid"],
+            ["spent $0.2500 today (UTC), $0.5000 in all, and up to $0.1250 more was maybe paid"],
         ),
         (
             Spend(0.0, 0.0, [], None),
-            ["t: spent $0.0000 today (UTC), $0.0000 in all, and nobody knows how much more that was maybe paid"],
+            ["spent $0.0000 today (UTC), $0.0000 in all, and an unknown amount more was maybe paid"],
         ),
         (
             Spend(0.25, None, ["m", "n"]),
-            ["t: what was spent is unknown: m, n answered at a cost that nobody knows; `wave spend`"],
+            ["what was spent is unknown: answers of m, n have no known cost; see `wave spend`"],
         ),
     ],
 )

@@ -146,7 +146,7 @@ def test_secrets_are_in_no_repr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("database: mysql://u:hunter2@h/x\n", "waves.yaml:1: database: "),
         ("database: 5\n", "waves.yaml:1: database: "),
         ("data: ''\n", "waves.yaml:1: data: "),
-        ("backends: [a]\n", "waves.yaml:1: backends: a mapping of keys is wanted here"),
+        ("backends: [a]\n", "waves.yaml:1: backends: a mapping of keys is required here"),
         ("backends:\n  a: {kind: anthropic}\n", "waves.yaml:2: backends.a: `models` names no model"),
         ("backends:\n  a: {kind: anthropic, models: m}\n", "waves.yaml:2: backends.a.models: "),
         ("backends:\n  a: {kind: anthropic, models: ['']}\n", "waves.yaml:2: backends.a.models.0: "),
@@ -154,7 +154,15 @@ def test_secrets_are_in_no_repr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             "backends:\n  a: {kind: anthropic, models: [m], scenario: x}\n",
             "waves.yaml:2: backends.a: `scenario` belongs",
         ),
-        ("backends:\n  a: {kind: telepathy, models: [m]}\n", "waves.yaml:2: backends.a.kind: "),
+        (
+            "backends:\n  a: {kind: telepathy, models: [m]}\n",
+            "waves.yaml:2: backends.a.kind: unknown kind 'telepathy'; known: anthropic, claude_cli, message_batches,",
+        ),
+        ("backends:\n  a: {kind: answers, models: [m]}\n", "waves.yaml:2: backends.a.kind: unknown kind 'answers'"),
+        (
+            "backends:\n  a: {kind: anthropic, models: [m], command: x}\n",
+            "waves.yaml:2: backends.a: `command` belongs to a backend of kind claude_cli",
+        ),
         ("backends:\n  a: {kind: anthropic, models: [m], base_url: ftp://x}\n", "waves.yaml:2: backends.a.base_url: "),
         (
             "backends:\n  a: {kind: anthropic, models: [m], api_key_env: sk-1}\n",

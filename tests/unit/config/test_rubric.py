@@ -86,7 +86,7 @@ def test_a_theme_without_a_rubric_is_told_what_to_write(tmp_path: Path) -> None:
         ("", "v1.md:1: no front matter"),
         ("---\nkind: classify\n", "v1.md:1: no front matter"),
         ("---\n---\nJudge.\n", "v1.md:2: key 'kind' is missing"),
-        ("---\n- a\n---\nJudge.\n", "v1.md:2: a mapping of keys is wanted here"),
+        ("---\n- a\n---\nJudge.\n", "v1.md:2: a mapping of keys is required here"),
         ("---\nkind: classify\nlabels: {a: b}\n---\n \n\n", "v1.md: the prompt is empty"),
         ("---\nkind: classify\n---\nJudge.\n", "v1.md:2: a rubric that classifies needs `labels"),
         ("---\nkind: guess\n---\nJudge.\n", "v1.md:2: kind: "),
@@ -100,7 +100,7 @@ def test_a_theme_without_a_rubric_is_told_what_to_write(tmp_path: Path) -> None:
         ),
         ("---\nkind: classify\nlabels: {'': x}\n---\nJudge.\n", "v1.md:3: labels: a label is empty"),
         ("---\nkind: classify\nlabels: {' a': x}\n---\nJudge.\n", "v1.md:3: labels: a label is empty, or has blanks"),
-        ("---\nkind: classify\nlabels: {yes: x, no: y}\n---\nJudge.\n", "v1.md:3: a key is not text to YAML"),
+        ("---\nkind: classify\nlabels: {yes: x, no: y}\n---\nJudge.\n", "v1.md:3: YAML does not read a key as text"),
         ("---\nkind: classify\nlabel: {a: x}\n---\nJudge.\n", "v1.md:3: unknown key 'label'"),
         ("---\nkind: classify\nlabels: {a: x}\nschema_: {}\n---\nJudge.\n", "v1.md:4: unknown key 'schema_'"),
         (
@@ -134,7 +134,7 @@ def test_a_defect_is_said_with_file_and_line(text: str, message: str) -> None:
 
 def test_a_schema_is_never_fetched_from_elsewhere() -> None:
     fault = refused(extract("{type: object, properties: {a: {$ref: 'http://127.0.0.1:9/x'}}}"))
-    assert "it refers to http://127.0.0.1:9/x, which is not in it" in fault.message
+    assert "it refers to http://127.0.0.1:9/x, which is outside of it" in fault.message
 
 
 # --- the examples ---------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def test_an_example_has_two_blocks(count: int) -> None:
     [
         ("{", "an example is not JSON"),
         ("{'labels': []}", "an example is not JSON"),
-        ('{"labels": ["no"], "confidence": NaN}', "NaN is no number of JSON"),
+        ('{"labels": ["no"], "confidence": NaN}', "NaN is not a number of JSON"),
         ('{"labels": ["\\ud800"], "confidence": 1}', "an example is not JSON"),
         ("[" * 100_000, "an example is not JSON"),
         ("[]", "an example's block is not an object"),

@@ -83,13 +83,13 @@ def test_every_key_of_a_theme_arrives(tmp_path: Path) -> None:
         ("source: {relation: c, key: '', input: [b]}\nbackends: [r]\n", "theme.yaml:1: source.key: "),
         ("source: {relation: c, key: {a: b}, input: [b]}\nbackends: [r]\n", "theme.yaml:1: source.key: "),
         (SOURCE + "wave: {keys: 0}\n", "theme.yaml:3: wave.keys: "),
-        (SOURCE + "wave: {keys: true}\n", "theme.yaml:3: wave.keys: a number is wanted"),
+        (SOURCE + "wave: {keys: true}\n", "theme.yaml:3: wave.keys: a number is required"),
         (SOURCE + "wave: {keys: 1.5}\n", "theme.yaml:3: wave.keys: "),
         (SOURCE + "wave: {keys: .nan}\n", "theme.yaml:3: wave.keys: "),
         (SOURCE + "wave: {snooze_error_rate: .nan}\n", "theme.yaml:3: wave.snooze_error_rate: "),
         (SOURCE + "wave: {max_orphan_rate: 1.01}\n", "theme.yaml:3: wave.max_orphan_rate: "),
         (SOURCE + "wave:\n  parallel: many\n", "theme.yaml:4: wave.parallel: "),
-        (SOURCE + "wave: 5\n", "theme.yaml:3: wave: a mapping of keys is wanted here"),
+        (SOURCE + "wave: 5\n", "theme.yaml:3: wave: a mapping of keys is required here"),
         (SOURCE + "layer: The Senate\n", "theme.yaml:3: layer: "),
     ],
 )
@@ -111,8 +111,8 @@ def test_an_unknown_theme_names_those_that_there_are(tmp_path: Path, theme_id: s
 
 
 @pytest.mark.parametrize("theme_id", theme.RESERVED)
-def test_a_theme_cannot_take_a_folder_that_has_another_use(tmp_path: Path, theme_id: str) -> None:
-    with pytest.raises(ConfigurationError, match="another use"):
+def test_a_theme_cannot_take_a_reserved_folder(tmp_path: Path, theme_id: str) -> None:
+    with pytest.raises(ConfigurationError, match="is reserved"):
         load(tmp_path, SOURCE, theme_id)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from waves.config.project import BackendConfig, Price
-from waves.models import BackendKind, Usage
+from waves.models import Usage
 from waves.quota import prices
 from waves.quota.prices import Cost, price
 
@@ -17,7 +17,7 @@ MILLION = 1_000_000
 OWN = Price(input=2.0, output=8.0, cache_write=3.0, cache_write_1h=5.0, cache_read=0.5)
 
 
-def backend(kind: BackendKind = "anthropic", **own: Price) -> BackendConfig:
+def backend(kind: str = "anthropic", **own: Price) -> BackendConfig:
     models = {name.replace("_", "-"): one for name, one in own.items()}
     return BackendConfig("provider", kind, ("model-1",), prices=models)
 

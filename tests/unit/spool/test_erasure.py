@@ -59,7 +59,7 @@ def theme_of(wave: WaveDir) -> Path:
 
 
 def erase(wave: WaveDir, *, dry_run: bool = False) -> int:
-    known = erasure.find(theme_of(wave), KEY)
+    known = erasure.find_traces(theme_of(wave), KEY)
     return erasure.erase(theme_of(wave), KEY, known.texts, dry_run=dry_run)
 
 
@@ -77,11 +77,11 @@ def hidden(folder: Path) -> bool:
 
 
 def test_the_manifest_tells_the_waves_and_the_texts_of_a_row(wave: WaveDir) -> None:
-    known = erasure.find(theme_of(wave), KEY)
-    assert known == erasure.Found(
+    known = erasure.find_traces(theme_of(wave), KEY)
+    assert known == erasure.RowTraces(
         frozenset({wave.manifest.wave_id}), frozenset({TEXT}), frozenset({"both", "late", "vain"})
     )
-    assert erasure.find(theme_of(wave), "row-3") == erasure.Found(frozenset(), frozenset(), frozenset())
+    assert erasure.find_traces(theme_of(wave), "row-3") == erasure.RowTraces(frozenset(), frozenset(), frozenset())
 
 
 def test_nothing_of_the_row_is_left_and_the_wave_still_holds_the_others(wave: WaveDir, manifest: Manifest) -> None:

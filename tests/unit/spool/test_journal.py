@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from waves.calls import Call, Ended, Intent, Paid, Sent, Ticket
 from waves.errors import DiskError
 from waves.models import Usage
-from waves.spool.journal import Journal, Reading, Told, checked, encode, parse, read_journal
+from waves.spool.journal import Journal, JournalContents, Reading, encode, parse, read_journal, with_checksum
 
 Entry = Sent | Paid | Ended | Intent | Ticket
 
@@ -99,7 +99,7 @@ def bytes_of(entries: Sequence[Sequence[Entry]]) -> bytes:
 
 @given(JOURNALS)
 def test_a_journal_comes_back_as_it_was(entries: list[list[Entry]]) -> None:
-    assert parse(bytes_of(entries), "j") == (Told(as_calls(entries)), [], False)
+    assert parse(bytes_of(entries), "j") == (JournalContents(as_calls(entries)), [], False)
 
 
 def test_what_a_journal_writes_is_read_back(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_what_a_journal_writes_is_read_back(tmp_path: Path) -> None:
         "c1": Call(sent_of("c1"), "run-1", ended=ended_of("c1")),
         "c2": Call(sent_of("c2", strict=True, reserved_usd=None), "run-1", paid_of("c2")),
     }
-    assert read_journal(tmp_path / "run-1.jsonl") == Reading(Told(told), 0, torn=False)
+    assert read_journal(tmp_path / "run-1.jsonl") == Reading(JournalContents(told), 0, torn=False)
     journal.sync()
     journal.close()
     assert list(tmp_path.iterdir()) == [tmp_path / "run-1.jsonl"]
@@ -150,7 +150,7 @@ def test_any_change_of_a_single_byte_changes_nothing_that_is_believed(
 @given(st.binary(max_size=300))
 def test_foreign_bytes_are_bad_lines_and_nothing_more(data: bytes) -> None:
     found, bad, _ = parse(data, "j")
-    assert found == Told()
+    assert found == JournalContents()
     assert all(line in data for line in bad)
 
 
@@ -196,7 +196,7 @@ def test_bad_lines_are_kept_aside_once_and_counted(tmp_path: Path) -> None:
     bad = [bytes(flipped), b'{"t":"sent","call_id":"x"}\n', b"\n", b"\xff\x00\n"]
     path.write_bytes(encode(sent_of("c1")) + b"".join(bad) + encode(sent_of("c2")) + encode(ended_of("c2")))
     told = {"c1": Call(sent_of("c1"), "run-1"), "c2": Call(sent_of("c2"), "run-1", ended=ended_of("c2"))}
-    expected = Reading(Told(told), 4, torn=False)
+    expected = Reading(JournalContents(told), 4, torn=False)
     assert read_journal(path) == expected
     aside = tmp_path / "run-1.bad"
     assert aside.read_bytes() == b"".join(bad)
@@ -211,13 +211,13 @@ def test_a_blank_or_torn_end_is_no_bad_line(tmp_path: Path, tail: bytes) -> None
     path = tmp_path / "run-1.jsonl"
     path.write_bytes(encode(sent_of()) + tail)
     reading = read_journal(path)
-    assert reading == Reading(Told({"c1": Call(sent_of(), "run-1")}), 0, torn=bool(tail.strip(b"\n ")))
+    assert reading == Reading(JournalContents({"c1": Call(sent_of(), "run-1")}), 0, torn=bool(tail.strip(b"\n ")))
     assert not path.with_suffix(".bad").exists()
 
 
 def test_a_complete_last_line_counts_even_without_its_line_feed() -> None:
     data = encode(sent_of()) + encode(paid_of())[:-1]
-    assert parse(data, "j") == (Told({"c1": Call(sent_of(), "j", paid_of())}), [], False)
+    assert parse(data, "j") == (JournalContents({"c1": Call(sent_of(), "j", paid_of())}), [], False)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_what_is_told_twice_is_a_bad_line(entry: Entry) -> None:
     line = encode(entry)
     intent, ticket = Intent("i", "b", ("c1", "c2"), AT), ticket_of("t")
     calls = {"c1": Call(sent_of(), "j", paid_of())}
-    told = Told(calls, {"late": (paid_of("late"), None)}, {"i": intent}, {"i": ticket})
+    told = JournalContents(calls, {"late": (paid_of("late"), None)}, {"i": intent}, {"i": ticket})
     before: list[Entry] = [sent_of(), paid_of(), paid_of("late"), intent, ticket]
     assert parse(b"".join(encode(one) for one in before) + line, "j") == (told, [line[:-1]], False)
 
@@ -240,12 +240,12 @@ def test_what_another_run_sent_is_told_apart() -> None:
         "c1": (paid_of("c1"), ended_of("c1")),
         "c2": (None, ended_of("c2")),
     }
-    assert parse(data, "j") == (Told(late=late), [], False)
+    assert parse(data, "j") == (JournalContents(late=late), [], False)
 
 
 def test_an_answer_that_comes_after_the_end_still_counts() -> None:
     data = encode(sent_of()) + encode(ended_of()) + encode(paid_of())
-    assert parse(data, "j") == (Told({"c1": Call(sent_of(), "j", paid_of(), ended_of())}), [], False)
+    assert parse(data, "j") == (JournalContents({"c1": Call(sent_of(), "j", paid_of(), ended_of())}), [], False)
 
 
 @pytest.mark.parametrize(
@@ -261,8 +261,8 @@ def test_an_answer_that_comes_after_the_end_still_counts() -> None:
     ids=str,
 )
 def test_a_line_with_a_good_checksum_and_other_fields_is_bad(fields: dict[str, Any]) -> None:
-    line = checked(fields)
-    assert parse(line, "j") == (Told(), [line[:-1]], False)
+    line = with_checksum(fields)
+    assert parse(line, "j") == (JournalContents(), [line[:-1]], False)
 
 
 def test_a_journal_is_never_reopened(tmp_path: Path) -> None:

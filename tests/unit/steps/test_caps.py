@@ -11,12 +11,12 @@ from waves.calls import Call, Ended, Paid, Sent
 from waves.config.project import BackendConfig, Caps, Price
 from waves.errors import ConfigurationError
 from waves.ids import new_run_id
-from waves.models import BackendKind, Item, Limits, Manifest, Usage
+from waves.models import Item, Limits, Manifest, Usage
 from waves.outcomes import Ask
 from waves.quota.prices import cost
 from waves.spool.wave_dir import WaveDir
-from waves.steps.budget.caps import afford, open_budget, reserve_price
-from waves.steps.budget.pricing import priced, reprice
+from waves.steps.budget.caps import max_request_cost, open_budget, over_budget_ending
+from waves.steps.budget.pricing import price_calls, price_unpriced_calls
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, load_wave
 from waves.store.rubrics import rubric_registry
@@ -43,7 +43,7 @@ def wave_of(session: Session) -> Wave:
 
 
 def request_price(session: Session) -> float:
-    found = reserve_price(session.backend, Ask("", MODEL, (("1", ITEMS[0].input),)), session.rubric)
+    found = max_request_cost(session.backend, Ask("", MODEL, (("1", ITEMS[0].input),)), session.rubric)
     assert found is not None
     return found
 
@@ -73,9 +73,9 @@ pytestmark = pytest.mark.postgres
 
 
 def test_without_a_cap_anything_goes(running: Session) -> None:
-    purse = open_budget(running, wave_of(running))
-    assert afford(running) is None
-    assert purse.reserve("a", None) is None
+    budget = open_budget(running, wave_of(running))
+    assert over_budget_ending(running) is None
+    assert budget.reserve("a", None) is None
 
 
 @pytest.mark.parametrize("span", ["wave", "day", "month"])
@@ -89,9 +89,9 @@ def test_the_tightest_of_all_caps_wins(running: Session, span: str) -> None:
         ),
         (with_caps(running, caps=Caps(**{span: price * 2.5}), **roomy), f"caps.{span} of provider"),
     ):
-        purse = open_budget(session, wave_of(replace(session, run_id=new_run_id())))
-        assert [purse.reserve(call_id, price) for call_id in "ab"] == [None, None]
-        reason = purse.reserve("c", price)
+        budget = open_budget(session, wave_of(replace(session, run_id=new_run_id())))
+        assert [budget.reserve(call_id, price) for call_id in "ab"] == [None, None]
+        reason = budget.reserve("c", price)
         assert reason is not None
         assert reason.startswith(f"{name} is reached: $")
         assert "raise it in" in reason
@@ -103,12 +103,12 @@ def test_what_is_booked_counts_and_what_was_maybe_paid_counts_as_reserved(runnin
     book(session, price)
     book(session, None, reserved=price * 2)
     book(session, price * 50, theme="another")
-    purse = open_budget(session, wave_of(session))
-    assert afford(session) is None
-    assert purse.reserve("a", price) is None
-    assert purse.reserve("b", price) is not None
+    budget = open_budget(session, wave_of(session))
+    assert over_budget_ending(session) is None
+    assert budget.reserve("a", price) is None
+    assert budget.reserve("b", price) is not None
     book(session, price * 0.5)
-    ending = afford(session)
+    ending = over_budget_ending(session)
     assert ending is not None
     assert ending.state == "over_budget"
     assert "cap_usd_day of theme comments is reached" in str(ending.reason)
@@ -118,24 +118,26 @@ def test_a_cap_by_wave_forgets_other_waves_and_one_by_backend_no_theme(running: 
     price = request_price(with_caps(running))
     session = with_caps(running, cap_usd_wave=price * 1.5)
     book(session, price * 50)
-    assert afford(session) is None
+    assert over_budget_ending(session) is None
     wave = wave_of(session)
     assert open_budget(session, wave).reserve("a", price) is None
     book(session, price, wave=wave.wave_id)
     assert open_budget(session, wave).reserve("b", price) is not None
-    assert afford(with_caps(running, caps=Caps(day=price * 50))) is not None
+    assert over_budget_ending(with_caps(running, caps=Caps(day=price * 50))) is not None
 
 
 def test_what_this_fire_booked_for_earlier_waves_is_spent(running: Session) -> None:
     price = request_price(with_caps(running))
     session = with_caps(running, cap_usd_day=price * 2.5)
     book(session, price, run=session.run_id)
-    purse = open_budget(session, wave_of(session))
-    assert purse.reserve("a", price) is None
-    book(session, price, run=session.run_id, call_id="a")  # a pass ended: what the purse holds is in the ledger as well
-    purse.settle("a", price)
-    assert purse.reserve("b", price / 2) is None
-    assert purse.reserve("c", price / 2) is not None
+    budget = open_budget(session, wave_of(session))
+    assert budget.reserve("a", price) is None
+    book(
+        session, price, run=session.run_id, call_id="a"
+    )  # a pass ended: what the budget holds is in the ledger as well
+    budget.settle("a", price)
+    assert budget.reserve("b", price / 2) is None
+    assert budget.reserve("c", price / 2) is not None
 
 
 def test_two_fires_never_draw_the_same_dollar_of_a_backend(running: Session) -> None:
@@ -171,7 +173,7 @@ def test_a_fire_that_runs_for_days_holds_what_it_draws_today(running: Session) -
 def test_a_cap_that_no_request_fits_under_is_a_configuration_error(running: Session) -> None:
     price = request_price(with_caps(running))
     session = with_caps(running, caps=Caps(month=price * 0.5))
-    for act in (lambda: afford(session), lambda: open_budget(session, wave_of(session))):
+    for act in (lambda: over_budget_ending(session), lambda: open_budget(session, wave_of(session))):
         with pytest.raises(ConfigurationError, match=r"caps\.month of provider is \$.* and one request may cost \$"):
             act()
 
@@ -180,7 +182,7 @@ def test_a_cap_over_a_model_of_the_chain_without_a_price_is_a_configuration_erro
     session = with_caps(running, cap_usd_day=100.0)
     session = replace(session, backend=replace(session.backend, models=(MODEL, "qwen3")))
     with pytest.raises(ConfigurationError, match="no price is known for model qwen3") as raised:
-        afford(session)
+        over_budget_ending(session)
     assert "prices: {qwen3: {input: …, output: …}}" in raised.value.hint
 
 
@@ -194,13 +196,13 @@ def call(backend: str, model: str = "claude-haiku-4-5", *, paid: bool = True) ->
 
 
 def test_calls_cost_what_their_own_backend_charges_even_if_it_is_configured_no_more(session: Session) -> None:
-    assert [entry.cost_usd for entry in priced(session, [call("rehearsal"), call("gone"), call("gone", "m")])] == [
+    assert [entry.cost_usd for entry in price_calls(session, [call("rehearsal"), call("gone"), call("gone", "m")])] == [
         0.0,
         pytest.approx(1.0),
         None,
     ]
     session = replace(session, backend=replace(session.backend, kind="message_batches"))
-    (entry,) = priced(session, [call("provider")])
+    (entry,) = price_calls(session, [call("provider")])
     assert entry.batch
     assert entry.cost_usd == pytest.approx(0.5)
 
@@ -216,11 +218,11 @@ def test_an_answer_gets_its_price_once_it_is_known_and_keeps_it(session: Session
     counted = Usage(1_000_000, 0, 0, 0)
     entries = [entry("a", MODEL, counted), entry("b", MODEL, Usage()), entry("c", "other", counted)]
     ledger.record_calls(session.db, session.theme.theme_id, "w", entries)
-    reprice(session)
+    price_unpriced_calls(session)
     assert costs() == {"a": None, "b": None, "c": None}
-    reprice(with_caps(session))
+    price_unpriced_calls(with_caps(session))
     dearer = replace(session.backend, prices={MODEL: Price(99.0, 99.0)})
-    reprice(replace(session, backend=dearer))
+    price_unpriced_calls(replace(session, backend=dearer))
     assert costs() == {"a": 1.0, "b": None, "c": None}
 
 
@@ -229,10 +231,10 @@ def test_an_answer_that_never_came_has_no_cost(session: Session) -> None:
 
 
 @pytest.mark.parametrize("kind", ["anthropic", "message_batches", "claude_cli"])
-def test_the_reserve_is_more_than_a_request_can_cost(session: Session, kind: BackendKind) -> None:
+def test_the_reserve_is_more_than_a_request_can_cost(session: Session, kind: str) -> None:
     backend = BackendConfig("p", kind, (MODEL,), prices={MODEL: Price(1.0, 5.0, 1.25, 2.0, 0.1)})
     ask = Ask("c", MODEL, (("1", {"content": "ăîșț 漢字 🙂" * 20, "kind": None}),))
-    reserved = reserve_price(backend, ask, session.rubric)
+    reserved = max_request_cost(backend, ask, session.rubric)
     assert reserved is not None
     longest = 256 + 128
     share = 0.5 if kind == "message_batches" else 1.0

@@ -81,7 +81,7 @@ def test_a_request_that_is_booked_again_changes_nothing(session: Session, wave: 
             ("k2", "refused", 1, "the model refused", '{"raw": 1}'),
         ]
     assert session.db.execute("SELECT count(*) FROM waves.ledger").fetchone() == (1,)
-    assert verdicts.settled(session.db, "w") == {("k2", "h2"): "refused"}
+    assert verdicts.settled_items(session.db, "w") == {("k2", "h2"): "refused"}
 
 
 @pytest.mark.postgres
@@ -91,7 +91,7 @@ def test_each_request_that_failed_costs_an_attempt_until_the_item_is_quarantined
     for number in range(1, session.limits.max_attempts + 1):
         record_settled(session, wave, [settled(Decision(failed=(Rejected("1", "no label"),)), f"c{number}")])
     assert verdict_rows(session)[0][1:3] == ("quarantined", session.limits.max_attempts)
-    assert verdicts.settled(session.db, "w") == {("k1", "h1"): "quarantined"}
+    assert verdicts.settled_items(session.db, "w") == {("k1", "h1"): "quarantined"}
 
 
 @pytest.mark.postgres

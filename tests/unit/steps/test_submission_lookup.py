@@ -14,7 +14,16 @@ from waves.backends.message_batches.wire import Batch, BatchResult, Listing, Pro
 from waves.calls import Call, Intent, Sent
 from waves.outcomes import Fatal, Retryable
 from waves.spool.history import Submission
-from waves.steps.submissions.lookup import NOT_KEPT, Over, Ready, Running, candidates, custom_id, look_up, number_of
+from waves.steps.submissions.lookup import (
+    RESULTS_NOT_KEPT,
+    NoResults,
+    Ready,
+    Running,
+    candidates,
+    custom_id,
+    look_up,
+    request_number,
+)
 
 AT = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
 CALLS = ("c0", "c1", "c2")
@@ -72,7 +81,7 @@ def test_a_candidate_that_runs_is_waited_for_however_long_it_takes(status: str) 
         assert isinstance(finding(Told(batch(status=status), at=at)), Running)
 
 
-@pytest.mark.parametrize(("at", "expected"), [(0, Running), (29.9, Running), (30, Over), (600, Over)])
+@pytest.mark.parametrize(("at", "expected"), [(0, Running), (29.9, Running), (30, NoResults), (600, NoResults)])
 def test_it_may_be_sent_again_only_after_half_an_hour_without_a_candidate(at: float, expected: type) -> None:
     no_candidates = [
         Told(at=at),
@@ -84,7 +93,7 @@ def test_it_may_be_sent_again_only_after_half_an_hour_without_a_candidate(at: fl
     for told in no_candidates:
         found = finding(told)
         assert isinstance(found, expected)
-        assert not isinstance(found, Over) or found.fate == "unpaid"
+        assert not isinstance(found, NoResults) or found.fate == "unpaid"
 
 
 def test_it_is_adopted_by_its_custom_ids_wherever_it_stands() -> None:
@@ -94,11 +103,11 @@ def test_it_is_adopted_by_its_custom_ids_wherever_it_stands() -> None:
 
 
 def test_what_another_submission_has_a_ticket_for_is_no_candidate() -> None:
-    assert isinstance(finding(Told(batch(), at=31, bearing=("b1",)), ticketed=("b1",)), Over)
+    assert isinstance(finding(Told(batch(), at=31, bearing=("b1",)), ticketed=("b1",)), NoResults)
 
 
 def test_one_that_may_have_been_ours_and_is_not_kept_any_more_may_have_been_paid() -> None:
-    assert finding(Told(batch("b2"), batch(gone=True), at=600)) == NOT_KEPT
+    assert finding(Told(batch("b2"), batch(gone=True), at=600)) == RESULTS_NOT_KEPT
     assert isinstance(finding(Told(batch(gone=True), at=29)), Running)
     assert finding(Told(batch("b2"), batch(gone=True), at=600, bearing=("b2",))) == Ready("b2", adopted=True)
     assert isinstance(finding(Told(batch("b2", status="in_progress"), batch(gone=True), at=600)), Running)
@@ -109,7 +118,7 @@ def test_results_that_cannot_be_read_leave_the_question_open() -> None:
 
 
 def test_what_was_not_whole_on_the_disk_never_went_out() -> None:
-    assert finding(Told(batch(), bearing=("b1",)), whole=False) == Over("unpaid", "never handed over")
+    assert finding(Told(batch(), bearing=("b1",)), whole=False) == NoResults("unpaid", "never handed over")
 
 
 @pytest.mark.parametrize(
@@ -118,11 +127,11 @@ def test_what_was_not_whole_on_the_disk_never_went_out() -> None:
         (batch(), Ready("b1", adopted=False)),
         (batch(status="in_progress"), Running("in progress")),
         (batch(status="pondering"), Running("pondering")),
-        (batch(status="row\ntext"), Running("in a state of its own")),
-        (batch(gone=True), Over("maybe_paid", "the provider does not keep its results any more")),
+        (batch(status="row\ntext"), Running("in an unknown state")),
+        (batch(gone=True), NoResults("maybe_paid", "the provider does not keep its results any more")),
         (
             batch(status="in_progress", seen_at=AT + timedelta(days=30)),
-            Over("maybe_paid", "the provider does not keep its results any more"),
+            NoResults("maybe_paid", "the provider does not keep its results any more"),
         ),
     ],
     ids=["ended", "running", "unknown state", "no word", "archived", "never ended"],
@@ -143,13 +152,13 @@ def test_a_ticket_that_the_provider_does_not_know_is_for_a_person() -> None:
 def test_a_custom_id_leads_back_to_its_request(number: int) -> None:
     intent = Intent("00112233aabbccdd", "batches", CALLS * 33_334, AT)
     name = custom_id(intent, number)
-    assert number_of(intent, name) == number
+    assert request_number(intent, name) == number
     assert len(name) <= 64
 
 
 @given(st.text() | st.from_regex(r"00112233aabbccdd-\S*"))
 def test_no_other_name_leads_to_a_request(name: str) -> None:
-    number = number_of(INTENT, name)
+    number = request_number(INTENT, name)
     assert number is None or (0 <= number < len(CALLS) and custom_id(INTENT, number) == name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from waves.store.tables.audit import key_text
+from waves.store.tables.audit import stored_key
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from waves.store.tables.audit import key_text
     ],
 )
 def test_a_composite_key_may_be_written_with_numbers(given: str, stored: str) -> None:
-    assert key_text(given) == stored
+    assert stored_key(given) == stored

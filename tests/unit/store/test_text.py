@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.store.text import shown, storable
+from waves.store.text import printable_key, storable
 
 anything = st.text(st.characters(exclude_categories=[]))
 
@@ -39,4 +39,4 @@ def test_refused_characters_are_still_readable() -> None:
     ],
 )
 def test_a_key_in_a_message_is_one_bounded_word(key: str, as_shown: str) -> None:
-    assert shown(key) == as_shown
+    assert printable_key(key) == as_shown

@@ -1,5 +1,6 @@
-"""The text of an answer → a Python value, by the parse ladder: strict JSON, then without what surrounds it, then as a
-Python literal, then with stray quotes escaped. No rung drops or invents a character of the document, and none runs it.
+"""The text of an answer → a Python value, by the parse ladder: strict JSON, then without the surrounding text, then as
+a Python literal, then with stray quotes escaped. No rung drops or invents a character of the document, and none runs
+it as code.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from collections.abc import Callable
 from typing import Literal, NoReturn
 
 from waves.backends.answers import quote_repair
-from waves.backends.answers.quote_repair import Form
+from waves.backends.answers.quote_repair import AnswerShape
 
 Rung = Literal["strict", "fenced", "repaired"]
 
 _LONGEST_LITERAL = 200_000
 _ESCAPE = re.compile(r"\\(u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ALIKE = frozenset("\\\"'bfnrt")
-"""What means the same behind a backslash in JSON and in Python; so does `u`, but for half a character."""
+"""Characters that mean the same after a backslash in JSON and in Python; so does `u`, except for half a character."""
 _FAULTS = (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError)
 
 
@@ -29,15 +30,15 @@ class NotJsonError(ValueError):
     """No rung of the ladder reads this text."""
 
 
-def parse_answer(text: str, form: Form) -> tuple[object, Rung]:
-    """The value and the rung that read it; `form` is what stray quotes are told by. Raises NotJsonError, and nothing
-    else."""
+def parse_answer(text: str, shape: AnswerShape) -> tuple[object, Rung]:
+    """The value and the rung that read it; `shape` is what stray quotes are recognised by. Raises NotJsonError, and
+    nothing else."""
     core = _without_surroundings(text)
     rungs: tuple[tuple[Rung, str, Callable[[str], object]], ...] = (
         ("strict", text, _strict),
         ("fenced", core, _strict),
         ("repaired", core, _python_literal),
-        ("repaired", core, lambda core: quote_repair.read(core, form, _LENIENT.decode)),
+        ("repaired", core, lambda core: quote_repair.read(core, shape, _LENIENT.decode)),
     )
     for rung, candidate, read in rungs:
         try:
@@ -53,19 +54,19 @@ def _strict(text: str) -> object:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    values = dict(pairs)
+    if len(values) != len(pairs):
         raise ValueError("a key stands twice in one object")
-    return found
+    return values
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 _LENIENT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, strict=False)
-"""Takes line breaks inside strings as they are."""
+"""Accepts line breaks inside strings."""
 
 
 def _without_surroundings(text: str) -> str:
@@ -93,8 +94,8 @@ def _python_literal(text: str) -> object:
 
 
 def _keeps_every_character(text: str) -> None:
-    """Python drops comments, joins `"a""b"`, and reads `\\alpha`, `\\101` and `\\/` in its own way: where the model did
-    not mean that, the text would change."""
+    """Raises ValueError if the text could change: Python drops comments, joins `"a""b"`, and reads `\\alpha`, `\\101`
+    and `\\/` in its own way, which the model may not have meant."""
     before: tokenize.TokenInfo | None = None
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in {tokenize.NL, tokenize.NEWLINE}:
@@ -121,8 +122,8 @@ def _check(node: ast.expr) -> None:
         case ast.Dict(keys=keys, values=values):
             names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
             if len(names) != len(keys) or len(set(names)) != len(names):
-                raise ValueError("a key is no text, or stands twice")
+                raise ValueError("a key is not text, or stands twice")
             for value in values:
                 _check(value)
         case _:
-            raise ValueError("not a literal that JSON has")
+            raise ValueError("not a literal of JSON")

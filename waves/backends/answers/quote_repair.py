@@ -1,51 +1,49 @@
-"""Quotes inside strings that a model left without a backslash: escaped where only one reading of the answer is whole,
+"""Quotes inside strings that a model left without a backslash: escaped if only one reading of the answer is complete,
 else refused. No character is dropped or invented; only backslashes are added.
 
-Why the reading is the only one: every place that looks like a key of the rubric is read as one, and each object has
-each key once. Another reading would have to take one of those places for text, and then lacks a key. Between two keys
-the first quote opens and the last one closes. Only how a list is divided is not settled by that: `_lists_hold`.
+Why the reading is the only one: every place that looks like a key of the rubric is read as a key, and each object has
+each key once. Another reading would have to take one of those places for text, and then misses a key. Between two keys
+the first quote opens and the last one closes. Only the division of a list stays open: `list_division` settles that.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+
+from waves.backends.answers.list_division import lists_are_unambiguous
 
 Decode = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """What a whole answer looks like. `names` are the keys that its objects have; `verdicts` gives those of a document
-    that has everything that was asked for and nothing else, or None."""
+class AnswerShape:
+    """The shape of a complete answer. `names` are the keys of its objects; `verdicts` gives the verdicts of a document
+    that holds everything that was requested and nothing else, or None."""
 
     names: frozenset[str]
     verdicts: Callable[[object], Sequence[Mapping[str, object]] | None]
 
 
-def read(text: str, form: Form, decode: Decode) -> list[Mapping[str, object]]:
-    """The verdicts of the only faithful reading, without those whose lists it leaves open. Raises ValueError where
-    there is no such reading."""
-    document = decode(escape(text, form.names))
-    if len(_patterns(form.names).key.findall(text)) != _keys(document):
+def read(text: str, shape: AnswerShape, decode: Decode) -> list[Mapping[str, object]]:
+    """The verdicts of the only faithful reading, without those whose lists can be divided in two ways. Raises
+    ValueError if there is no such reading."""
+    document = decode(escape(text, shape.names))
+    if len(_patterns(shape.names).key.findall(text)) != _keys(document):
         raise ValueError("something in a string looks like a key")
-    verdicts = form.verdicts(document)
+    verdicts = shape.verdicts(document)
     if verdicts is None:
-        raise ValueError("something is lacking, or is too much")
-    return [verdict for verdict in verdicts if _lists_hold(verdict)]
-
-
-# --- where a string ends --------------------------------------------------------------------------------------------
+        raise ValueError("the answer misses something, or holds too much")
+    return [verdict for verdict in verdicts if lists_are_unambiguous(verdict)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Patterns:
-    """`key`: what looks like a key, with what stands before it. The others: what follows the quote that ends a string
-    of that kind, so that the document goes on behind it."""
+    """`key`: what looks like a key, with the character before it. The others: what follows the quote that ends a string
+    of that kind, so that the document goes on after it."""
 
     key: re.Pattern[str]
     after_key: re.Pattern[str]
@@ -74,7 +72,7 @@ def escape(text: str, names: frozenset[str]) -> str:
     patterns = _patterns(names)
     out: list[str] = []
     open_brackets: list[str] = []
-    ends: re.Pattern[str] | None = None  # of the string that we are in
+    ends: re.Pattern[str] | None = None  # of the current string
     before = ""  # the last character outside strings that is not blank
     escaped = False
     for at, character in enumerate(text):
@@ -111,68 +109,3 @@ def _keys(value: object) -> int:
             return sum(map(_keys, value))
         case _:
             return 0
-
-
-# --- how a list is divided ------------------------------------------------------------------------------------------
-
-_OPENING, _CLOSING = "„«", "»"
-_EITHER_WAY = '"“”'  # “ opens in English and closes in German; ” closes there, and opens where people type it twice
-_TYPED_LOW = re.compile(r",,(?=\w)")  # how „ is typed where the keyboard has none
-_DIVIDES_TOO = re.compile(r'\s*,\s*"')
-_BEFORE_OPENING, _BEHIND_CLOSING = "([{-–—/'‘", ")]}-–—/'’.,;:!?…"
-
-
-def _lists_hold(verdict: Mapping[str, object]) -> bool:
-    """`", "` divides two texts, or belongs to one: 'the songs "Aura", "Lumina" and …'. It does divide them where both
-    of its quotes would have no partner in the text: none is left open before it, and none is closed behind it. Where
-    a text ends with `",` there are two ways to divide."""
-    return all(
-        not _unpaired(one).opened and not _unpaired(other).closed and not _DIVIDES_TOO.match(other)
-        for value in verdict.values()
-        for one, other in pairwise(_texts_in_lists(value))
-    )
-
-
-def _texts_in_lists(value: object, *, listed: bool = False) -> Iterator[str]:
-    match value:
-        case str() if listed:
-            yield value
-        case dict():
-            for part in value.values():
-                yield from _texts_in_lists(part, listed=listed)
-        case list():
-            for part in value:
-                yield from _texts_in_lists(part, listed=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Unpaired:
-    """Quotes of a text that have no partner in it: `opened` are left open, `closed` close nothing."""
-
-    opened: int
-    closed: int
-
-
-def _unpaired(text: str) -> _Unpaired:
-    opened = closed = 0
-    text = _TYPED_LOW.sub("„", text)
-    for at, character in enumerate(text):
-        if character not in _OPENING + _CLOSING + _EITHER_WAY:
-            continue
-        if _opens(text, at, anything_open=opened > 0):
-            opened += 1
-        elif opened:
-            opened -= 1
-        else:
-            closed += 1
-    return _Unpaired(opened, closed)
-
-
-def _opens(text: str, at: int, *, anything_open: bool) -> bool:
-    """By its shape, else by what stands beside it, else whatever pairs."""
-    if text[at] not in _EITHER_WAY:
-        return text[at] in _OPENING
-    before, behind = text[at - 1 : at] if at else "", text[at + 1 : at + 2]
-    may_open = (not before or before.isspace() or before in _BEFORE_OPENING) and bool(behind) and not behind.isspace()
-    may_close = bool(before) and not before.isspace() and (not behind or behind.isspace() or behind in _BEHIND_CLOSING)
-    return not anything_open if may_open == may_close else may_open

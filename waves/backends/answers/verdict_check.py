@@ -1,6 +1,6 @@
 """One verdict of an answer → the output that may be stored, checked against the rubric's schema.
 
-The spelling of enumerated values is put right where only upper and lower case differ; nothing else is changed.
+The spelling of an enumerated value is corrected if only upper and lower case differ; nothing else is changed.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class Checker:
         return fields, float(confidence)
 
     def is_whole(self, answer: Mapping[str, Any]) -> bool:
-        """Whether each object of the answer has each of its keys, and no other. A value may be one that we refuse."""
+        """Whether each object of the answer has each of its keys, and no other. Values are not checked here."""
         return jsonschema_rs.is_valid(of_any_values(self._wire_schema), answer)
 
     def _first_fault(self, fields: Mapping[str, Any]) -> str:
         """`labels/0: enum`: where and by which keyword, both of which are the schema's own words."""
-        fault = next(self._validator.iter_errors(fields))
-        keyword = fault.schema_path[-1] if fault.schema_path else "schema"
-        known = [str(step) for step in fault.instance_path if isinstance(step, int) or step in _names(self._schema)]
+        error = next(self._validator.iter_errors(fields))
+        keyword = error.schema_path[-1] if error.schema_path else "schema"
+        known = [str(step) for step in error.instance_path if isinstance(step, int) or step in _names(self._schema)]
         return f"the verdict does not fit the schema at {'/'.join(known) or 'its top'}: {keyword}"
 
 
@@ -70,7 +70,7 @@ def _names(schema: object) -> set[str]:
 
 
 def _spell(value: object, schema: object) -> object:
-    """`value` with each text that equals exactly one enumerated value but for case spelled as that value."""
+    """`value` with each text that matches exactly one enumerated value, apart from case, spelled as that value."""
     if not isinstance(schema, Mapping):
         return value
     if isinstance(value, dict):
@@ -86,8 +86,8 @@ def _spell(value: object, schema: object) -> object:
 
 
 def _storable(value: object, room: int = _DEEPEST) -> bool:
-    """Neither U+0000 nor a lone surrogate in any text, no infinite number: jsonb has none of them. Nor so deeply nested
-    that to walk through it would exhaust the stack."""
+    """No U+0000 or lone surrogate in any text, no infinite number: jsonb cannot hold them. Not nested so deeply that a
+    walk through it would exhaust the stack."""
     if isinstance(value, str):
         return "\0" not in value and (value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value))
     if isinstance(value, dict):

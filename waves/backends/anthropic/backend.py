@@ -1,7 +1,7 @@
 """The backend `anthropic`: any server that speaks the Messages API, through the official SDK.
 
-Nothing comes from the environment: key and address are passed explicitly, and the SDK's own default headers, which
-would take some from there, are fixed once. One request is one HTTP request: retries are the policy's.
+Nothing comes from the environment: key and address are passed explicitly, and the SDK's default headers, which would
+add some from there, are fixed once. One request is one HTTP request: retries are the policy's decision.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Callable
 import anthropic
 import httpx2
 
-from waves.backends.answers import interpret
-from waves.backends.anthropic.client import new_client
+from waves.backends.answers.envelope import read_envelope, usage_of
+from waves.backends.answers.interpret import interpret_envelope
+from waves.backends.anthropic.client import new_async_client
 from waves.backends.anthropic.errors import outcome_of
 from waves.backends.anthropic.limits import meters_of
 from waves.backends.api_key import unusable
@@ -36,7 +37,7 @@ class AnthropicBackend:
         self._rubric = rubric
         self._prompt = Prompt(rubric)
         self._fault = unusable(config)
-        self._client = new_client(config)
+        self._client = new_async_client(config)
 
     async def ask(self, ask: Ask, received: Callable[[Answer], None]) -> Outcome:
         if self._fault is not None:
@@ -51,11 +52,11 @@ class AnthropicBackend:
         except anthropic.AnthropicError as error:
             return outcome_of(error, self._config)
         raw = response.content.decode("utf-8", "backslashreplace")
-        envelope = interpret.read_envelope(raw)
-        usage, meters = interpret.usage_of(envelope), meters_of(response.headers)
+        envelope = read_envelope(raw)
+        usage, meters = usage_of(envelope), meters_of(response.headers)
         received(Answer(ask.call_id, response.status_code, raw, usage, meters))
-        await asyncio.sleep(0)  # lets it leave the process before anybody looks into it
-        return interpret.interpret_envelope(envelope, self._rubric, [short_id for short_id, _ in ask.items], ask.strict)
+        await asyncio.sleep(0)  # the answer leaves this process before it is interpreted
+        return interpret_envelope(envelope, self._rubric, [short_id for short_id, _ in ask.items], ask.strict)
 
     async def close(self) -> None:
         await self._client.close()

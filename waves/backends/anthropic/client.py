@@ -1,50 +1,77 @@
-"""The SDK's client as this project uses it: nothing is taken from the environment, nothing is retried, no redirect is
-followed.
+"""The SDK's clients as this project uses them: nothing is taken from the environment, nothing is retried, no redirect
+is followed.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
+from anthropic._base_client import BaseClient
 
 from waves.config.project import BackendConfig
 
-DEFAULT_URL = "https://api.anthropic.com"
-TLS = httpx2.create_ssl_context()  # here, so that the forkserver reads the certificates and no worker has to
+_DEFAULT_URL = "https://api.anthropic.com"
+_TLS = httpx2.create_ssl_context()  # here, so that the forkserver reads the certificates and no worker has to
 _CONNECTIONS = httpx2.Limits(max_connections=10_000, max_keepalive_connections=10_000, keepalive_expiry=30)
 
 
-class _Client(anthropic.AsyncAnthropic):
+class _OwnHeaders(BaseClient[Any, Any]):
     @cached_property
     def default_headers(self) -> dict[str, str | anthropic.Omit]:
-        """The SDK's own headers without `ANTHROPIC_CUSTOM_HEADERS`; built once, where the SDK does so per request."""
+        """The SDK's headers without `ANTHROPIC_CUSTOM_HEADERS`, built once: the SDK builds them for each request."""
         self._custom_headers = {}
         return super().default_headers
 
 
-def new_client(config: BackendConfig) -> anthropic.AsyncAnthropic:
-    url = config.base_url or DEFAULT_URL
-    return _Client(
-        api_key=config.api_key or "none",  # never None: the SDK would look for one in the environment
-        base_url=url,
-        timeout=config.timeout,
-        max_retries=0,
-        open_telemetry=False,
-        http_client=anthropic.DefaultAioHttpClient(
-            verify=TLS,
-            limits=_CONNECTIONS,
-            timeout=config.timeout,
-            follow_redirects=False,  # a redirect would take row text to another address
-            trust_env=not is_loopback(url),  # a proxy of the environment is no way to this machine
-        ),
-    )
+class _AsyncClient(_OwnHeaders, anthropic.AsyncAnthropic):
+    pass
 
 
-def is_loopback(url: str) -> bool:
+class _Client(_OwnHeaders, anthropic.Anthropic):
+    pass
+
+
+def new_async_client(config: BackendConfig) -> anthropic.AsyncAnthropic:
+    """For many requests at a time in one event loop."""
+    http = anthropic.DefaultAioHttpClient(limits=_CONNECTIONS, **_http_options(config))
+    return _AsyncClient(http_client=http, **_sdk_options(config))
+
+
+def new_client(config: BackendConfig) -> anthropic.Anthropic:
+    """For one call after the other."""
+    http = httpx2.Client(**_http_options(config))  # the SDK's default client would use a proxy even for loopback
+    return _Client(http_client=http, **_sdk_options(config))
+
+
+def _sdk_options(config: BackendConfig) -> dict[str, Any]:
+    return {
+        "api_key": config.api_key or "none",  # never None: the SDK would look for one in the environment
+        "base_url": _url(config),
+        "timeout": config.timeout,
+        "max_retries": 0,
+        "open_telemetry": False,
+    }
+
+
+def _http_options(config: BackendConfig) -> dict[str, Any]:
+    return {
+        "verify": _TLS,
+        "timeout": config.timeout,
+        "follow_redirects": False,  # a redirect would take row text to another address
+        "trust_env": not _is_loopback(_url(config)),  # a proxy of the environment is no way to this machine
+    }
+
+
+def _url(config: BackendConfig) -> str:
+    return config.base_url or _DEFAULT_URL
+
+
+def _is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,7 +1,7 @@
-"""What the SDK raises → an outcome: one table by class, and one by `.type` for classes that leave it open.
+"""What the SDK raises → an outcome: one table by class, and one by `.type` for classes that cover several causes.
 
 Never by message text, whose wording changes and which may quote the request. Reasons hold the class, the HTTP status
-and the provider's own codes, nothing else.
+and the provider's codes, nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLAIN = re.compile(r"[a-z0-9_.-]{1,60}")
 
 
 def outcome_of(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
-    """The outcome of the first rule that applies: billing and the like by type, then the nearest class in the table."""
+    """The outcome by the first rule that applies: that of the error's type, then that of its nearest class."""
     named = error.type if isinstance(error, anthropic.APIStatusError) and isinstance(error.type, str) else None
     if named in BY_TYPE:
         return BY_TYPE[named](error, config)
@@ -32,7 +32,7 @@ def outcome_of(error: anthropic.AnthropicError, config: BackendConfig) -> Outcom
 
 
 def error_of(kind: str) -> anthropic.APIStatusError:
-    """What the SDK would have raised for an error of this type, had it come as the answer to a request of its own."""
+    """What the SDK would have raised if an error of this type had answered a request of its own."""
     status, raised = _BY_NAME.get(kind, (500, anthropic.InternalServerError))
     response = httpx2.Response(status, request=httpx2.Request("POST", "/v1/messages"))
     return raised(kind, response=response, body={"error": {"type": kind}})
@@ -117,10 +117,10 @@ BY_CLASS: Mapping[type[BaseException], Rule] = {
     anthropic.RequestHeaderFieldsTooLargeError: _configuration,
     anthropic.ClientClosedRequestError: _outage,
     anthropic.InternalServerError: _outage,
-    # A status that the SDK has no class for: a redirect, a method that is not allowed, a proxy's own page.
+    # A status for which the SDK has no class: a redirect, a method that is not allowed, the page of a proxy.
     anthropic.APIStatusError: _configuration,
     anthropic.APIResponseValidationError: _broken_connection,
-    # What says nothing about a provider: the SDK will not send this, or was used for something that we never do.
+    # Errors that are not about the provider: the SDK does not send this, or was used in a way that we never use it.
     anthropic.AnthropicError: _refused_by_sdk,
 }
 
@@ -151,7 +151,7 @@ def _never_connected(error: BaseException) -> bool:
 
 
 def _describe(error: anthropic.AnthropicError) -> str:
-    """`OverloadedError, HTTP 529, overloaded_error`. Codes are the provider's words: only plain ones are passed on."""
+    """`OverloadedError, HTTP 529, overloaded_error`. Codes come from the provider: only plain words are passed on."""
     words = [type(error).__name__]
     if isinstance(error, anthropic.APIStatusError):
         words += [f"HTTP {error.status_code}"]

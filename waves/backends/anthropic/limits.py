@@ -1,7 +1,7 @@
-"""What the headers of the Messages API say about limits: meters on every answer, and on a 429 when it ends.
+"""The limits that the headers of the Messages API report: meters on every answer, and on a 429 when it ends.
 
-An API key has a limit each for requests and tokens of a minute; a subscription has windows of hours and days, whose
-headers are called `unified`. What cannot be read is as if it were not there.
+An API key has limits of requests and of tokens per minute; a subscription has windows of hours and days, whose headers
+are called `unified`. A value that cannot be read is treated as missing.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from email.utils import parsedate_to_datetime
 from waves.models import Meter
 
 LONGEST_SNOOZE = timedelta(days=32)
-"""A spend limit lasts until the end of a month at most; what says more than this is broken."""
+"""A spend limit lasts until the end of a month at most; a moment further ahead is wrong."""
 
 _PREFIX = "anthropic-ratelimit-"
 _UNIFIED = _PREFIX + "unified-"
 _LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
 _WINDOWS = {"5h": "five_hour", "7d": "seven_day"}
 _NO_WINDOW = {"overage", "fallback", "representative"}
-"""Families of `unified` that speak of no window. That paid overage is refused, in particular, refuses no request."""
+"""Families of `unified` that are not windows. In particular, `overage` may be rejected while requests are accepted."""
 
 
 def meters_of(headers: Mapping[str, str]) -> tuple[Meter, ...]:
-    """One for each limit that the headers tell of; on the path of every answer, so one pass over them."""
-    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    """One for each limit that the headers report; on the path of every answer, so in one pass over them."""
+    limits: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for name, value in headers.items():
         if name.startswith(_PREFIX):
             limit, _, what = name[len(_PREFIX) :].rpartition("-")
-            found[limit][what] = value
+            limits[limit][what] = value
     return tuple(
-        _window(limit.removeprefix("unified-"), said) if limit.startswith("unified-") else _limit(limit, said)
-        for limit, said in found.items()
+        _window(limit.removeprefix("unified-"), fields) if limit.startswith("unified-") else _limit(limit, fields)
+        for limit, fields in limits.items()
         if limit in _LIMITS or (limit.startswith("unified-") and limit.split("-")[1] not in _NO_WINDOW)
     )
 
@@ -45,27 +45,27 @@ def window_is_used_up(headers: Mapping[str, str]) -> bool:
 
 
 def reset_time(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """When a 429 ends, from `retry-after` or the `anthropic-ratelimit-*` headers; None where they do not say. Never in
-    the past, never further ahead than LONGEST_SNOOZE."""
-    said = _retry_after(headers.get("retry-after"), now) or _latest_reset(headers)
-    if said is None:
+    """When a 429 ends, from `retry-after` or the `anthropic-ratelimit-*` headers; None if they do not say. Never in the
+    past, never further ahead than LONGEST_SNOOZE."""
+    reset = _retry_after(headers.get("retry-after"), now) or _latest_reset(headers)
+    if reset is None:
         return None
-    return min(max(said, now + timedelta(seconds=1)), now + LONGEST_SNOOZE)
+    return min(max(reset, now + timedelta(seconds=1)), now + LONGEST_SNOOZE)
 
 
-def _window(name: str, said: Mapping[str, str]) -> Meter:
+def _window(name: str, fields: Mapping[str, str]) -> Meter:
     return Meter(
         _WINDOWS.get(name, name),
-        used=_share(said.get("utilization")),
-        resets_at=_epoch(said.get("reset")),
-        rejected=said.get("status") == "rejected",
+        used=_share(fields.get("utilization")),
+        resets_at=_epoch(fields.get("reset")),
+        rejected=fields.get("status") == "rejected",
     )
 
 
-def _limit(name: str, said: Mapping[str, str]) -> Meter:
-    limit, left = _count(said.get("limit")), _count(said.get("remaining"))
+def _limit(name: str, fields: Mapping[str, str]) -> Meter:
+    limit, left = _count(fields.get("limit")), _count(fields.get("remaining"))
     used = None if not limit or left is None else min(1.0, max(0.0, (limit - left) / limit))
-    return Meter(name, used=used, remaining=left, resets_at=_rfc3339(said.get("reset")))
+    return Meter(name, used=used, remaining=left, resets_at=_rfc3339(fields.get("reset")))
 
 
 def _retry_after(value: str | None, now: datetime) -> datetime | None:
@@ -82,7 +82,7 @@ def _retry_after(value: str | None, now: datetime) -> datetime | None:
 
 
 def _latest_reset(headers: Mapping[str, str]) -> datetime | None:
-    """The reset of the subscription's window, else the last one among the limits that are used up (or among all)."""
+    """The reset of the subscription's window, else the latest among the limits that are used up (or among all)."""
     if (unified := _epoch(headers.get(_UNIFIED + "reset"))) is not None:
         return unified
     used_up = [n for n in _LIMITS if headers.get(f"{_PREFIX}{n}-remaining") == "0"]

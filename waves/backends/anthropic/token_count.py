@@ -1,4 +1,4 @@
-"""How many tokens requests have, as the provider counts them: `count_tokens` asks no model and costs nothing."""
+"""How many tokens requests have, as the provider counts them: `count_tokens` runs no model and costs nothing."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from collections.abc import Sequence
 import anthropic
 import httpx2
 
-from waves.backends.anthropic.client import new_client
+from waves.backends.anthropic.client import new_async_client
 from waves.backends.api_key import unusable
 from waves.backends.prompt import Prompt
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
 from waves.outcomes import Ask
 
-KINDS = ("anthropic", "message_batches")
 _PATIENCE = 10.0
-"""Seconds: nobody waits long for an estimate."""
+"""Seconds; an estimate is not worth a longer wait."""
 
 
 def count(config: BackendConfig, rubric: Rubric, asks: Sequence[Ask]) -> list[int] | None:
-    """The tokens of each prompt; None where the provider does not tell, whatever the reason."""
-    if config.kind not in KINDS or unusable(config) is not None:
+    """The tokens of each prompt; None if the provider does not report them, for any reason."""
+    if unusable(config) is not None:
         return None
     prompt = Prompt(rubric)
     return asyncio.run(_count(config, [_prompt_only(prompt.body(ask)) for ask in asks]))
@@ -36,7 +35,7 @@ def _prompt_only(body: bytes) -> bytes:
 
 
 async def _count(config: BackendConfig, bodies: Sequence[bytes]) -> list[int] | None:
-    client = new_client(config)
+    client = new_async_client(config)
     try:
         async with asyncio.timeout(min(_PATIENCE, config.timeout)):
             path = "/v1/messages/count_tokens"

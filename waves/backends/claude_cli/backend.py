@@ -1,7 +1,7 @@
 """The backend `claude_cli`: a subscription, or a key, through the command line tool `claude -p`. One process for each
 request: the prompt on its stdin, the answer in the lines that it prints.
 
-Nothing comes from our environment: its own is closed, its home and its working directory are empty folders.
+The process gets nothing from our environment: it has a closed one, an empty home and an empty working directory.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from datetime import UTC, datetime
 
 from waves.backends.answers.interpret import interpret
 from waves.backends.api_key import unusable
-from waves.backends.claude_cli.command import KEY, Executable, arguments, environment, key_variable
-from waves.backends.claude_cli.failures import Said, outcome_of
-from waves.backends.claude_cli.process import Ran, Workspace, run
-from waves.backends.claude_cli.transcript import Transcript, answer_of
+from waves.backends.claude_cli.answer import answer_of
+from waves.backends.claude_cli.command import API_KEY, Executable, arguments, environment, key_variable
+from waves.backends.claude_cli.failures import CliFailure, outcome_of
+from waves.backends.claude_cli.process import ProcessEnd, Workspace, run
+from waves.backends.claude_cli.transcript import Transcript
 from waves.backends.prompt import STRICTER, document, max_tokens
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
 from waves.outcomes import Answer, Ask, Discarded, Fatal, Outcome, Retryable
 
 MOST_INPUT = 9_500_000
-"""Bytes; the CLI takes ten million from its stdin, and cuts or refuses what is more."""
+"""Bytes; the CLI takes ten million from its stdin, and truncates or refuses a longer input."""
 
 
 def open_backend(config: BackendConfig, rubric: Rubric) -> ClaudeCliBackend:
@@ -61,46 +62,49 @@ class ClaudeCliBackend:
 
     async def _ask(self, ask: Ask, prompt: bytes, received: Callable[[Answer], None]) -> Outcome:
         space = self._space = self._space or Workspace(self._rubric.system)
-        start = await self._executable.flags(space)
-        if isinstance(start, Fatal):
-            return start
-        heard = Transcript()
+        command = await self._executable.flags(space)
+        if isinstance(command, Fatal):
+            return command
+        transcript = Transcript()
         try:
             async with asyncio.timeout(self._config.timeout):
-                ran = await run(
-                    [*start, *arguments(self._rubric, ask.model, space.system)],
+                end = await run(
+                    [*command, *arguments(self._rubric, ask.model, space.system)],
                     environment(self._config, space, max_tokens(self._rubric, ask)),
                     space,
                     prompt,
-                    lambda line: self._hear(heard, line),
+                    lambda line: self._feed(transcript, line),
                 )
         except TimeoutError:
             return Retryable("timeout", f"no answer within {self._config.timeout:g} s", maybe_paid=True)
-        return await self._conclude(ask, heard, ran, received)
+        return await self._conclude(ask, transcript, end, received)
 
-    def _hear(self, heard: Transcript, line: bytes) -> bool:
-        """True where the rest would only cost."""
-        heard.feed(line)
-        return heard.stopped is not None or self._foreign_key(heard)
+    def _feed(self, transcript: Transcript, line: bytes) -> bool:
+        """True if the rest of the run would only cost."""
+        transcript.feed(line)
+        return transcript.stopped_early is not None or self._uses_foreign_key(transcript)
 
-    def _foreign_key(self, heard: Transcript) -> bool:
+    def _uses_foreign_key(self, transcript: Transcript) -> bool:
         """The CLI found a key elsewhere, and would bill that one: a helper in the machine's managed settings."""
-        return key_variable(self._config) != KEY and heard.key_source not in {None, "none"}
+        return key_variable(self._config) != API_KEY and transcript.key_source not in {None, "none"}
 
-    async def _conclude(self, ask: Ask, heard: Transcript, ran: Ran, received: Callable[[Answer], None]) -> Outcome:
-        if heard.paid:
-            raw = answer_of(heard, ran.code)
-            received(Answer(ask.call_id, 200, raw, heard.usage(), heard.meters))
-            await asyncio.sleep(0)  # lets it leave the process before anybody looks into it
+    async def _conclude(
+        self, ask: Ask, transcript: Transcript, end: ProcessEnd, received: Callable[[Answer], None]
+    ) -> Outcome:
+        if transcript.paid:
+            raw = answer_of(transcript, end.exit_code)
+            received(Answer(ask.call_id, 200, raw, transcript.usage(), transcript.meters))
+            await asyncio.sleep(0)  # the answer leaves this process before it is interpreted
             return interpret(raw, self._rubric, [short_id for short_id, _ in ask.items], ask.strict)
-        if self._foreign_key(heard):
+        if self._uses_foreign_key(transcript):
             return Fatal(
                 "credentials",
                 f"backend {self._config.name}: the CLI uses a key that is not ours",
                 "remove the apiKeyHelper from the managed settings of this machine, or set api_key_env",
             )
-        said = Said(f"{heard.text}\n{ran.complaints}".strip(), heard.status, heard.error, heard.meters, heard.asked)
-        return outcome_of(said, self._config, datetime.now(UTC))
+        message = f"{transcript.message}\n{end.stderr}".strip()
+        failure = CliFailure(message, transcript.status, transcript.error, transcript.meters, transcript.began)
+        return outcome_of(failure, self._config, datetime.now(UTC))
 
 
 def _prompt(ask: Ask) -> bytes:

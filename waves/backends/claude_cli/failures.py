@@ -1,5 +1,5 @@
-"""What the CLI says in the place of an answer → an outcome: by the window that it reports, by status and error code,
-and by its known texts last. A text that nobody knows is a pause: it is never taken for an answer.
+"""What the CLI reports in place of an answer → an outcome: by the limit that it reports, by status and error code, and
+by its known texts last. An unknown text is a pause: it is never taken for an answer.
 
 Pure. Texts of the CLI may quote anything, so no reason repeats them.
 """
@@ -19,14 +19,15 @@ from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """`status` is that of the API, `code` the CLI's own word for the error; `asked`: a model had begun to answer."""
+class CliFailure:
+    """A run without an answer. `message` is everything that the CLI printed in its place, `status` the HTTP status of
+    the API, `code` the CLI's own word for the error; `began`: a model had begun to answer."""
 
-    text: str
+    message: str
     status: int | None = None
     code: str | None = None
     meters: tuple[Meter, ...] = ()
-    asked: bool = False
+    began: bool = False
 
 
 def _words(*alternatives: str) -> re.Pattern[str]:
@@ -64,65 +65,67 @@ _LIMIT_CODES = ("usage_limit_reached",)
 _OUTAGE_CODES = ("server_error", "overloaded", "api_error")
 
 
-def outcome_of(said: Said, config: BackendConfig, now: datetime) -> Outcome:
-    """Of a run in which no answer came to its end."""
-    if _BUSY.search(said.text) and not any(meter.rejected and meter.resets_at for meter in said.meters):
-        return Snoozed(None, "too many requests at a time (429)", "rate", said.meters, said.asked)
-    if (limit := _limit(said, now)) is not None:
+def outcome_of(failure: CliFailure, config: BackendConfig, now: datetime) -> Outcome:
+    """The outcome of a run in which no answer came to its end."""
+    if _BUSY.search(failure.message) and not any(meter.rejected and meter.resets_at for meter in failure.meters):
+        return Snoozed(None, "too many requests at a time (429)", "rate", failure.meters, failure.began)
+    if (limit := _limit(failure, now)) is not None:
         return limit
-    return _refused(said, config) or _unanswered(said) or _unknown(said)
+    return _refused(failure, config) or _unanswered(failure) or _unknown(failure)
 
 
-def _limit(said: Said, now: datetime) -> Snoozed | None:
-    rejected = [meter for meter in said.meters if meter.rejected]
-    spent = _SPENT.search(said.text) is not None
-    if not (rejected or spent or said.code in _LIMIT_CODES or _USED_UP.search(said.text)):
+def _limit(failure: CliFailure, now: datetime) -> Snoozed | None:
+    rejected = [meter for meter in failure.meters if meter.rejected]
+    spent = _SPENT.search(failure.message) is not None
+    if not (rejected or spent or failure.code in _LIMIT_CODES or _USED_UP.search(failure.message)):
         return None
     name = rejected[0].limit if rejected else "a limit"
-    until = _latest(rejected, now) or reset_in(said.text, now)
+    until = _latest_reset(rejected, now) or reset_in(failure.message, now)
     kind: Literal["quota", "spend"] = "spend" if spent else "quota"
-    return Snoozed(until, f"{name} of the subscription is used up", kind, said.meters, said.asked)
+    return Snoozed(until, f"{name} of the subscription is used up", kind, failure.meters, failure.began)
 
 
-def _latest(rejected: Sequence[Meter], now: datetime) -> datetime | None:
-    """The end of the last window that refuses; None where one of them does not tell, or tells nonsense."""
+def _latest_reset(rejected: Sequence[Meter], now: datetime) -> datetime | None:
+    """The end of the last window that refuses; None if one of them reports no end, or an impossible one."""
     ends = [meter.resets_at for meter in rejected if meter.resets_at is not None and meter.resets_at < now + LONGEST]
     return max(*ends, now + timedelta(seconds=1)) if ends and len(ends) == len(rejected) else None
 
 
-def _refused(said: Said, config: BackendConfig) -> Outcome | None:
-    """What a person has to mend, or what the provider will not take."""
-    how = f"status {said.status}" if said.status else "by its own words"
-    if said.status == 402 or said.code == "billing_error" or _BILLING.search(said.text):  # noqa: PLR2004 - HTTP
-        message = f"backend {config.name}: the provider asks for payment ({how})"
-        return Fatal("credentials", message, f"settle the billing of the account behind {config.api_key_env}")
-    if said.status in {401, 403} or said.code in _KEY_CODES or _LOGIN.search(said.text):
-        message = f"backend {config.name}: the CLI is not let in ({how})"
-        return Fatal("credentials", message, f"make a new token with `claude setup-token`, for {config.api_key_env}")
-    if said.status == 404 or said.code == "model_not_found" or _NO_MODEL.search(said.text):  # noqa: PLR2004 - HTTP
-        message = f"backend {config.name}: the provider does not know this address or model ({how})"
+def _refused(failure: CliFailure, config: BackendConfig) -> Outcome | None:
+    """What a person has to fix, or what the provider does not accept."""
+    status, code, message = failure.status, failure.code, failure.message
+    how = f"status {status}" if status else "by the CLI's message"
+    if status == 402 or code == "billing_error" or _BILLING.search(message):  # noqa: PLR2004 - HTTP
+        problem = f"backend {config.name}: the provider asks for payment ({how})"
+        return Fatal("credentials", problem, f"settle the billing of the account behind {config.api_key_env}")
+    if status in {401, 403} or code in _KEY_CODES or _LOGIN.search(message):
+        problem = f"backend {config.name}: the provider refuses the CLI's credential ({how})"
+        return Fatal("credentials", problem, f"make a new token with `claude setup-token`, for {config.api_key_env}")
+    if status == 404 or code == "model_not_found" or _NO_MODEL.search(message):  # noqa: PLR2004 - HTTP
+        problem = f"backend {config.name}: the provider does not know this address or model ({how})"
         hint = f"check base_url and models ({', '.join(config.models)}) of this backend in waves.yaml"
-        return Fatal("configuration", message, hint)
-    if _BAD_FLAG.search(said.text):
-        message = f"backend {config.name}: this `{config.command}` does not know our flags"
-        return Fatal("configuration", message, "install a newer version of it")
-    if said.status in {400, 413, 422} or _TOO_LARGE.search(said.text):
+        return Fatal("configuration", problem, hint)
+    if _BAD_FLAG.search(message):
+        problem = f"backend {config.name}: this `{config.command}` does not know the flags that it is called with"
+        return Fatal("configuration", problem, "install a newer version of it")
+    if status in {400, 413, 422} or _TOO_LARGE.search(message):
         return Discarded("invalid", f"the provider calls the request invalid ({how})")
     return None
 
 
-def _unanswered(said: Said) -> Retryable | None:
-    if said.status is not None and said.status >= 408:  # noqa: PLR2004 - HTTP: what is left says nothing about the items
-        return Retryable("outage", f"the provider answers with {said.status}", maybe_paid=said.asked)
-    if _NEVER_SENT.search(said.text):
-        return Retryable("outage", "no connection to the provider", maybe_paid=said.asked)
-    if said.code in _OUTAGE_CODES or _UNREACHED.search(said.text):
+def _unanswered(failure: CliFailure) -> Retryable | None:
+    status = failure.status
+    if status is not None and status >= 408:  # noqa: PLR2004 - HTTP: the codes left here are not about the items
+        return Retryable("outage", f"the provider answers with {status}", maybe_paid=failure.began)
+    if _NEVER_SENT.search(failure.message):
+        return Retryable("outage", "no connection to the provider", maybe_paid=failure.began)
+    if failure.code in _OUTAGE_CODES or _UNREACHED.search(failure.message):
         return Retryable("outage", "the provider's answer broke off, or cannot be read", maybe_paid=True)
     return None
 
 
-def _unknown(said: Said) -> Outcome:
-    if not said.text:
+def _unknown(failure: CliFailure) -> Outcome:
+    if not failure.message:
         return Retryable("outage", "the CLI ended without a result", maybe_paid=True)
-    reason = "the CLI says something that we do not know in the place of an answer"
-    return Snoozed(None, reason, "quota", said.meters, said.asked)
+    reason = "the CLI printed an unknown message in place of an answer"
+    return Snoozed(None, reason, "quota", failure.meters, failure.began)

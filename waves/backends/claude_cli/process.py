@@ -1,7 +1,8 @@
 """One `claude` as a child process: the prompt in, its lines out, and an end in any case.
 
-It leads a process group of its own, which is killed as a whole at its end, when nobody waits for it any more, and when
-this process dies. Its output is read as it comes and not kept beyond a bound, so that neither side waits for the other.
+It leads a process group of its own, which is killed as a whole when the process ends, when the call is cancelled, and
+when this process dies. Its output is read as it comes and not kept beyond a bound, so that neither side blocks the
+other.
 """
 
 from __future__ import annotations
@@ -14,49 +15,49 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from waves.child_processes import ONCE_IT_IS_KEPT, GroupReaper, handed_down, kill_group
+from waves.child_processes import START_ON_FIRST_LINE, GroupReaper, handed_down, kill_group
 
 MOST_OUTPUT = 32 * 1024 * 1024
 """Bytes on stdout; an answer of 64,000 tokens with every delta of it stays below."""
-_MOST_COMPLAINTS = 4096
+_MOST_STDERR = 4096
 
-Hear = Callable[[bytes], bool]
-"""Takes one line of stdout; True: that is enough, end it."""
+OnLine = Callable[[bytes], bool]
+"""Takes one line of stdout; True ends the process."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """How it ended: its exit code, or None where we ended it. `complaints` is the beginning of stderr."""
+class ProcessEnd:
+    """`exit_code` is None if we ended the process. `stderr` is the beginning of it."""
 
-    code: int | None
-    complaints: str
+    exit_code: int | None
+    stderr: str
 
 
 class Workspace:
-    """Folders for the children of this process, 0700: `home`, `temporary`, and `work`, an empty one to stand in; and
-    the file `system` with their system prompt. A keeper removes them when this process ends without `close`."""
+    """Folders for the children of this process, 0700: `home`, `temporary`, and `work`, an empty working directory; and
+    the file `system` with their system prompt. A reaper removes them if this process ends without `close`."""
 
     def __init__(self, system: str) -> None:
         self.path = Path(tempfile.gettempdir()) / f"waves-claude-{secrets.token_hex(8)}"
-        self.keeper = GroupReaper(self.path)
+        self.reaper = GroupReaper(self.path)
         self.path.mkdir(0o700)
         self.home, self.work, self.temporary = (self.path / name for name in ("home", "work", "tmp"))
         for folder in (self.home, self.work, self.temporary):
             folder.mkdir(0o700)
-        self.system = self.path / "system"  # written once: others read it while we go on
+        self.system = self.path / "system"  # written once: every process of this backend reads it
         self.system.write_text(system, "utf-8")
 
     def close(self) -> None:
-        self.keeper.close()
+        self.reaper.close()
 
 
 async def run(
-    command: Sequence[str], environment: Mapping[str, str], space: Workspace, prompt: bytes, hear: Hear
-) -> Ran:
-    """Run it to its end. Cancelled, it is killed first. Raises OSError where it cannot be started."""
-    transport, talk = await asyncio.get_running_loop().subprocess_exec(
-        lambda: _Talk(hear),
-        *ONCE_IT_IS_KEPT,
+    command: Sequence[str], environment: Mapping[str, str], space: Workspace, prompt: bytes, on_line: OnLine
+) -> ProcessEnd:
+    """Run it to its end. Cancelled, it is killed first. Raises OSError if it cannot be started."""
+    transport, protocol = await asyncio.get_running_loop().subprocess_exec(
+        lambda: _CliProtocol(on_line),
+        *START_ON_FIRST_LINE,
         *command,
         cwd=space.work,
         env=dict(environment),
@@ -65,41 +66,42 @@ async def run(
     )
     group = transport.get_pid()
     try:
-        space.keeper.keep(group)
+        space.reaper.add(group)
         stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
         stdin.write(b"\n" + prompt)
         stdin.write_eof()
-        await talk.gone.wait()
+        await protocol.gone.wait()
     finally:
         kill_group(group)
         transport.close()
-        await talk.gone.wait()
-        space.keeper.let_go(group)
-    return Ran(None if talk.ended_by_us else transport.get_returncode(), talk.complaints.decode("utf-8", "replace"))
+        await protocol.gone.wait()
+        space.reaper.remove(group)
+    exit_code = None if protocol.ended_by_us else transport.get_returncode()
+    return ProcessEnd(exit_code, protocol.stderr.decode("utf-8", "replace"))
 
 
-class _Talk(asyncio.SubprocessProtocol):
+class _CliProtocol(asyncio.SubprocessProtocol):
     """`gone` is set once the process has ended and its pipes are closed."""
 
-    def __init__(self, hear: Hear) -> None:
+    def __init__(self, on_line: OnLine) -> None:
         self.gone = asyncio.Event()
         self.ended_by_us = False
-        self.complaints = b""
-        self._hear = hear
+        self.stderr = b""
+        self._on_line = on_line
         self._line = bytearray()
-        self._room = MOST_OUTPUT
+        self._bytes_left = MOST_OUTPUT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._group = cast("asyncio.SubprocessTransport", transport).get_pid()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd != 1:
-            self.complaints = (self.complaints + data)[:_MOST_COMPLAINTS]
+            self.stderr = (self.stderr + data)[:_MOST_STDERR]
             return
-        self._room -= len(data)
+        self._bytes_left -= len(data)
         if self.ended_by_us:
             return
-        if self._room < 0:
+        if self._bytes_left < 0:
             self._end()
             return
         *lines, rest = data.split(b"\n")
@@ -118,7 +120,7 @@ class _Talk(asyncio.SubprocessProtocol):
     def _pass_on(self) -> None:
         line = bytes(self._line)
         self._line.clear()
-        if line and not self.ended_by_us and self._hear(line):
+        if line and not self.ended_by_us and self._on_line(line):
             self._end()
 
     def _end(self) -> None:

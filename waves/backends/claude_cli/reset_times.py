@@ -1,5 +1,5 @@
-"""When a limit ends, from the words that the CLI has for it: `|1755615600`, `resets 5am`, `resets 3:50pm (Asia/Tokyo)`,
-`resets Feb 7, 11am (Asia/Seoul)`. Pure; None where the words say nothing that can be relied on.
+"""When a limit ends, from the CLI's message about it: `|1755615600`, `resets 5am`, `resets 3:50pm (Asia/Tokyo)`,
+`resets Feb 7, 11am (Asia/Seoul)`. Pure; None if the message names no moment that can be relied on.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 JUST_PASSED = timedelta(hours=1)
-"""A time of day that was reached within the last hour is meant, and over; one further back is tomorrow's."""
+"""A time of day within the last hour means today, and has passed; one further back means tomorrow."""
 LONGEST = timedelta(days=32)
-"""A spend limit lasts until the end of a month at most; what says more than this is broken."""
+"""A spend limit lasts until the end of a month at most; a moment further ahead is wrong."""
 
 _EPOCH = re.compile(r"\|\s*(\d{9,13})\b")
 _TIME = re.compile(
@@ -27,46 +27,46 @@ _NOON = 12
 
 def reset_in(text: str, now: datetime) -> datetime | None:
     """The moment that the text names: never in the past, never further ahead than LONGEST. A time without a zone is
-    UTC, which is what the CLI was started with."""
+    UTC, the zone that the CLI is started with."""
     if (epoch := _EPOCH.search(text)) is not None:
         return _bounded(_epoch(epoch[1]), now)
-    found = _TIME.search(text)
-    if found is None:
+    time = _TIME.search(text)
+    if time is None:
         return None
     try:
-        zone = ZoneInfo(found["zone"]) if found["zone"] else UTC
-        hour = int(found["hour"]) % _NOON + (_NOON if found["half"].lower() == "pm" else 0)
-        said = now.astimezone(zone).replace(hour=hour, minute=int(found["minute"] or 0), second=0, microsecond=0)
-        if int(found["hour"]) > _NOON:
+        zone = ZoneInfo(time["zone"]) if time["zone"] else UTC
+        hour = int(time["hour"]) % _NOON + (_NOON if time["half"].lower() == "pm" else 0)
+        today = now.astimezone(zone).replace(hour=hour, minute=int(time["minute"] or 0), second=0, microsecond=0)
+        if int(time["hour"]) > _NOON:
             return None
-        moment = _on_date(said, found, now) if found["month"] else _next(said, zone, now)
+        moment = _on_date(today, time, now) if time["month"] else _next(today, zone, now)
     except (ValueError, KeyError, OSError, OverflowError):  # no such time, day or zone
         return None
     return _bounded(moment, now)
 
 
-def _next(said: datetime, zone: tzinfo, now: datetime) -> datetime:
-    """That time of today, or of tomorrow, counted by days of the zone."""
-    today = _utc(said)
-    if today >= now - JUST_PASSED:
-        return today
-    return _utc((said.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone))
+def _next(today: datetime, zone: tzinfo, now: datetime) -> datetime:
+    """That time today, or tomorrow, by the days of the zone."""
+    moment = _utc(today)
+    if moment >= now - JUST_PASSED:
+        return moment
+    return _utc((today.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone))
 
 
-def _on_date(said: datetime, found: re.Match[str], now: datetime) -> datetime:
-    """That day in the year in which it is nearest."""
-    month, day = _MONTHS.index(found["month"].lower()) + 1, int(found["day"])
+def _on_date(today: datetime, time: re.Match[str], now: datetime) -> datetime:
+    """That time on the named day, in the year in which it is nearest to now."""
+    month, day = _MONTHS.index(time["month"].lower()) + 1, int(time["day"])
     candidates = []
-    for year in (said.year - 1, said.year, said.year + 1):
+    for year in (today.year - 1, today.year, today.year + 1):
         try:
-            candidates.append(_utc(said.replace(year=year, month=month, day=day)))
+            candidates.append(_utc(today.replace(year=year, month=month, day=day)))
         except ValueError:  # 29 February
             continue
     return min(candidates, key=lambda moment: abs(moment - now))
 
 
 def _utc(local: datetime) -> datetime:
-    """Where clocks are changed and a time exists twice, or not at all, the later of the two readings."""
+    """If a time exists twice, or not at all, because clocks are changed: the later of the two readings."""
     return max(local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)).replace(fold=0)
 
 

@@ -1,7 +1,7 @@
-"""The backend `message_batches`: many requests handed over at once, at half the price, and answered within a day.
+"""The calls of the Message Batches API: many requests handed over at once, at half the price, answered within a day.
 
-It knows the provider's calls and nothing of waves. What a provider does is a value here, too: a `Problem` with the
-outcome that the one table of errors gives it. No call is ever repeated.
+This module knows the provider's calls and nothing of waves. A failed call is a value here, too: a `Problem` with the
+outcome from the table of errors in `waves.backends.anthropic.errors`. No call is ever repeated.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from datetime import datetime
-from functools import cached_property
 from urllib.parse import quote
 
 import anthropic
 import httpx2
 
-from waves.backends.anthropic.client import DEFAULT_URL, TLS, is_loopback
+from waves.backends.anthropic.client import new_client
 from waves.backends.anthropic.errors import outcome_of
 from waves.backends.message_batches.wire import (
     Batch,
@@ -23,6 +22,7 @@ from waves.backends.message_batches.wire import (
     Listing,
     Problem,
     batch_of,
+    batches_of,
     clock_of,
     lines_of,
     nonsense,
@@ -33,10 +33,10 @@ from waves.config.project import BackendConfig
 
 MOST_REQUESTS = 100_000
 MOST_BYTES = 250_000_000
-"""What one batch may hold; the provider's own limit is 256 MB."""
+"""The most that one batch may hold; the provider's own limit is 256 MB."""
 _PATH = "/v1/messages/batches"
 _PAGE = 100
-_BYTES_PER_SECOND = 1_000_000  # of a connection that is still worth waiting for
+_BYTES_PER_SECOND = 1_000_000  # the slowest upload that is worth waiting for
 _FRAME = len('{"custom_id":"0123456789abcdef-000000","params":},')
 
 
@@ -50,18 +50,18 @@ class MessageBatches:
 
     def __init__(self, config: BackendConfig) -> None:
         self._config = config
-        self._client = _client(config)
+        self._client = new_client(config)
 
     def close(self) -> None:
         self._client.close()
 
     def submit(self, requests: Sequence[tuple[str, bytes]]) -> Batch | Problem:
-        """Hand over requests, as (custom id, body). Never repeated: the provider would process both."""
-        each = (b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), body) for custom_id, body in requests)
-        content = b'{"requests":[' + b",".join(each) + b"]}"
-        patience = self._config.timeout + len(content) / _BYTES_PER_SECOND
+        """Hand over requests, as (custom id, body). Never repeated: the provider would process both copies."""
+        entries = (b'{"custom_id":"%s","params":%s}' % (custom_id.encode(), body) for custom_id, body in requests)
+        content = b'{"requests":[' + b",".join(entries) + b"]}"
+        timeout = self._config.timeout + len(content) / _BYTES_PER_SECOND
         try:
-            response = self._client.post(_PATH, cast_to=httpx2.Response, content=content, options={"timeout": patience})
+            response = self._client.post(_PATH, cast_to=httpx2.Response, content=content, options={"timeout": timeout})
         except anthropic.AnthropicError as error:
             return self._problem(error)
         return batch_of(object_of(response), clock_of(response)) or nonsense("no batch")
@@ -80,34 +80,32 @@ class MessageBatches:
         return batch_of(object_of(response), clock_of(response)) or nonsense("no batch")
 
     def clock(self) -> datetime | Problem:
-        """What time it is for the provider; also whether it takes our key at all."""
+        """The time by the provider's clock; a Problem also shows whether it accepts our key."""
         response = self._get(f"{_PATH}?limit=1")
         return response if isinstance(response, Problem) else clock_of(response)
 
     def since(self, moment: datetime) -> Listing | Problem:
-        """The batches that were created at that moment or later, the newest first, page by page; a page that tells
-        nothing new is the last one, whatever it says of more."""
-        found: dict[str, Batch] = {}
+        """The batches that were created at that moment or later, the newest first, read page by page. A page without
+        a new batch is the last, even if it claims that there are more."""
+        batches: dict[str, Batch] = {}
         after = ""
         while True:
             response = self._get(f"{_PATH}?limit={_PAGE}{after}")
             if isinstance(response, Problem):
                 return response
             page = object_of(response)
-            entries = page.get("data")
-            if not isinstance(entries, list):
+            listed = batches_of(page, clock_of(response))
+            if listed is None:
                 return nonsense("no list of batches")
-            told = [batch for entry in entries if (batch := batch_of(entry, clock_of(response))) is not None]
-            seen = [batch for batch in told if batch.batch_id not in found]
-            found |= {batch.batch_id: batch for batch in seen}
-            if page.get("has_more") is not True or not seen or seen[-1].created_at < moment:
-                recent = tuple(batch for batch in found.values() if batch.created_at >= moment)
+            new = [batch for batch in listed if batch.batch_id not in batches]
+            batches |= {batch.batch_id: batch for batch in new}
+            if page.get("has_more") is not True or not new or new[-1].created_at < moment:
+                recent = tuple(batch for batch in batches.values() if batch.created_at >= moment)
                 return Listing(recent, clock_of(response))
-            after = f"&after_id={quote(seen[-1].batch_id, safe='')}"
+            after = f"&after_id={quote(new[-1].batch_id, safe='')}"
 
     def results(self, batch_id: str) -> Generator[BatchResult | Problem]:
-        """What has come of the requests, in no order, as it comes over the wire; a Problem at the end where it broke
-        off."""
+        """How each request ended, in no order, as the lines arrive; a Problem at the end if the stream broke off."""
         try:
             stream = self._client.get(
                 _path(batch_id) + "/results", cast_to=object, stream=True, stream_cls=anthropic.Stream[object]
@@ -136,33 +134,8 @@ def _path(batch_id: str) -> str:
 
 
 def _may_have_arrived(error: anthropic.AnthropicError) -> bool:
-    """Whether the call may have done its work although this is all that we heard. A plain refusal says no; a provider's
-    own failure, or a connection that broke after it was open, leaves it open."""
+    """Whether the call may have done its work in spite of this error. A plain refusal means no; a failure of the
+    provider itself, or a connection that broke after it was open, leaves it open."""
     if isinstance(error, anthropic.APIStatusError):
         return isinstance(error, anthropic.InternalServerError | anthropic.RequestTimeoutError)
     return not isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
-
-
-class _Client(anthropic.Anthropic):
-    @cached_property
-    def default_headers(self) -> dict[str, str | anthropic.Omit]:
-        """The SDK's own headers without `ANTHROPIC_CUSTOM_HEADERS`."""
-        self._custom_headers = {}
-        return super().default_headers
-
-
-def _client(config: BackendConfig) -> anthropic.Anthropic:
-    url = config.base_url or DEFAULT_URL
-    return _Client(
-        api_key=config.api_key,
-        base_url=url,
-        timeout=config.timeout,
-        max_retries=0,
-        open_telemetry=False,
-        http_client=httpx2.Client(
-            verify=TLS,
-            timeout=config.timeout,
-            follow_redirects=False,  # a redirect would take row text to another address
-            trust_env=not is_loopback(url),  # the SDK's own client would take a proxy from the environment all the same
-        ),
-    )

@@ -1,4 +1,4 @@
-"""What the provider of batches says, read with care: a field that is missing or strange is no reason to fail."""
+"""The answers of the Message Batches API, read with care: a missing or strange field is no reason to fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from waves.backends.answers.interpret import usage_of
+from waves.backends.answers.envelope import usage_of
 from waves.backends.anthropic.errors import error_of, outcome_of
 from waves.config.project import BackendConfig
 from waves.ids import now
@@ -26,8 +26,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # stands in journals, ad
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch as the provider tells it. `ended`: nothing of it is processed any more, `gone`: its results are not kept
-    any longer. Any other state, also one that we do not know, means that it still runs. `seen_at` is by the provider's
+    """A batch as the provider reports it. `ended`: no request in it is processed any more; `gone`: its results are not
+    kept any longer. Any other state, even an unknown one, means that it still runs. `seen_at` is by the provider's
     clock."""
 
     batch_id: str
@@ -51,8 +51,8 @@ class Listing:
 @dataclass(frozen=True, slots=True)
 class BatchResult:
     """How one request of a batch ended: with an answer (`raw`, as the Messages API gives it, and its `usage`), with an
-    error (`outcome`), or with neither: canceled, expired, or in a way that we do not know. A line that cannot be read
-    has no custom id."""
+    error (`outcome`), or with neither: canceled, expired, or in an unknown way. A line that cannot be read has no
+    custom id."""
 
     custom_id: str
     kind: str
@@ -72,7 +72,7 @@ class Problem:
 
 
 def nonsense(what: str) -> Problem:
-    return Problem(Retryable("outage", f"the provider's answer is not what it must be: {what}"), arrived=True)
+    return Problem(Retryable("outage", f"the provider's answer is not as specified: {what}"), arrived=True)
 
 
 def object_of(response: httpx2.Response) -> Mapping[str, Any]:
@@ -81,14 +81,14 @@ def object_of(response: httpx2.Response) -> Mapping[str, Any]:
 
 def _parsed(data: bytes) -> Mapping[str, Any] | None:
     try:
-        found = json.loads(data.decode("utf-8", "backslashreplace"))
+        value = json.loads(data.decode("utf-8", "backslashreplace"))
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def clock_of(response: httpx2.Response) -> datetime:
-    """By the header `date`; by our own clock where there is none."""
+    """The time by the header `date`; by our own clock if there is none."""
     try:
         return _aware(parsedate_to_datetime(response.headers["date"]))
     except (KeyError, ValueError, OverflowError):
@@ -96,7 +96,7 @@ def clock_of(response: httpx2.Response) -> datetime:
 
 
 def batch_of(fields: object, seen_at: datetime) -> Batch | None:
-    """None for what has no id by which to ask for it again."""
+    """None if it has no id by which it can be requested again."""
     if not isinstance(fields, dict) or not isinstance(batch_id := fields.get("id"), str) or not _ID.fullmatch(batch_id):
         return None
     counts = fields.get("request_counts")
@@ -109,12 +109,20 @@ def batch_of(fields: object, seen_at: datetime) -> Batch | None:
     return Batch(batch_id, status, requests, created_at, seen_at, gone=fields.get("archived_at") is not None)
 
 
+def batches_of(page: Mapping[str, Any], seen_at: datetime) -> list[Batch] | None:
+    """The batches of one page of a listing; None if it is no listing."""
+    entries = page.get("data")
+    if not isinstance(entries, list):
+        return None
+    return [batch for entry in entries if (batch := batch_of(entry, seen_at)) is not None]
+
+
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """By line feeds alone: other characters that end a line may stand inside of an answer."""
+    """Split at line feeds alone: other line separators may stand inside an answer."""
     rest: list[bytes] = []
     for piece in pieces:
         *lines, last = piece.split(b"\n")

@@ -21,7 +21,7 @@ from waves.learn.scikit_learn import require_scikit_learn
 from waves.models import Identity
 from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
-from waves.steps.session.versions import named
+from waves.steps.session.versions import load_rubric
 from waves.steps.session.wave import load_wave
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database, open_database
@@ -79,15 +79,15 @@ def compare(project: Project, theme_id: str, *, old: str | None, new: str | None
             agreement=agreement,
             groups=shown,
             more_groups=len(groups) - len(shown),
-            inputs=known_rows.inputs(db, shape, keys),
+            inputs=known_rows.current_inputs(db, shape, keys),
         )
 
 
 def _choose_rubrics(
     db: Database, theme: Theme, pilot: WaveRow | None, old: str | None, new: str | None
 ) -> tuple[Rubric, Rubric]:
-    before = named(db, theme, _active_version(db, theme.theme_id) if old is None else old)
-    after = named(db, theme, _newest_version(theme, pilot) if new is None else new)
+    before = load_rubric(db, theme, _active_version(db, theme.theme_id) if old is None else old)
+    after = load_rubric(db, theme, _newest_version(theme, pilot) if new is None else new)
     if before.version == after.version:
         raise ConfigurationError(f"both sides are {before.version}", "Name another version with --old or --new.")
     return before, after
@@ -129,14 +129,14 @@ def _pilot_pairs(project: Project, db: Database, theme: Theme, pilot: WaveRow | 
     valid, _ = wave.parts.read()
     old, new = versions
     pilot_is_new = pilot.rubric_version == new
-    others = comparisons.outputs(db, theme.theme_id, old if pilot_is_new else new, valid.keys())
+    others = comparisons.accepted_outputs(db, theme.theme_id, old if pilot_is_new else new, valid.keys())
     both = ((identity, others[identity], part.output) for identity, part in valid.items() if identity in others)
     return [Pair(*row, other, own) if pilot_is_new else Pair(*row, own, other) for row, other, own in both]
 
 
 def _nothing_in_common(db: Database, theme_id: str, versions: Versions, pilot: WaveRow | None) -> ConfigurationError:
     old, new = versions
-    held = rubric_facts.held(db, theme_id, versions).verdicts
+    held = rubric_facts.verdict_counts(db, theme_id, versions).verdicts
     judged_fewer = old if held[old] < held[new] else new
     return ConfigurationError(
         f"no row was judged by both {old} and {new} with the same content",
@@ -163,7 +163,7 @@ def _add_pairs(
 
 
 def _record(db: Database, theme_id: str, versions: Versions, agreement: Agreement, *, whole: bool) -> int:
-    return comparisons.record(
+    return comparisons.store_comparison(
         db,
         theme_id,
         *versions,

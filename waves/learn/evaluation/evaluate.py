@@ -29,7 +29,7 @@ from waves.steps.run import run
 from waves.steps.session import versions
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session, Watcher
-from waves.steps.session.wave import Wave
+from waves.steps.session.wave import RunResult, Wave
 from waves.store.rubrics import evaluations
 from waves.words import counted
 
@@ -75,7 +75,7 @@ def _measure_settings(
         if isinstance(answers, Ending):
             return answers
         finished = _measure_setting(plan, setting, wave, answers)
-        evaluations.store(session.db, session.theme.theme_id, setting_json(finished.report))
+        evaluations.store_evaluation(session.db, session.theme.theme_id, setting_json(finished.report))
         measured.append(finished)
     return Ending(
         "converged", f"{counted(len(measured), 'setting')} on {counted(len(plan.gold.items), 'item')} of gold"
@@ -85,14 +85,14 @@ def _measure_settings(
 def _ask(session: Session, guard: Guard, builder: ReportBuilder, wave: Wave) -> Ending | Answers:
     """Have every item answered that can be: the answers, or why the run ended early. An item that got no answer in all
     passes has none: the evaluation is closed all the same, and asks no more."""
-    ending = None if wave.folder.closed else run(session, wave, guard)
     contents = read_wave(session, wave)
-    counts = contents.progress.counts()
+    result = RunResult(None, contents) if wave.folder.closed else run(session, wave, contents, guard)
+    counts = result.contents.counts
     builder.add(counts)
     session.watcher.converged(wave.wave_id, counts)
-    if ending is None and not wave.folder.closed:
+    if result.ending is None and not wave.folder.closed:
         wave.folder.close({"wave_id": wave.wave_id, "state": "closed"})
-    return ending or contents.parts
+    return result.ending or result.contents.parts
 
 
 def _measure_setting(plan: EvaluationPlan, setting: Setting, wave: Wave, answers: Answers) -> MeasuredSetting:

@@ -70,7 +70,7 @@ def _with_items(session: Session, entries: Sequence[GoldEntry]) -> tuple[list[tu
     if not of_rows:
         return pairs, []
     _require_key_width(session, of_rows)
-    rows = evaluations.rows(session.db, session.shape, [entry.key for entry in of_rows])
+    rows = evaluations.rows_by_key(session.db, session.shape, [entry.key for entry in of_rows])
     seen: dict[str, GoldEntry] = {}
     for number, item in sorted(rows.items()):
         entry = of_rows[number]

@@ -13,7 +13,6 @@ from waves.models import Item
 from waves.spool.sealed import canonical
 from waves.steps.session import versions
 from waves.steps.session.session import Session
-from waves.steps.submissions.carry import KIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +53,12 @@ class Setting:
 
 def choose_settings(session: Session, options: EvaluationOptions) -> list[Setting]:
     """All combinations, in the order in which the options name them."""
-    if session.backend.kind == KIND:
+    if session.backend.traits.takes_submissions:
         raise ConfigurationError(
             f"backend {session.backend.name} answers within a day; an evaluation needs answers at once",
             "Name a backend that answers at once with --backend; the same model gives the same answers there.",
         )
-    rubrics = [versions.named(session.db, session.theme, name) for name in options.rubrics] or [session.rubric]
+    rubrics = [versions.load_rubric(session.db, session.theme, name) for name in options.rubrics] or [session.rubric]
     models, sizes = options.models or session.backend.models[:1], options.batch_sizes or (session.limits.batch_size,)
     return [
         Setting(rubric, replace(session.backend, models=(model,)), size)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from waves.learn.pilot.pilot_wave import find_open_pilot, sample_rows
 from waves.models import Counts, Ending
 from waves.steps.budget.forecast import forecast
-from waves.steps.budget.snooze import snoozed
-from waves.steps.budget.window_keys import would_reserve
+from waves.steps.budget.snooze import snooze_ending
+from waves.steps.budget.window_keys import available_keys
 from waves.steps.prepare import allowance
 from waves.steps.recording import ReportBuilder
 from waves.steps.session.session import Invocation, Session, open_session
@@ -24,8 +24,8 @@ def _foresee(session: Session, keys: int, builder: ReportBuilder) -> str:
     if (wave := find_open_pilot(session)) is not None:
         builder.note(wave_id=wave.wave_id)
         return f"would go on with pilot {wave.wave_id}"
-    planned = allowance(session, keys, would_reserve)
-    if (ending := snoozed(session) or planned.ending) is not None:
+    planned = allowance(session, keys, available_keys)
+    if (ending := snooze_ending(session) or planned.ending) is not None:
         return f"would do nothing: {ending.reason}"
     items = sample_rows(session, planned.keys)
     costs = forecast(session, list(batches_of(items, session.limits.batch_size)))

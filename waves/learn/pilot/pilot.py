@@ -58,7 +58,7 @@ class Pilot:
     comparable: bool = False
 
 
-def pilot(project: Project, theme_id: str, options: PilotOptions, watcher: Watcher | None = None) -> Pilot:
+def run_pilot(project: Project, theme_id: str, options: PilotOptions, watcher: Watcher | None = None) -> Pilot:
     """A fault is in the report; it does not raise."""
     result = Pilot(FireReport(theme_id, "", Ending("failed"), 0))
     with reported(theme_id) as builder:
@@ -79,7 +79,7 @@ def pilot(project: Project, theme_id: str, options: PilotOptions, watcher: Watch
 def _register(project: Project, theme: Theme, version: str, by: str | None) -> str:
     """The whole name of the version, which the database knows from now on."""
     with open_database(project) as db:
-        rubric = versions.named(db, theme, version)
+        rubric = versions.load_rubric(db, theme, version)
         versions.register(db, theme, rubric, by=by)
     return rubric.version
 
@@ -91,16 +91,15 @@ def _judge_sample(session: Session, guard: Guard, keys: int, builder: ReportBuil
         builder.end(wave)
         return result
     builder.note(wave_id=wave.wave_id)
-    ending = run(session, wave, guard)
-    contents = read_wave(session, wave)
-    counts = contents.progress.counts()
+    ran = run(session, wave, read_wave(session, wave), guard)
+    counts = ran.contents.counts
     builder.add(counts)
-    builder.end(ending or Ending("converged", f"pilot {wave.wave_id}: {counts.line()}"))
-    review = review_wave(session, wave, contents)
+    builder.end(ran.ending or Ending("converged", f"pilot {wave.wave_id}: {counts.line()}"))
+    review = review_wave(session, wave, ran.contents)
     return replace(
         result,
         review=review,
-        cost_usd=ledger.of_wave(session.db, wave.wave_id),
+        cost_usd=ledger.wave_cost(session.db, wave.wave_id),
         page=_write_page(wave, review),
         comparable=_is_comparable(session, review),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from waves.errors import ApprovalError, HeldError, TryLaterError
 from waves.learn.pilot.strata import choose_rows, stratum
 from waves.models import Ending, Item
-from waves.steps.budget.snooze import snoozed
-from waves.steps.budget.window_keys import reserve
+from waves.steps.budget.snooze import snooze_ending
+from waves.steps.budget.window_keys import reserve_keys
 from waves.steps.prepare import allowance, open_with
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, find_open_wave
@@ -42,16 +42,16 @@ def sample_rows(session: Session, keys: int) -> tuple[Item, ...]:
     """Up to `keys` rows that the version has not judged, some of each kind of old verdict."""
     db, shape, version = session.db, session.shape, session.rubric.version
     candidates = pilot_sample.candidates(db, shape, version)
-    old_verdicts = known_rows.old_verdicts(db, shape, [row.entity_key for row in candidates])
-    old_outputs = {entity_key: old.output for entity_key, old in old_verdicts.items()}
-    strata = [stratum(old_outputs.get(row.entity_key)) for row in candidates]
+    prior_verdicts = known_rows.prior_verdicts(db, shape, [row.entity_key for row in candidates])
+    prior_outputs = {entity_key: prior.output for entity_key, prior in prior_verdicts.items()}
+    strata = [stratum(prior_outputs.get(row.entity_key)) for row in candidates]
     return pilot_sample.items(db, shape, version, [candidates[n].key for n in choose_rows(strata, keys)])
 
 
 def _prepare(session: Session, keys: int) -> Wave | Ending:
-    if (asleep := snoozed(session)) is not None:
+    if (asleep := snooze_ending(session)) is not None:
         return asleep
-    planned = allowance(session, keys, reserve)
+    planned = allowance(session, keys, reserve_keys)
     if planned.ending is not None:
         return planned.ending
     items = sample_rows(session, planned.keys)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 from waves.learn import markdown
 from waves.models import Output
-from waves.steps.requests.settlement import WaveContents
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Wave
+from waves.steps.session.wave import Wave, WaveContents
 from waves.store.rows import known_rows
-from waves.store.rows.known_rows import Old
+from waves.store.rows.known_rows import PriorVerdict
 from waves.words import counted
 
 _WIDTH = 500
@@ -62,11 +61,11 @@ class Review:
 def review_wave(session: Session, wave: Wave, contents: WaveContents) -> Review:
     """The rows of the wave in its own order, their input columns in the order of the theme."""
     manifest = wave.manifest
-    old_verdicts = known_rows.old_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])
+    prior_verdicts = known_rows.prior_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])
     positions = {name: position for position, name in enumerate(session.theme.source.input)}
     rows = []
     for item in manifest.items:
-        old, part = old_verdicts.get(item.entity_key), contents.parts.get(item.identity)
+        old, part = prior_verdicts.get(item.entity_key), contents.parts.get(item.identity)
         columns = sorted(item.input, key=lambda name: positions.get(name, len(positions)))
         row = Row(
             entity_key=item.entity_key,
@@ -80,7 +79,7 @@ def review_wave(session: Session, wave: Wave, contents: WaveContents) -> Review:
     return Review(manifest.theme_id, manifest.rubric_version, manifest.wave_id, tuple(rows))
 
 
-def differs(old: Old, new: Output) -> bool:
+def differs(old: PriorVerdict, new: Output) -> bool:
     """Whether the target would show something else. Of a verdict that is only read from the target, its own fields
     count."""
     comparable = new if old.version is not None else {name: new[name] for name in old.output if name in new}

@@ -1,1 +1,1 @@
-"""What a fire may spend: dollars under the caps, keys under the provider's window, and when the backend sleeps."""
+"""What a fire may spend: US dollars under the caps, keys under the window, and nothing while the backend is snoozed."""

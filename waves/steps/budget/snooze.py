@@ -1,13 +1,14 @@
-"""A backend that is unusable until a moment: kept in the database, where every process, theme and host sees it.
+"""A backend that is unusable until a moment. This is kept in the database, where every process, theme and host sees it.
 
-Whoever finds it asleep leaves at once. Once the moment has come, one probe goes out before full speed; its success
-wakes the backend, so that a reset that was misread costs no more than that.
+A fire that finds its backend snoozed ends at once. When the snooze is over, one probe goes out before full speed, and
+its success wakes the backend: a reset time that was misread costs no more than the probe.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from waves.config.project import BackendConfig
 from waves.ids import now
 from waves.models import Ending
 from waves.outcomes import Snoozed
@@ -17,35 +18,41 @@ from waves.steps.session.session import Session
 from waves.store.tables import backend_state
 
 
-def snoozed(session: Session) -> Ending | None:
-    """The ending for a fire that finds its backend asleep, or None where it is awake."""
-    state = backend_state.snoozed(session.db, session.backend.name)
-    return _ending(session, *state) if state else None
+def snooze_ending(session: Session) -> Ending | None:
+    """The ending of a fire whose backend is snoozed; None if the backend may be used."""
+    snooze = backend_state.current_snooze(session.db, session.backend.name)
+    return _ending(session.backend, *snooze) if snooze else None
 
 
-def snooze(session: Session, until: datetime | None, reason: str, told: Snoozed | None = None) -> Ending:
-    """Put the backend to sleep until the provider's moment and a little, or for a growing pause. `told` is what the
-    provider itself said, where it did: the end of a window teaches how much it holds."""
+def snooze_backend(session: Session, until: datetime | None, reason: str, refusal: Snoozed | None = None) -> Ending:
+    """Snooze the backend until shortly after the provider's moment, or for a growing pause if the provider named none.
+    `refusal` is the provider's own refusal, if there was one: the end of a window shows how much the window holds."""
     config = session.backend
-    if told is not None:
-        until = window_evidence.refused(session, told) or until
-    pauses = backend_state.unwoken(session.db, config.name)
+    if refusal is not None:
+        until = window_evidence.learn_from_refusal(session, refusal) or until
+    pauses = backend_state.snoozes_since_success(session.db, config.name)
     wake = wake_at(until, now(), pauses=pauses, length=config.window, host=session.host)
     backend_state.snooze(session.db, config.name, wake, reason)
     session.log.write("snoozed", backend=config.name, until=wake.isoformat(), reason=reason, pauses=pauses + 1)
-    return snoozed(session) or _ending(session, wake, reason)  # another fire may have heard of a later moment
+    return snooze_ending(session) or _ending(config, wake, reason)  # another fire may have set a later moment
 
 
 def needs_probe(session: Session) -> bool:
-    """Whether a snooze has ended and nobody knows yet that the backend works again."""
-    return backend_state.unwoken(session.db, session.backend.name) > 0 and snoozed(session) is None
+    """Whether a snooze is over and no request has succeeded since."""
+    return backend_state.snoozes_since_success(session.db, session.backend.name) > 0 and snooze_ending(session) is None
 
 
-def awake(session: Session) -> None:
-    """The backend has answered: full speed, and the next pause is a short one again."""
+def wake_after_snooze(session: Session) -> None:
+    """The backend has answered: if its snooze is over, it is awake again."""
+    if needs_probe(session):
+        wake_backend(session)
+
+
+def wake_backend(session: Session) -> None:
+    """Full speed, and the next pause is a short one again."""
     backend_state.wake(session.db, session.backend.name)
     session.log.write("awake", backend=session.backend.name)
 
 
-def _ending(session: Session, until: datetime, reason: str) -> Ending:
-    return Ending("snoozed", f"backend {session.backend.name} sleeps until {until:%Y-%m-%d %H:%M:%SZ}: {reason}", until)
+def _ending(backend: BackendConfig, until: datetime, reason: str) -> Ending:
+    return Ending("snoozed", f"backend {backend.name} sleeps until {until:%Y-%m-%d %H:%M:%SZ}: {reason}", until)

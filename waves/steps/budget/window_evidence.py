@@ -1,4 +1,4 @@
-"""What a fire learns of its backend's window while it asks: that it is used up, or how far it is used."""
+"""What a fire learns about its backend's window while it asks: that the window is exhausted, or how far it is used."""
 
 from __future__ import annotations
 
@@ -14,72 +14,74 @@ from waves.steps.session.session import Session
 from waves.store.tables import windows
 
 WINDOWS = {"five_hour": timedelta(hours=5), "seven_day": timedelta(days=7)}
-"""How long the windows are that a provider's meters are named after; `seven_day_opus` is one of a week, too."""
+"""The windows that meters are named after. The prefix decides: `seven_day_opus` is a window of a week, too."""
 SHORT = 0.1
-"""A 429 that ends within this share of the window is about requests at a time, not about the window."""
+"""A 429 that ends within this share of the window is about the request rate, not about the window."""
 
 
-def is_exhaustion(config: BackendConfig, told: Snoozed, at: datetime) -> bool:
-    """Whether a refusal means that the configured window is used up: waiting within the fire would run into the next
-    window. A limit of another kind or length says nothing about this one, and neither does one that names no window
-    and no moment: that may be anything."""
+def is_exhaustion(config: BackendConfig, refusal: Snoozed, at: datetime) -> bool:
+    """Whether a refusal at the moment `at` means that the configured window is exhausted, so that waiting within the
+    fire would run into the next window. A limit of another kind or length says nothing about this window. Neither does
+    a refusal that names no window and no moment: it may be about anything."""
     length = config.window
-    if length is None or told.kind == "spend":
+    if length is None or refusal.kind == "spend":
         return False
-    left = told.until - at if told.until else None
+    left = refusal.until - at if refusal.until else None
     if left is not None and left > length + slack(length):
         return False
-    if told.kind == "rate":
+    if refusal.kind == "rate":
         return left is not None and left >= length * SHORT
-    rejected = {known for meter in told.meters if meter.rejected and (known := _length(meter)) is not None}
+    rejected = {known for meter in refusal.meters if meter.rejected and (known := _length(meter)) is not None}
     return length in rejected if rejected else left is not None
 
 
-def refused(session: Session, told: Snoozed) -> datetime | None:
-    """Keep a refusal as evidence, where it tells of the window. → when that window ends, where that is known."""
+def learn_from_refusal(session: Session, refusal: Snoozed) -> datetime | None:
+    """Keep a refusal as evidence if it is about the window. Returns when that window ends, None if that is unknown."""
     config, at = session.backend, now()
-    if config.window is None or not is_exhaustion(config, told, at):
+    if config.window is None or not is_exhaustion(config, refusal, at):
         return None
     length, name = config.window, config.name
-    with windows.locked(session.db, name):
-        reported, known = windows.known(session.db, name)
-        window = current(length, config.resets_at, told.until or reported, at)
+    with windows.backend_lock(session.db, name):
+        reported, evidence = windows.read_window(session.db, name)
+        window = current(length, config.resets_at, refusal.until or reported, at)
         start = reported if reported is not None and window.start < reported <= at else window.start
-        windows.learn(session.db, name, told.until, remember(known, Evidence(start, at, "exhausted"), length))
+        evidence = remember(evidence, Evidence(start, at, "exhausted"), length)
+        windows.save_window(session.db, name, refusal.until, evidence)
     session.log.write("exhausted", backend=name, window_start=start.isoformat(), window=window.kind)
-    return told.until or window.end
+    return refusal.until or window.end
 
 
-def share_is_used(config: BackendConfig, meters: Sequence[Meter], at: datetime) -> Ending | None:
-    """The ending once a meter says that our share of the configured window is used, whoever used it."""
-    if config.window is None:
-        return None
-    for meter in meters:
-        if _speaks_of(meter, config.window, at) and (meter.rejected or (meter.used or 0) >= config.use_at_most):
-            used = "all" if meter.used is None else f"{meter.used:.0%}"
-            reason = f"the provider says that {used} of the window of backend {config.name} is used"
-            return Ending("snoozed", f"{reason}; {config.use_at_most:.0%} are for us", meter.resets_at)
-    return None
-
-
-def observe(session: Session, meters: Sequence[Meter]) -> None:
+def learn_from_meters(session: Session, meters: Sequence[Meter]) -> None:
     """Keep what the newest meters say about the configured window: when it ends, and how far it is used."""
     length, at, name = session.backend.window, now(), session.backend.name
     if length is None:
         return
     for meter in meters:
         end = meter.resets_at
-        if end is None or not _speaks_of(meter, length, at):
+        if end is None or not _is_about_window(meter, length, at):
             continue
-        with windows.locked(session.db, name):
-            _, known = windows.known(session.db, name)
+        with windows.backend_lock(session.db, name):
+            _, evidence = windows.read_window(session.db, name)
             if meter.used is not None and meter.used >= READABLE:
-                known = remember(known, Evidence(start_of(end, length), at, "utilisation", meter.used), length)
-            windows.learn(session.db, name, end, known)
+                evidence = remember(evidence, Evidence(start_of(end, length), at, "utilisation", meter.used), length)
+            windows.save_window(session.db, name, end, evidence)
 
 
-def _speaks_of(meter: Meter, length: timedelta, at: datetime) -> bool:
-    """Of the window of this length that `at` is in."""
+def share_used_ending(config: BackendConfig, meters: Sequence[Meter], at: datetime) -> Ending | None:
+    """The ending of a fire once a meter shows that our share of the configured window is used, no matter by whom."""
+    if config.window is None:
+        return None
+    for meter in meters:
+        used_up = meter.rejected or (meter.used or 0) >= config.use_at_most
+        if used_up and _is_about_window(meter, config.window, at):
+            used = "all" if meter.used is None else f"{meter.used:.0%}"
+            reason = f"the provider says that {used} of the window of backend {config.name} is used"
+            return Ending("snoozed", f"{reason}; {config.use_at_most:.0%} are for us", meter.resets_at)
+    return None
+
+
+def _is_about_window(meter: Meter, length: timedelta, at: datetime) -> bool:
+    """Whether the meter describes the window of this length that `at` is in."""
     end = meter.resets_at
     return _length(meter) == length and end is not None and at < end <= at + length + slack(length)
 

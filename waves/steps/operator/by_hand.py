@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from waves.config.theme import Theme
 from waves.errors import ConfigurationError, WaveError
 from waves.ids import new_run_id
-from waves.models import Counts, Ending, FireReport
+from waves.models import Ending, FireReport
 from waves.steps import approval_gate
-from waves.steps.collect import collect
+from waves.steps.collect import Collected, collect
 from waves.steps.prepare import prepare, resume_open_wave
 from waves.steps.recording import recorded_session, reported
-from waves.steps.requests.settlement import read_progress
+from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
-from waves.steps.session.locking import locked
+from waves.steps.session.locking import hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.wave import Wave, batches_of, find_open_wave
 from waves.steps.submissions.carry import cancel
@@ -27,11 +28,11 @@ def prepare_wave(invocation: Invocation) -> tuple[FireReport, int]:
         if isinstance(wave, Ending):
             builder.end(wave)
         else:
-            progress = read_progress(session, wave)
-            due = list(batches_of(progress.missing, session.limits.batch_size))
+            contents = read_wave(session, wave)
+            due = list(batches_of(contents.progress.missing, session.limits.batch_size))
             batches = len(wave.folder.write_batches(due) if resumed else due)
             builder.note(wave_id=wave.wave_id)
-            builder.add(progress.counts())
+            builder.add(contents.counts)
             builder.end(Ending("prepared"))
     return builder.report.or_raise(), batches
 
@@ -41,10 +42,10 @@ def run_wave(invocation: Invocation) -> FireReport:
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder, asks=True) as (session, guard):
         wave = _open_wave(session)
         builder.note(wave_id=wave.wave_id)
-        ending = run(session, wave, guard)
-        counts = read_progress(session, wave).counts()
+        result = run(session, wave, read_wave(session, wave), guard)
+        counts = result.contents.counts
         builder.add(counts)
-        builder.end(ending or Ending("converged", f"wave {wave.wave_id}: {counts.line()}"))
+        builder.end(result.ending or Ending("converged", f"wave {wave.wave_id}: {counts.line()}"))
     return builder.report.or_raise()
 
 
@@ -53,24 +54,24 @@ def collect_wave(invocation: Invocation, *, partial: bool, accept_orphans_by: st
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder) as (session, _guard):
         wave = _open_wave(session)
         builder.note(wave_id=wave.wave_id)
+        contents = read_wave(session, wave)
         waits = approval_gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version)
-        merged = waits or collect(session, wave, partial=partial, accept_orphans_by=accept_orphans_by)
-        if isinstance(merged, Counts):
-            builder.add(merged)
-            builder.end(Ending("collected"))
+        if waits is not None:
+            collected = Collected(contents.counts, waits)
         else:
-            builder.add(read_progress(session, wave).counts())
-            builder.end(merged)
+            collected = collect(session, wave, contents, partial=partial, accept_orphans_by=accept_orphans_by)
+        builder.add(collected.counts)
+        builder.end(collected.ending or Ending("collected"))
     return builder.report.or_raise()
 
 
 def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:
     """Give up the open wave of this host; its id. What was paid for enters history with the next fire, which finds its
     rows in the gap. Nothing is repaired first: this is the way out where a wave cannot be read any more."""
-    with open_session(invocation, new_run_id(), read_only=True) as session, locked(session):
+    with open_session(invocation, new_run_id(), read_only=True) as session, hold_locks(session):
         row = waves.current(session.db, session.theme.theme_id)
         if row is None:
-            raise _nothing_open(session, "There is nothing to give up.")
+            raise _nothing_open(session.theme, "There is nothing to give up.")
         cancel(session, row.wave_id)
         waves.abandon(session.db, row.wave_id, actor=by, reason=reason)
         return row.wave_id
@@ -79,10 +80,10 @@ def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:
 def _open_wave(session: Session) -> Wave:
     wave = find_open_wave(session)
     if wave is None:
-        raise _nothing_open(session)
+        raise _nothing_open(session.theme)
     return wave
 
 
-def _nothing_open(session: Session, hint: str | None = None) -> WaveError:
-    theme = session.theme.theme_id
-    return ConfigurationError(f"theme {theme} has no open wave", hint or f"Open one with `wave prepare {theme}`.")
+def _nothing_open(theme: Theme, hint: str | None = None) -> WaveError:
+    name = theme.theme_id
+    return ConfigurationError(f"theme {name} has no open wave", hint or f"Open one with `wave prepare {name}`.")

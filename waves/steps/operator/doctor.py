@@ -14,7 +14,7 @@ from waves.config.theme import Theme
 from waves.errors import ConfigurationError, WaveError
 from waves.spool import files, locks
 from waves.steps.session.backend_chain import backend_chain
-from waves.steps.session.versions import active, require_fit
+from waves.steps.session.versions import active_rubric, require_fit
 from waves.store import connect, migrate
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database
@@ -76,17 +76,16 @@ def _backends(project: Project) -> Iterator[Diagnosis]:
 
 def _backend(backend: BackendConfig) -> Diagnosis:
     about = f"backend {backend.name} ({backend.kind}): {', '.join(backend.models)}"
-    if backend.kind == "rehearsal":
-        return Diagnosis("ok", about)
-    if backend.api_key is None:
+    if backend.traits.needs_key and backend.api_key is None:
         return Diagnosis(
             "warning", f"{about}; {backend.api_key_env} is not set", f"Set {backend.api_key_env}, for cron too."
         )
-    if backend.kind == "claude_cli" and shutil.which(backend.command, path=backend.environment.get("PATH", "")) is None:
+    install = backend.traits.install
+    if install is not None and shutil.which(backend.command, path=backend.environment.get("PATH", "")) is None:
         return Diagnosis(
             "warning",
             f"{about}; there is no executable {backend.command!r}",
-            "Install it (npm package @anthropic-ai/claude-code), or give `command` its full path.",
+            f"Install it ({install}), or give `command` its full path.",
         )
     return Diagnosis("ok", about)
 
@@ -102,7 +101,7 @@ def _database(db: Database) -> Iterator[Diagnosis]:
 def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Diagnosis]:
     theme = themes.load(project.prompts, theme_id)
     backend_chain(project, theme, None)
-    rubric = active(db, theme, read_only=True)
+    rubric = active_rubric(db, theme, read_only=True)
     require_fit(db, theme, rubric)
     if rubrics.files(theme.folder):
         require_fit(db, theme, rubrics.newest(theme.folder))

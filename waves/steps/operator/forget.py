@@ -14,10 +14,10 @@ from waves.ids import new_run_id
 from waves.spool import erasure, log_erasure
 from waves.spool.wave_dir import WaveDir
 from waves.steps.rescue import rescue
-from waves.steps.session.locking import locked
+from waves.steps.session.locking import hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.store.tables import audit, forget, waves
-from waves.store.tables.forget import Traces
+from waves.store.tables.forget import Attribution, RowToForget, Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ def forget_rows(
     project: Project, theme_id: str, keys: Sequence[str], *, by: str, reason: str, dry_run: bool
 ) -> Forgotten:
     """Erase what is known of these rows, or only say how much it is."""
-    wanted = sorted({audit.key_text(key) for key in keys})
+    wanted = sorted({audit.stored_key(key) for key in keys})
     with open_session(Invocation(project, theme_id, {}), new_run_id(), read_only=True) as session:
-        with nullcontext() if dry_run else locked(session):
+        with nullcontext() if dry_run else hold_locks(session):
             if not dry_run:
                 rescue(session)  # what was paid for is in history before answers lose their text
             _refuse_open_wave(session, wanted)
@@ -66,24 +66,16 @@ def _refuse_open_wave(session: Session, keys: Sequence[str]) -> None:
 def _forget(session: Session, key: str, *, by: str, reason: str, dry_run: bool) -> dict[str, int]:
     """Logs, then database, then files: verdicts tell whose logs may name the row, and its manifests, which go last of
     all, which texts are its own."""
-    theme, folder, names = session.theme.theme_id, session.folder, {"by": by, "reason": reason}
-    known = erasure.find(folder, key)
+    theme, folder = session.theme.theme_id, session.folder
+    known = erasure.find_traces(folder, key)
     held = known.wave_ids | forget.waves_of(session.db, theme, key)
+    row = RowToForget(theme, key, known.wave_ids, known.calls, known.texts)
+    attribution = Attribution(by, reason, session.run_id)
     logs = log_erasure.erase(session.data, theme, forget.spellings(key), held, forget.BLANK, dry_run=dry_run)
-    traces: Traces = forget.erase(
-        session.db,
-        theme,
-        key,
-        waves=known.wave_ids,
-        texts=known.texts,
-        calls=known.calls,
-        run_id=session.run_id,
-        dry_run=dry_run,
-        **names,
-    )
+    traces = forget.erase(session.db, row, attribution, dry_run=dry_run)
     files = logs + erasure.erase(folder, key, known.texts, dry_run=dry_run)
     if files and not dry_run:
-        forget.record(session.db, theme, key, {"files": files}, run_id=session.run_id, **names)
+        forget.record_forgotten(session.db, row, {"files": files}, attribution)
     return {**_counts(traces), "files": files}
 
 

@@ -54,7 +54,7 @@ def change(
         value = str(asdict(themes.merge_limits(Limits(), {key: value}))[key])
     with open_database(project) as db:
         rubric_registry.ensure_theme(db, theme_id)
-        return theme_config.put(db, theme_id, key, value, by=by, reason=reason), value
+        return theme_config.set_override(db, theme_id, key, value, by=by, reason=reason), value
 
 
 def _known(key: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waves.ids import new_run_id
 from waves.spool import files, wave_dir
-from waves.steps.session.locking import locked
+from waves.steps.session.locking import hold_locks
 from waves.steps.session.session import Invocation, open_session
 from waves.store.tables import waves
 
@@ -16,7 +16,7 @@ def prune(invocation: Invocation, *, dry_run: bool) -> list[str]:
         closed = waves.closed_before(session.db, session.theme.theme_id, session.limits.keep_days)
         gone = [wave_id for wave_id in closed if wave_id in on_disk]
         if not dry_run and gone:
-            with locked(session):
+            with hold_locks(session):
                 for wave_id in gone:
                     files.remove_tree(session.folder / "waves" / wave_id)
         return gone

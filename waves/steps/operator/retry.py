@@ -25,7 +25,7 @@ def retry(
             raise ConfigurationError(
                 f"theme {theme_id} has no active rubric version", "Nothing was asked yet: `wave fire` comes first."
             )
-        wanted = None if keys is None else [audit.key_text(key) for key in keys]
+        wanted = None if keys is None else [audit.stored_key(key) for key in keys]
         if dry_run:
             return verdicts.given_up(db, theme_id, active.version, wanted)
         return verdicts.retry(db, theme_id, active.version, wanted, by=by, reason=reason)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from waves.config.project import BackendConfig, Project
 from waves.errors import ConfigurationError
-from waves.steps.budget.window_keys import Quota, look
+from waves.steps.budget.window_keys import WindowStatus, window_status
 from waves.store.connect import Database, open_database
 from waves.store.tables import backend_state
 
@@ -20,7 +20,7 @@ class BackendQuota:
     kind: str
     snoozed_until: datetime | None
     snooze_reason: str | None
-    quota: Quota | None
+    quota: WindowStatus | None
     keys: int | None
     why: str
 
@@ -36,11 +36,11 @@ def report(project: Project, name: str | None) -> list[BackendQuota]:
 
 
 def quota_of(db: Database, config: BackendConfig) -> BackendQuota:
-    asleep, quota = backend_state.snoozed(db, config.name), look(db, config)
-    keys, why = (None, "it has no window") if quota is None else (quota.holding.left, quota.why())
+    asleep, quota = backend_state.current_snooze(db, config.name), window_status(db, config)
+    keys, why = (None, "it has no window") if quota is None else (quota.use.left, quota.explain())
     if asleep:
         keys, why = 0, "it sleeps"
-    elif backend_state.unwoken(db, config.name):
+    elif backend_state.snoozes_since_success(db, config.name):
         why = f"after one probe, because its snooze is over; {why}"
     until, reason = asleep or (None, None)
     return BackendQuota(config.name, config.kind, until, reason, quota, keys, why)

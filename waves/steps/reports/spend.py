@@ -8,10 +8,10 @@ from waves.config import theme as themes
 from waves.config.project import Project
 from waves.store.connect import open_database
 from waves.store.tables import spend
-from waves.store.tables.spend import By, Line
+from waves.store.tables.spend import GroupBy, SpendLine
 
 
-def report(project: Project, theme_id: str | None, by: By, since: date | None) -> list[Line]:
+def report(project: Project, theme_id: str | None, by: GroupBy, since: date | None) -> list[SpendLine]:
     """A line for each day, theme, model or backend, then the one for all."""
     if theme_id is not None:
         themes.load(project.prompts, theme_id)

@@ -14,7 +14,7 @@ from waves.spool.wave_dir import WaveDir
 from waves.steps import approval_gate
 from waves.steps.reports.quota import BackendQuota, quota_of
 from waves.steps.session.backend_chain import backend_chain, first_awake
-from waves.steps.session.versions import on_disk
+from waves.steps.session.versions import versions_on_disk
 from waves.steps.session.wave import classify_items, load_wave
 from waves.steps.submissions.progress import submission_progress
 from waves.store import gap
@@ -79,7 +79,7 @@ class ThemeStatus:
 def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
     """The theme's standing. Writes nothing."""
     theme = themes.load(project.prompts, theme_id)
-    files = on_disk(theme)
+    files = versions_on_disk(theme)
     active = rubric_registry.active(db, theme_id)
     version = active.version if active else rubrics.newest(theme.folder).version
     backend = first_awake(db, backend_chain(project, theme, None))
@@ -97,7 +97,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         quota=quota_of(db, backend),
         last_run=run_metrics.last_run(db, theme_id),
         runs=run_metrics.last_runs(db, theme_id, RUNS),
-        spend=ledger.spend(db, theme_id),
+        spend=ledger.theme_spend(db, theme_id),
         keys_per_wave=limits.keys,
     )
 
@@ -110,7 +110,7 @@ def _open_wave(project: Project, db: Database, theme: Theme) -> WaveStatus | Non
     if row.wave_id in wave_dir.wave_ids(project.data, theme.theme_id):
         wave = load_wave(WaveDir.open(project.data, theme.theme_id, row.wave_id, db.installation))
         valid, bad = wave.parts.read()
-        counts = classify_items(wave.manifest, valid, verdicts.settled(db, row.wave_id)).counts()
+        counts = classify_items(wave.manifest, valid, verdicts.settled_items(db, row.wave_id)).counts()
         corrupt = len(bad)
         if row.state == "submitted":
             reason = submission_progress(wave.folder.history().unfinished) or reason

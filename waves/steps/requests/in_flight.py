@@ -1,10 +1,10 @@
-"""The requests in flight, their lines in the journal and their money: none leaves without its `sent` and its reserve,
-none ends without `paid` or `ended`. What is appended here is on disk after `sync`.
+"""The requests in flight, with their journal lines and their money: no request leaves without a `sent` line and a
+reserve, and none ends without `paid` or `ended`. What is appended here is on disk after `sync`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,18 +17,19 @@ from waves.outcomes import Answer, Ask
 from waves.quota.budget import Budget
 from waves.quota.prices import cost
 from waves.spool.journal import Journal
-from waves.steps.budget.caps import reserve_price
+from waves.steps.budget.caps import max_request_cost
 from waves.steps.requests.policy import Try
 from waves.steps.session.wave import Wave
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A request to come: what policy says of it, and its items by their short ids. `not_before` is on the monotonic
-    clock, in seconds; `since`, once it went unanswered, how many others had been answered then. A probe asks for no
-    item of the wave, but for the rubric's own first example, or an empty input where it has none."""
+    """A request that is not sent yet: its next try, and its items by their short ids. `not_before` is on the monotonic
+    clock, in seconds. `since`: how many requests had been answered when this one first got no answer, None until then.
+    A probe asks for no item of the wave, but for the rubric's first example, or for an empty input if the rubric has
+    none."""
 
-    this: Try
+    next_try: Try
     items: Mapping[str, Item]
     not_before: float = 0.0
     probe: bool = False
@@ -37,10 +38,10 @@ class PendingRequest:
 
 @dataclass(slots=True)
 class InFlight:
-    """A request in flight; `budget` is the `max_tokens` that went out, `answers` how many others had been answered when
-    it left, `meters` what came with its answer."""
+    """A request that was sent. `budget` is the `max_tokens` that went out, `answers` the number of requests that had
+    been answered when it left, `meters` what came with its answer."""
 
-    question: PendingRequest
+    pending: PendingRequest
     call: Call
     budget: int
     answers: int
@@ -49,7 +50,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """There is no money for this request."""
+    """The budget does not cover this request."""
 
     reason: str
 
@@ -60,6 +61,12 @@ def first_request(batch: Sequence[Item], model: str) -> PendingRequest:
     return PendingRequest(Try(tuple(items), model), items)
 
 
+def follow_up(pending: PendingRequest, this: Try, since: int | None, at: float) -> PendingRequest:
+    """The next request for some items of one that has ended at monotonic second `at`."""
+    items = {short_id: pending.items[short_id] for short_id in this.short_ids}
+    return PendingRequest(this, items, not_before=at + this.wait if this.wait else 0.0, since=since)
+
+
 class InFlightRequests:
     def __init__(self, wave: Wave, backend: BackendConfig, run_id: str, journal: Journal, budget: Budget) -> None:
         self._wave = wave
@@ -67,31 +74,31 @@ class InFlightRequests:
         self._run_id = run_id
         self._journal = journal
         self._budget = budget
-        self._flying: dict[str, InFlight] = {}
+        self._requests: dict[str, InFlight] = {}
         self._answered = 0
-        self._written = False
+        self._unsynced = False
 
     def __len__(self) -> int:
-        """Requests that are not over."""
-        return len(self._flying)
+        """Requests that have not ended."""
+        return len(self._requests)
 
     @property
     def awaited(self) -> int:
-        """Those of them that the provider has not answered: an answer that is still being read takes no place."""
-        return len(self._flying) - self._answered
+        """Requests that the provider has not answered yet. An answer that is still being interpreted does not count."""
+        return len(self._requests) - self._answered
 
     @property
     def calls(self) -> list[Call]:
-        """What the journal holds of those that are not over."""
-        return [flying.call for flying in self._flying.values()]
+        """What the journal holds of the requests that have not ended."""
+        return [request.call for request in self._requests.values()]
 
     def find(self, call_id: str) -> InFlight | None:
-        return self._flying.get(call_id)
+        return self._requests.get(call_id)
 
-    def depart(self, question: PendingRequest, answers: int) -> Ask | Denied:
-        """Reserve its money and journal the request as sent; what a worker gets of it."""
-        ask, this = self._ask(question), question.this
-        reserved = reserve_price(self._backend, ask, self._wave.rubric)
+    def send(self, pending: PendingRequest, answers: int) -> Ask | Denied:
+        """Reserve the money of a request and journal it as sent. Returns what a worker needs to ask it."""
+        ask, this = self._ask(pending), pending.next_try
+        reserved = max_request_cost(self._backend, ask, self._wave.rubric)
         if (reason := self._budget.reserve(ask.call_id, reserved)) is not None:
             return Denied(reason)
         sent = Sent(
@@ -99,21 +106,22 @@ class InFlightRequests:
             version=self._wave.manifest.rubric_version,
             model=this.model,
             backend=self._backend.name,
-            items=tuple((short_id, *item.identity) for short_id, item in question.items.items()),
+            items=tuple((short_id, *item.identity) for short_id, item in pending.items.items()),
             strict=this.strict,
             reserved_usd=reserved,
             at=now(),
         )
         self._journal.sent(sent)
-        self._written = True
-        budget = max_tokens(self._wave.rubric, ask)
-        self._flying[ask.call_id] = InFlight(question, Call(sent, self._run_id), budget, answers)
+        self._unsynced = True
+        self._requests[ask.call_id] = InFlight(
+            pending, Call(sent, self._run_id), max_tokens(self._wave.rubric, ask), answers
+        )
         return ask
 
-    def _ask(self, question: PendingRequest) -> Ask:
-        this = question.this
-        inputs = tuple((short_id, item.input) for short_id, item in question.items.items())
-        if question.probe:
+    def _ask(self, pending: PendingRequest) -> Ask:
+        this = pending.next_try
+        inputs = tuple((short_id, item.input) for short_id, item in pending.items.items())
+        if pending.probe:
             inputs = (("1", self._probe_input()),)
         return Ask(new_call_id(), this.model, inputs, strict=this.strict, max_tokens=this.max_tokens)
 
@@ -121,39 +129,40 @@ class InFlightRequests:
         examples = self._wave.rubric.examples
         return examples[0].input if examples else dict.fromkeys(self._wave.manifest.items[0].input)
 
-    def paid(self, flying: InFlight, answer: Answer) -> None:
-        """Journal the answer; the request goes on until its interpretation has come."""
+    def paid(self, request: InFlight, answer: Answer) -> None:
+        """Journal the answer. The request stays in flight until its interpretation has arrived."""
         paid = Paid(answer.call_id, answer.status, answer.usage, answer.raw, now())
         self._journal.paid(paid)
-        self._written = True
+        self._unsynced = True
         self._answered += 1
-        flying.call, flying.meters = replace(flying.call, paid=paid), answer.meters
-        self._budget.settle(answer.call_id, cost(flying.call, self._backend).usd)
+        request.call, request.meters = replace(request.call, paid=paid), answer.meters
+        self._budget.settle(answer.call_id, cost(request.call, self._backend).usd)
 
-    def land(self, flying: InFlight, fate: Literal["unpaid", "maybe_paid", "worker_lost"], reason: str) -> None:
+    def end(self, request: InFlight, fate: Literal["unpaid", "maybe_paid", "worker_lost"], reason: str) -> None:
         """The request is over; one without an answer is journalled as ended."""
-        call_id = flying.call.sent.call_id
-        if flying.call.paid is None:
+        call_id = request.call.sent.call_id
+        if request.call.paid is None:
             ended = Ended(call_id, fate, reason, now())
             self._journal.ended(ended)
-            self._written = True
-            flying.call = replace(flying.call, ended=ended)
+            self._unsynced = True
+            request.call = replace(request.call, ended=ended)
             if fate == "unpaid":
                 self._budget.release(call_id)
             else:
                 self._budget.settle(call_id, None)
         else:
             self._answered -= 1
-        del self._flying[call_id]
+        del self._requests[call_id]
 
-    def give_up(self, reason: str) -> Iterator[Call]:
-        """Book whatever is still in flight as maybe paid."""
-        for flying in list(self._flying.values()):
-            self.land(flying, "maybe_paid", reason)
-            yield flying.call
+    def end_all(self, reason: str) -> list[Call]:
+        """Record every request that is still in flight as maybe paid."""
+        requests = list(self._requests.values())
+        for request in requests:
+            self.end(request, "maybe_paid", reason)
+        return [request.call for request in requests]
 
     def sync(self) -> None:
-        """Make everything that was appended durable, in one go."""
-        if self._written:
+        """Make everything that was appended durable, with one fsync."""
+        if self._unsynced:
             self._journal.sync()
-            self._written = False
+            self._unsynced = False

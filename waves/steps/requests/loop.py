@@ -1,8 +1,8 @@
-"""The loop that keeps requests in flight, as many as limits and the provider's pace allow, and makes every answer
-durable before anything is done with it.
+"""The loop that keeps as many requests in flight as the limits and the provider's pace allow, and makes every answer
+durable before it does anything else with it.
 
-In this order, for whatever has arrived: journal `paid`; journal `sent` for what goes out next; one fsync for both; hand
-the new requests to the workers; write the parts. The runner alone writes, and alone decides.
+The order, for all that has arrived: journal `paid`; journal `sent` for the requests that go out next; one fsync for
+both; hand the new requests to the workers; write the parts. Only the runner writes, and only the runner decides.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ import random
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from waves.calls import Call
 from waves.config.project import BackendConfig
+from waves.errors import WaveError
 from waves.executors.events import Emitted, Event, Finished, Lost
 from waves.executors.processes import Processes
 from waves.ids import now
-from waves.models import Ending, Identity, Item, Meter, Part
-from waves.outcomes import Answer, Ask, Outcome, Retryable, Snoozed
-from waves.quota.budget import Budget
+from waves.models import Ending, Item, Meter
+from waves.outcomes import Answer, Ask, Fatal, Outcome, Retryable, Snoozed
 from waves.quota.pacing import Pace
-from waves.spool.journal import Journal
-from waves.steps.budget.window_evidence import is_exhaustion, share_is_used
-from waves.steps.requests.in_flight import Denied, InFlight, InFlightRequests, PendingRequest, first_request
-from waves.steps.requests.outage import OutageDetector, reason_of
+from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_after_snooze
+from waves.steps.budget.window_evidence import is_exhaustion, share_used_ending
+from waves.steps.requests.in_flight import Denied, InFlight, InFlightRequests, PendingRequest, first_request, follow_up
+from waves.steps.requests.outage import OutageDetector, probe_fault, reason_of
+from waves.steps.requests.part_writer import PartWriter
 from waves.steps.requests.policy import Decision, decide, speaks_for_outage, worth_waiting
 from waves.steps.requests.queue import RequestQueue
-from waves.steps.requests.settlement import SettledCall, outcome_of_call, parts_of
+from waves.steps.requests.settlement import PassResult, SettledCall, outcome_of_call, parts_of, settled_call
 from waves.steps.requests.stopping import StopControl
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
 
-GLANCE = 0.25
-"""Seconds between looks at signals and locks while nothing arrives."""
+POLL = 0.25
+"""Seconds between checks of signals and locks while nothing arrives."""
 
 
 class RequestLoop:
-    """Asks for items of one wave, pass by pass. `have` are the ids with a part; `settled` what ended since the caller
-    last took it; `meters` those of the newest answer."""
+    """Asks for items of one wave, pass by pass."""
 
     def __init__(
         self,
@@ -48,201 +48,200 @@ class RequestLoop:
         guard: Guard,
         backend: BackendConfig,
         workers: Processes,
-        journal: Journal,
-        budget: Budget,
+        in_flight: InFlightRequests,
     ) -> None:
         self._session = session
         self._wave = wave
         self._backend = backend
         self._workers = workers
-        self._flights = InFlightRequests(wave, session.backend, session.run_id, journal, budget)
-        self._pile = RequestQueue(workers.size)
+        self._in_flight = in_flight
+        self._queue = RequestQueue(workers.size)
         self._pace = Pace(session.limits.parallel)
-        self._halt = StopControl(session, guard)
-        self.doubt = OutageDetector(session, backend, self._pile, self._halt)
-        self._due: list[Part] = []
+        self._stop = StopControl(session.stop, guard)
+        self._outage = OutageDetector(session.limits.snooze_error_rate, backend.models[0], session.log)
         self._jitter = random.Random()  # noqa: S311 - spreads requests, keeps no secret
-        self.have: set[Identity] = set()
-        self.settled: list[SettledCall] = []
-        self.meters: Sequence[Meter] = ()
+        self._parts = PartWriter(wave.parts)
+        self._settled: list[SettledCall] = []
+        self._meters: Sequence[Meter] = ()
+        self._have = 0
 
-    def ask(self, batches: Iterable[Sequence[Item]]) -> Ending | None:
-        """One pass over the batches: ask each, and once more what yielded nothing to store. An ending where the fire
-        has to stop; raises the fault of a backend that cannot work until a person mends it."""
-        self._pile.add(first_request(batch, self._backend.models[0]) for batch in batches)
-        self.doubt.begin()
+    def ask(self, batches: Iterable[Sequence[Item]], have: int) -> PassResult:
+        """One pass: ask each batch, and ask again for what yielded nothing to store. `have` is the number of parts that
+        the wave has already, for the progress bar."""
+        self._have, self._parts, self._settled = have, PartWriter(self._wave.parts), []
+        self._queue.add(first_request(batch, self._backend.models[0]) for batch in batches)
+        fault: WaveError | None = None
+        try:
+            if needs_probe(self._session):
+                self._outage.probe("its snooze has ended")
+            self._keep_asking()
+            self._give_up_rest()
+        except WaveError as raised:
+            # what is still in flight counts against the caps of others until this wave's journals are read again
+            self._settled += [settled_call(call) for call in self._in_flight.calls]
+            fault = raised
+        ending, fault = self._stop.ending, fault or self._stop.fault
+        unanswered = self._outage.take_unanswered()
+        return PassResult(ending, fault, self._settled, unanswered, self._parts.written, self._meters)
+
+    def _keep_asking(self) -> None:
         arrived: list[Event] = []
-        while self._pile or len(self._flights) or arrived:
+        while self._something_left() or arrived:
             self._take_in(arrived)
-            self._halt.look()
+            self._stop.check()
             self._send()
-            if self._halt.over(len(self._flights)):
-                break
-            arrived = self._workers.events(0 if self._due else GLANCE)
+            if self._stop.over(len(self._in_flight)):
+                return
+            arrived = self._workers.events(0 if self._parts.pending else POLL)
             self._write_parts()
-            if not (self._pile or len(self._flights) or arrived):
-                self.doubt.end()
-        self._give_up_rest()
-        return self._halt.ending_or_fault()
+            if not (self._something_left() or arrived) and self._stop.ending is None:
+                self._outage.end_of_queue()
 
-    def abandoned(self) -> list[SettledCall]:
-        """What was in flight when a fault ended the loop. Entered as it stands, it counts against the caps of others
-        until this wave's journals are read again."""
-        return [SettledCall(_slim(call, None)) for call in self._flights.calls]
-
-    # --- sending ----------------------------------------------------------------------------------------------------
+    def _something_left(self) -> bool:
+        return bool(self._queue) or self._outage.probe_due or bool(self._in_flight)
 
     def _send(self) -> None:
-        """Fill the free places; nothing leaves before its `sent` line, and what was paid, is on disk."""
+        """Fill the free places. No request leaves before its `sent` line, and every earlier `paid` line, is on disk."""
         asks, at = [], time.monotonic()
         places = self._places(at)
-        while self._flights.awaited < places and (question := self._next(at)) is not None:
-            ask = self._depart(question)
+        while self._in_flight.awaited < places and (pending := self._next(at)) is not None:
+            ask = self._journal_sent(pending)
             if ask is None:
-                self._put_back(question)
+                self._put_back(pending)
                 break
             asks.append(ask)
-        self._flights.sync()
+        self._in_flight.sync()
         for ask in asks:
             self._workers.submit(ask.call_id, ask)
 
-    def _depart(self, question: PendingRequest) -> Ask | None:
-        """None where there is no money for it. What is in flight has reserved more than it will cost: only after its
-        answers is the money really used up."""
-        with self._halt.heeding(self._backend.timeout):
-            ask = self._flights.depart(question, self.doubt.answers)
+    def _journal_sent(self, pending: PendingRequest) -> Ask | None:
+        """None if the budget does not cover it. It may cover it later, because requests in flight have reserved more
+        than they will cost; once none is in flight, the budget is used up."""
+        with self._stop.deferring_faults(self._backend.timeout):
+            ask = self._in_flight.send(pending, self._outage.answers)
             if not isinstance(ask, Denied):
                 return ask
-            if not len(self._flights):
-                self._halt.stop(Ending("over_budget", ask.reason))
+            if not len(self._in_flight):
+                self._stop.end(Ending("over_budget", ask.reason))
         return None
 
     def _places(self, at: float) -> int:
-        """How many requests may be in flight. Where meters alone would hold us back for longer than an answer may take,
-        one goes out all the same: what the provider says to it decides whether the backend sleeps."""
-        if self._halt.ending is not None:
+        """How many requests may be in flight. If meters alone would delay us for longer than an answer may take, one
+        goes out all the same: the provider's answer decides whether the backend sleeps."""
+        if self._stop.ending is not None:
             return 0
         return self._pace.places(at) or (1 if self._pace.places(at + self._backend.timeout) == 0 else 0)
 
     def _next(self, at: float) -> PendingRequest | None:
-        if self.doubt.open:
-            probe, self._pile.probe = self._pile.probe, None
-            return probe
-        return self._pile.take(at, len(self._flights))
+        if self._outage.probing:
+            return self._outage.take_probe()
+        return self._queue.take(at, len(self._in_flight))
 
-    def _put_back(self, question: PendingRequest) -> None:
-        if question.probe:
-            self._pile.probe = question
+    def _put_back(self, pending: PendingRequest) -> None:
+        if pending.probe:
+            self._outage.put_back(pending)
         else:
-            self._pile.add_first([question])
-
-    # --- what has arrived -------------------------------------------------------------------------------------------
+            self._queue.add_first([pending])
 
     def _take_in(self, arrived: Iterable[Event]) -> None:
         for event in arrived:
-            if (flying := self._flights.find(event.key)) is not None:
-                with self._halt.heeding(self._backend.timeout):
-                    self._take(flying, event)
+            if (request := self._in_flight.find(event.key)) is not None:
+                with self._stop.deferring_faults(self._backend.timeout):
+                    self._take(request, event)
 
-    def _take(self, flying: InFlight, event: Event) -> None:
+    def _take(self, request: InFlight, event: Event) -> None:
         match event:
             case Emitted(value=Answer() as answer):
-                self._flights.paid(flying, answer)
-                self.meters = answer.meters
-                if (used := share_is_used(self._session.backend, answer.meters, now())) is not None:
-                    self._halt.stop(used, self._backend.timeout)
+                self._in_flight.paid(request, answer)
+                self._meters = answer.meters
+                if (used_up := share_used_ending(self._session.backend, answer.meters, now())) is not None:
+                    self._stop.end(used_up, self._backend.timeout)
             case Finished(value=outcome):
-                self._ended(flying, outcome)  # type: ignore[arg-type] # the handler returns outcomes
+                self._finished(request, outcome)  # type: ignore[arg-type] # the handler returns outcomes
             case Lost(reason=reason):
-                self._lost(flying, reason)
+                self._lost(request, reason)
 
-    def _ended(self, flying: InFlight, outcome: Outcome) -> None:
+    def _finished(self, request: InFlight, outcome: Outcome) -> None:
         maybe = isinstance(outcome, Retryable | Snoozed) and outcome.maybe_paid
-        self._flights.land(flying, "maybe_paid" if maybe else "unpaid", reason_of(outcome))
-        self._conclude(flying, outcome)
+        self._in_flight.end(request, "maybe_paid" if maybe else "unpaid", reason_of(outcome))
+        self._settle(request, outcome)
 
-    def _lost(self, flying: InFlight, reason: str) -> None:
-        """A worker died. Its answer may have come before it: then it is read here, as a rescue would."""
-        self._flights.land(flying, "worker_lost", reason)
-        self._conclude(
-            flying, outcome_of_call(flying.call, self._wave.rubric) or Retryable("lost", reason, maybe_paid=True)
-        )
+    def _lost(self, request: InFlight, reason: str) -> None:
+        """A worker died. If the answer came before that, it is interpreted here, as a rescue would do it."""
+        self._in_flight.end(request, "worker_lost", reason)
+        outcome = outcome_of_call(request.call, self._wave.rubric)
+        self._settle(request, outcome or Retryable("lost", reason, maybe_paid=True))
 
-    def _conclude(self, flying: InFlight, outcome: Outcome) -> None:
-        """The request is over: what it yields is due, what follows from it goes on the pile."""
+    def _settle(self, request: InFlight, outcome: Outcome) -> None:
+        """The request is over: keep what it yields, and queue what follows from it."""
         decision = None
         try:
             if isinstance(outcome, Snoozed):
-                self._refused(flying.question, outcome)
+                self._refused(request.pending, outcome)
                 return
-            self._pace.heard(outcome, flying.meters, time.monotonic(), now())
-            if flying.question.probe:
-                self.doubt.probed(outcome)
+            self._pace.heard(outcome, request.meters, time.monotonic(), now())
+            if request.pending.probe:
+                self._probe_ended(outcome)
             else:
-                decision = self._follow(flying, outcome)
+                decision = self._follow(request, outcome)
         finally:
-            self.settled.append(SettledCall(_slim(flying.call, decision), decision))
+            self._settled.append(settled_call(request.call, decision))
 
-    def _follow(self, flying: InFlight, outcome: Outcome) -> Decision:
-        self._due += parts_of(self._wave.manifest, flying.call.sent, outcome)
-        decision = decide(
-            flying.question.this,
-            outcome,
-            chain=self._backend.models,
-            budget=flying.budget,
-            jitter=self._jitter.random(),
-        )
-        self.doubt.judge(flying.question, outcome)
-        self._ask_again(flying, outcome, decision)
+    def _follow(self, request: InFlight, outcome: Outcome) -> Decision:
+        self._parts.add(parts_of(self._wave.manifest, request.call.sent, outcome))
+        this, chain = request.pending.next_try, self._backend.models
+        decision = decide(this, outcome, chain=chain, budget=request.budget, jitter=self._jitter.random())
+        if isinstance(outcome, Fatal):
+            self._stop.fail(outcome.as_error())
+        if self._stop.ending is None:
+            self._outage.observe(request.pending, outcome)
+        self._ask_again(request, outcome, decision)
         return decision
 
     def _write_parts(self) -> None:
-        for part in self._due:
-            self._wave.parts.write(part)
-            self.have.add((part.entity_key, part.input_hash))
-        if self._due:
-            self._due.clear()
-            self._session.watcher.advanced(len(self.have))
+        if self._parts.write():
+            self._session.watcher.advanced(self._have + len(self._parts.written))
 
-    # --- what follows -----------------------------------------------------------------------------------------------
-
-    def _refused(self, question: PendingRequest, refused: Snoozed) -> None:
-        """Too many requests: the pace waits, or the backend sleeps, as it does to the end of its window however soon
-        that is. Neither is the items' fault."""
-        worth = worth_waiting(question.this, refused, now=now(), timeout=self._backend.timeout)
+    def _refused(self, pending: PendingRequest, refused: Snoozed) -> None:
+        """Too many requests: the pace waits, or the backend is snoozed. With its window exhausted it is always snoozed,
+        even if the window ends soon. Neither counts against the items."""
+        this = pending.next_try
+        worth = worth_waiting(this, refused, now=now(), timeout=self._backend.timeout)
         if not worth or is_exhaustion(self._session.backend, refused, now()):
-            self.doubt.sleep(refused.until, refused.reason, refused)
+            self._sleep(refused.until, refused.reason, refused)
             return
         self._pace.heard(refused, refused.meters, time.monotonic(), now())
-        self._put_back(replace(question, this=replace(question.this, waits=question.this.waits + 1)))
+        self._put_back(replace(pending, next_try=replace(this, waits=this.waits + 1)))
 
-    def _ask_again(self, flying: InFlight, outcome: Outcome, decision: Decision) -> None:
-        question, at, since = flying.question, time.monotonic(), flying.question.since
+    def _probe_ended(self, outcome: Outcome) -> None:
+        reason = self._outage.probe_ended()
+        if (fault := probe_fault(outcome, self._backend.name, reason)) is not None:
+            self._stop.fail(fault)
+        elif speaks_for_outage(outcome):
+            self._sleep(None, reason)
+        else:
+            wake_after_snooze(self._session)
+            self._queue.add(self._outage.provider_works())
+
+    def _sleep(self, until: datetime | None, reason: str, refused: Snoozed | None = None) -> None:
+        """Only the first of many requests that meet the same limit snoozes the backend."""
+        if self._stop.ending is None:
+            self._stop.end(snooze_backend(self._session, until, reason, refused), self._backend.timeout)
+
+    def _ask_again(self, request: InFlight, outcome: Outcome, decision: Decision) -> None:
+        pending, since = request.pending, request.pending.since
         if speaks_for_outage(outcome):
-            since = self.doubt.since(question)
-            self.doubt.leave(flying, decision.left, reason_of(outcome))
-        more = [
-            PendingRequest(
-                again,
-                {short_id: question.items[short_id] for short_id in again.short_ids},
-                not_before=at + again.wait if again.wait else 0.0,
-                since=since,
-            )
-            for again in decision.again
-        ]
-        if more:
-            self._wave.folder.write_batches([list(one.items.values()) for one in more])
-            self._pile.add_first(more)
+            since = self._outage.since(pending)
+            self._outage.leave_unanswered(request, decision.left, reason_of(outcome))
+        again = [follow_up(pending, this, since, time.monotonic()) for this in decision.again]
+        if again:
+            self._wave.folder.write_batches([list(following.items.values()) for following in again])
+            self._queue.add_first(again)
 
     def _give_up_rest(self) -> None:
-        self.settled += [SettledCall(call) for call in self._flights.give_up("no answer before this fire had to end")]
-        self._flights.sync()
-        self._pile.clear()
+        """The pass ends: requests that are still in flight are recorded as maybe paid, and nothing stays queued."""
+        rest = self._in_flight.end_all("no answer before this fire had to end")
+        self._settled += [SettledCall(call) for call in rest]
+        self._in_flight.sync()
+        self._queue.clear()
         self._write_parts()
-
-
-def _slim(call: Call, decision: Decision | None) -> Call:
-    """The raw answer is kept only where somebody may want to look into it: a wave's memory stays small."""
-    if call.paid is None or (decision is not None and (decision.failed or decision.refused)):
-        return call
-    return replace(call, paid=replace(call.paid, raw=""))

@@ -1,8 +1,8 @@
-"""Is it the provider, or these items? What the loop knows about that, and the probe that tells: the rubric's own first
-example, while nothing else goes out.
+"""Is the provider at fault, or are these items? What the loop knows about that, and the probe that decides it: the
+rubric's first example, sent while nothing else goes out.
 
-An item that got no answer is to blame only where somebody else was answered between two of its tries. As long as nobody
-was, it waits here until the pass ends; then the probe decides whether it is asked once more, or the backend sleeps.
+An item without an answer is to blame only if another request was answered between two of its tries. Until then the item
+waits here; at the end of the pass the probe decides whether it is asked once more or the backend is snoozed.
 """
 
 from __future__ import annotations
@@ -10,112 +10,127 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 
-from waves.config.project import BackendConfig
-from waves.outcomes import Answered, Discarded, Fatal, Outcome, Retryable, Snoozed
-from waves.steps.budget.snooze import awake, needs_probe, snooze
+from waves.errors import ConfigurationError, TryLaterError, WaveError
+from waves.outcomes import Answered, Discarded, Fatal, Outcome, Retryable
+from waves.spool.fire_log import FireLog
 from waves.steps.requests.in_flight import InFlight, PendingRequest
 from waves.steps.requests.policy import RECENT, Seen, Try, is_outage, speaks_for_outage
-from waves.steps.requests.queue import RequestQueue
-from waves.steps.requests.stopping import StopControl
-from waves.steps.session.session import Session
 from waves.store.tables.verdicts import Failure
 
 
 class OutageDetector:
-    """`answers` counts what was answered so far; `unanswered` are the items that are to blame for it that they were
-    not. `open` while a probe is to tell."""
+    """`error_rate` is the share of requests without an answer that means an outage, `model` the one that a probe asks.
+    Only the detector decides when a probe is due, and only it holds the probe."""
 
-    def __init__(self, session: Session, backend: BackendConfig, pile: RequestQueue, halt: StopControl) -> None:
-        self._session = session
-        self._backend = backend
-        self._pile = pile
-        self._halt = halt
+    def __init__(self, error_rate: float, model: str, log: FireLog) -> None:
+        self._error_rate = error_rate
+        self._model = model
+        self._log = log
         self._seen: deque[Seen] = deque(maxlen=RECENT)
         self._unproven: list[PendingRequest] = []
+        self._unanswered: list[Failure] = []
+        self._answers = 0
         self._reason: str | None = None
-        self.answers = 0
-        self.unanswered: list[Failure] = []
+        self._probe: PendingRequest | None = None
+
+    # --- the probe --------------------------------------------------------------------------------------------------
 
     @property
-    def open(self) -> bool:
+    def probing(self) -> bool:
+        """A probe is due or in flight: nothing else may go out."""
         return self._reason is not None
 
-    def begin(self) -> None:
-        """Before the first request of a pass: nobody knows yet whether a backend that slept works again."""
-        if needs_probe(self._session):
-            self._probe("its snooze has ended")
+    @property
+    def probe_due(self) -> bool:
+        return self._probe is not None
 
-    def end(self) -> None:
-        """Nothing is left to be asked in this pass."""
-        if self._unproven:
-            self._probe("nobody was answered since some items were not")
-
-    def judge(self, question: PendingRequest, outcome: Outcome) -> None:
-        """Does this outcome say something about the provider rather than about the items?"""
-        match outcome:
-            case Answered():
-                self.answers += 1
-            case Fatal():
-                self._halt.fail(outcome)
-            case Discarded(kind="invalid", reason=reason) if not self.answers:
-                self._probe(f"the provider calls our requests invalid: {reason}")
-        keys = frozenset(item.entity_key for item in question.items.values())
-        self._seen.append(Seen(keys, speaks_for_outage(outcome)))
-        if is_outage(tuple(self._seen), self._session.limits.snooze_error_rate):
-            self._probe(reason_of(outcome))
-
-    def since(self, question: PendingRequest) -> int:
-        """How many requests had been answered when this one first was not."""
-        return self.answers if question.since is None else question.since
-
-    def leave(self, flying: InFlight, short_ids: Iterable[str], reason: str) -> None:
-        """Every try of these items has ended without an answer."""
-        question, call_id = flying.question, flying.call.sent.call_id
-        items = {short_id: question.items[short_id] for short_id in short_ids}
-        if question.since is not None and flying.answers > question.since:
-            self.unanswered += [Failure(*item.identity, reason, None, call_id) for item in items.values()]
-        elif items:
-            this = replace(question.this, short_ids=tuple(items), wait=0.0)
-            self._unproven.append(PendingRequest(this, items, since=self.since(question)))
-
-    def probed(self, outcome: Outcome) -> None:
-        reason, self._reason = self._reason or "", None
-        match outcome:
-            case Discarded(kind="invalid"):
-                hint = "Check model, base_url and the rubric's schema: not even its first example is accepted."
-                self._halt.fail(Fatal("configuration", f"backend {self._backend.name}: {reason}", hint))
-            case Fatal():
-                self._halt.fail(outcome)
-            case Retryable(kind="lost", reason=death):
-                self._halt.workers_die(death)
-            case Retryable(kind="outage" | "timeout"):
-                self.sleep(None, reason)
-            case _:
-                self._well()
-
-    def sleep(self, until: datetime | None, reason: str, told: Snoozed | None = None) -> None:
-        """Of the many requests that find the same limit, the first puts the backend to sleep."""
-        if self._halt.ending is None:
-            self._halt.stop(snooze(self._session, until, reason, told), self._backend.timeout)
-
-    def _well(self) -> None:
-        """The provider is: what nobody could be blamed for is asked again."""
-        self.answers += 1
-        if needs_probe(self._session):
-            awake(self._session)
-        self._pile.add(self._unproven)
-        self._unproven.clear()
-
-    def _probe(self, reason: str) -> None:
-        if self.open or self._halt.ending is not None:
+    def probe(self, reason: str) -> None:
+        """Have a probe sent next, unless one is under way."""
+        if self.probing:
             return
         self._seen.clear()
         self._reason = reason
-        self._session.log.write("probe", reason=reason)
-        self._pile.probe = PendingRequest(Try((), self._backend.models[0]), {}, probe=True)
+        self._probe = PendingRequest(Try((), self._model), {}, probe=True)
+        self._log.write("probe", reason=reason)
+
+    def take_probe(self) -> PendingRequest | None:
+        probe, self._probe = self._probe, None
+        return probe
+
+    def put_back(self, probe: PendingRequest) -> None:
+        """The probe could not be sent, or has to wait."""
+        self._probe = probe
+
+    def probe_ended(self) -> str:
+        """The probe is over. Returns the reason why it was sent."""
+        reason, self._reason = self._reason or "", None
+        return reason
+
+    # --- what the loop sees -----------------------------------------------------------------------------------------
+
+    @property
+    def answers(self) -> int:
+        """Requests that were answered so far, probes included."""
+        return self._answers
+
+    def observe(self, pending: PendingRequest, outcome: Outcome) -> None:
+        """Take note of an outcome; have a probe sent if it may be about the provider rather than about its items."""
+        match outcome:
+            case Answered():
+                self._answers += 1
+            case Discarded(kind="invalid", reason=reason) if not self._answers:
+                self.probe(f"the provider calls our requests invalid: {reason}")
+        keys = frozenset(item.entity_key for item in pending.items.values())
+        self._seen.append(Seen(keys, speaks_for_outage(outcome)))
+        if is_outage(tuple(self._seen), self._error_rate):
+            self.probe(reason_of(outcome))
+
+    def since(self, pending: PendingRequest) -> int:
+        """How many requests had been answered when this one first got no answer."""
+        return self._answers if pending.since is None else pending.since
+
+    def leave_unanswered(self, request: InFlight, short_ids: Iterable[str], reason: str) -> None:
+        """Every try of these items has ended without an answer."""
+        pending, call_id = request.pending, request.call.sent.call_id
+        items = {short_id: pending.items[short_id] for short_id in short_ids}
+        if pending.since is not None and request.answers > pending.since:
+            self._unanswered += [Failure(*item.identity, reason, None, call_id) for item in items.values()]
+        elif items:
+            this = replace(pending.next_try, short_ids=tuple(items), wait=0.0)
+            self._unproven.append(PendingRequest(this, items, since=self.since(pending)))
+
+    def end_of_queue(self) -> None:
+        """Nothing else is left to ask in this pass: have the items that still wait decided by a probe."""
+        if self._unproven:
+            self.probe("no request was answered since some items were not")
+
+    def provider_works(self) -> list[PendingRequest]:
+        """The probe was answered. Returns the requests whose items are not proven to be at fault: they are asked
+        again."""
+        self._answers += 1
+        again, self._unproven = self._unproven, []
+        return again
+
+    def take_unanswered(self) -> tuple[Failure, ...]:
+        """The failures of items that are to blame for having no answer, since the last call."""
+        unanswered, self._unanswered = tuple(self._unanswered), []
+        return unanswered
 
 
 def reason_of(outcome: Outcome) -> str:
     return getattr(outcome, "reason", None) or getattr(outcome, "message", None) or "no answer"
+
+
+def probe_fault(outcome: Outcome, backend: str, reason: str) -> WaveError | None:
+    """The fault that the outcome of a probe shows, if nothing else can work either. `reason` is why it was sent."""
+    match outcome:
+        case Discarded(kind="invalid"):
+            hint = "Check model, base_url and the rubric's schema: not even its first example is accepted."
+            return ConfigurationError(f"backend {backend}: {reason}", hint)
+        case Fatal():
+            return outcome.as_error()
+        case Retryable(kind="lost", reason=death):
+            hint = "Look at this machine's memory and at the log; nothing was charged to the rows."
+            return TryLaterError(f"not even the rubric's first example survives in a worker: {death}", hint)
+    return None

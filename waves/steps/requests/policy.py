@@ -1,7 +1,7 @@
-"""What to do after an outcome: pure functions, no clock, no dice of their own.
+"""What to do after an outcome: pure functions, without a clock or randomness of their own.
 
-Adapters say what happened; here stands what follows from it: which items are taken, which are asked for again and how,
-which have failed, and when failures mean that the provider is down. The run step sends, books and waits.
+Adapters say what happened. This module says what follows: which items are accepted, which are asked for again and how,
+which have failed, and when failures mean that the provider is down. The request loop sends, records and waits.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from typing import assert_never
 from waves.outcomes import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
 
 LARGER = 4
-"""By how much the one larger try after `max_tokens` is larger."""
+"""The factor by which the one larger try after `max_tokens` is larger."""
 MOST_TOKENS = 64_000
 
 FIRST_WAIT = 1.0
-"""Seconds of the one back-off; jitter spreads it over 0.5 to 1.5 of that."""
+"""Seconds of the one back-off; jitter spreads it over 0.5 to 1.5 times that."""
 
 MOST_WAITS = 5
-"""How often one request waits for the end of a 429 before the backend is put to sleep."""
+"""How often one request waits for the end of a 429 before the backend is snoozed."""
 
 RECENT = 20
-"""How many of the last requests say whether the provider is down."""
+"""The number of recent requests that show whether the provider is down."""
 LEAST_REQUESTS = 10
 LEAST_ITEMS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One request for some items: what `Ask` says of it, and what happened to these items before. `wait` is in seconds,
-    before it is sent. `max_tokens` is None until the larger try. `alone`: a worker died with them, so nothing else may
-    be in the same worker. `waits` counts the 429s that were waited for."""
+    """One request for some items: what `Ask` needs, and what happened to these items before. `wait` is in seconds,
+    before it is sent. `max_tokens` is None until the larger try. `alone`: a worker died with these items, so no other
+    request may be in the same worker. `waits` counts the 429s that were waited for."""
 
     short_ids: tuple[str, ...]
     model: str
@@ -66,8 +66,9 @@ class Seen:
 
 
 def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], budget: int, jitter: float) -> Decision:
-    """What follows. `chain` are the backend's models, the primary first; `budget` the `max_tokens` that was sent;
-    `jitter` a number from 0 to 1. After Snoozed and Fatal everything is left: the caller stops sending."""
+    """What follows from the outcome of this try. `chain` are the backend's models, the primary first; `budget` is the
+    `max_tokens` that was sent; `jitter` a number from 0 to 1. After Snoozed and Fatal all items are left: the caller
+    stops sending."""
     match outcome:
         case Answered():
             return _after_answer(this, outcome)
@@ -86,22 +87,23 @@ def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], budget: int, ji
 
 
 def worth_waiting(this: Try, refused: Snoozed, *, now: datetime, timeout: float) -> bool:
-    """Whether the end of a 429 is waited for: it comes no later than an answer might, and this request has not waited
-    in vain too often. Otherwise the backend sleeps."""
+    """Whether to wait for the end of a 429: it comes no later than an answer may, and this request has not waited too
+    often already. Otherwise the backend is snoozed."""
     if refused.kind != "rate" or refused.until is None or this.waits >= MOST_WAITS:
         return False
     return (refused.until - now).total_seconds() <= timeout
 
 
 def speaks_for_outage(outcome: Outcome) -> bool:
-    """Whether nothing came back. A provider that hangs is as useless as one that says 529, and so are our workers where
-    all of them die."""
+    """Whether nothing came back. A provider that hangs is as useless as one that answers 529, and so are our workers
+    if all of them die."""
     return isinstance(outcome, Retryable) and outcome.kind in {"outage", "timeout", "lost"}
 
 
 def is_outage(seen: Sequence[Seen], rate: float) -> bool:
-    """Whether the last requests, oldest first, say that the provider is down: a share of at least `rate` of at least
-    ten. Failures of fewer than five different items say something about these items: a poisonous tail is no outage."""
+    """Whether the last requests, oldest first, show that the provider is down: at least ten of them, and a share of at
+    least `rate` without an answer. Failures of fewer than five different items say something about these items: a few
+    poisonous items at the end of a wave are no outage."""
     recent = seen[-RECENT:]
     down = [request for request in recent if request.down]
     items = frozenset[str]().union(*(request.items for request in down))
@@ -109,7 +111,7 @@ def is_outage(seen: Sequence[Seen], rate: float) -> bool:
 
 
 def _after_answer(this: Try, answered: Answered) -> Decision:
-    """What was rejected is asked for once more, alone and strictly; rejected again, it has failed."""
+    """Rejected items are asked for once more, on their own and strictly; rejected again, they have failed."""
     if this.strict or not answered.rejected:
         return Decision(accepted=answered.labelled, failed=answered.rejected)
     rejected = tuple(item.short_id for item in answered.rejected)
@@ -123,7 +125,7 @@ def _after_truncation(this: Try, reason: str, budget: int) -> Decision:
 
 
 def _after_no_answer(this: Try, chain: Sequence[str], jitter: float) -> Decision:
-    """Back off once, then each further model of the chain once, then leave it."""
+    """Back off once, then try each further model of the chain once, then leave the items."""
     if not this.backed_off:
         return Decision(again=(replace(this, backed_off=True, wait=FIRST_WAIT * (0.5 + jitter)),))
     further = chain[chain.index(this.model) + 1 :] if this.model in chain else ()
@@ -133,15 +135,16 @@ def _after_no_answer(this: Try, chain: Sequence[str], jitter: float) -> Decision
 
 
 def _after_loss(this: Try) -> Decision:
-    """A worker that dies takes all of its requests along. So each is asked again by itself, which finds the one that
-    kills, then its items one by one, which finds the item."""
+    """A worker that dies takes all of its requests along. So each request is asked again with nothing else in its
+    worker, which finds the one that kills; then its items one by one, which finds the item."""
     if not this.alone:
         return Decision(again=(replace(this, alone=True, wait=0.0),))
     return _one_by_one(this) or Decision(left=this.short_ids)
 
 
 def _after_discard(this: Try, discarded: Discarded) -> Decision:
-    """One item can spoil a request of several, so each gets a request of its own. A refusal of one is final."""
+    """One item can spoil a request of several, so each gets a request of its own. The refusal of a single item is
+    final."""
     if (alone := _one_by_one(this)) is not None:
         return alone
     if discarded.kind == "refused":

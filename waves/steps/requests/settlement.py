@@ -1,39 +1,62 @@
-"""What a request's end means for items, ledger and attempts: one reading, used live by `run` and later by `rescue`.
+"""What the end of a request means for its items, the ledger and attempts. `run` uses this live, `rescue` afterwards.
 
-The ledger is unique by call, and attempts are charged in the same transaction only for calls that it did not know, or
-whose end it did not know: replaying a journal changes nothing.
+The ledger has each call once, and attempts are charged in the same transaction, only for calls that the ledger did not
+have or whose end it did not know. So replaying a journal changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from waves.backends.answers.interpret import interpret
 from waves.calls import Call, Sent
 from waves.config.rubric import Rubric
+from waves.errors import WaveError
 from waves.ids import now
-from waves.models import Identity, Manifest, Part
+from waves.models import Ending, Identity, Manifest, Meter, Part
 from waves.outcomes import Answered, Outcome, Rejected
 from waves.spool import files
-from waves.steps.budget.pricing import priced
+from waves.steps.budget.pricing import price_calls
 from waves.steps.requests.policy import Decision, Try, decide
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Progress, Wave, classify_items
+from waves.steps.session.wave import Wave, WaveContents, contents_of
 from waves.store.tables import ledger, verdicts
 from waves.store.tables.verdicts import Failure
 
 
 @dataclass(frozen=True, slots=True)
 class SettledCall:
-    """One finished request: what the journal holds of it, and what follows from its answer (None: nothing follows)."""
+    """One finished request as the journal has it, and the decision on its answer; None if nothing follows from it."""
 
     call: Call
     decision: Decision | None = field(default=None, hash=False)
 
 
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """One pass over a wave's batches. `ending` says why the fire cannot continue, if so; `fault` is to be raised once
+    everything else is recorded. `settled` are the requests that ended, in that order, and those that a fault left in
+    flight; `unanswered` the items that are to blame for having no answer; `parts` what was written; `meters` those of
+    the newest answer."""
+
+    ending: Ending | None
+    fault: WaveError | None
+    settled: Sequence[SettledCall]
+    unanswered: Sequence[Failure]
+    parts: Mapping[Identity, Part]
+    meters: Sequence[Meter]
+
+
+def settled_call(call: Call, decision: Decision | None = None) -> SettledCall:
+    """Keeps the raw answer only if items failed or were refused by it, for a person to look at. This bounds memory."""
+    if call.paid is not None and not (decision is not None and (decision.failed or decision.refused)):
+        call = replace(call, paid=replace(call.paid, raw=""))
+    return SettledCall(call, decision)
+
+
 def outcome_of_call(call: Call, rubric: Rubric) -> Outcome | None:
-    """How the paid answer of a request reads; None where none came, or it was a probe's."""
+    """What the paid answer of a request means; None if no answer came, or the request was a probe."""
     if call.paid is None or not call.sent.items:
         return None
     return interpret(call.paid.raw, rubric, [short_id for short_id, _, _ in call.sent.items], strict=call.sent.strict)
@@ -65,21 +88,21 @@ def parts_of(manifest: Manifest, sent: Sent, outcome: Outcome) -> Iterator[Part]
 def record_settled(
     session: Session, manifest: Manifest, settled: Iterable[SettledCall], unanswered: Iterable[Failure] = ()
 ) -> None:
-    """Enter finished requests into the ledger, and what their items failed at into the verdicts; all or nothing.
+    """Enter finished requests into the ledger and the failures of their items into the verdicts, in one transaction.
 
     `unanswered` are failures that no single request shows: items that got no answer in any try of a pass. An evaluation
-    charges no attempts: what it asks for is gold, and no row fails by it.
+    charges no attempts: it asks for gold, and no row fails by that.
     """
-    found = list(settled)
+    entries = list(settled)
     names = (manifest.theme_id, manifest.wave_id)
     version, run_id = manifest.rubric_version, session.run_id
     with session.db.transaction():
-        known = ledger.record_calls(session.db, *names, priced(session, [entry.call for entry in found]))
+        news = ledger.record_calls(session.db, *names, price_calls(session, [entry.call for entry in entries]))
         if manifest.kind == "evaluation":
             return
-        new = [(entry.call, entry.decision) for entry in found if entry.call.sent.call_id in known]
-        failed = [failure for call, told in new if told for failure in _failures(call, told.failed)]
-        refused = [failure for call, told in new if told for failure in _failures(call, told.refused)]
+        decided = [(entry.call, entry.decision) for entry in entries if entry.call.sent.call_id in news]
+        failed = [failure for call, decision in decided if decision for failure in _failures(call, decision.failed)]
+        refused = [failure for call, decision in decided if decision for failure in _failures(call, decision.refused)]
         verdicts.charge(session.db, *names, version, [*failed, *unanswered], session.limits.max_attempts, run_id)
         verdicts.refuse(session.db, *names, version, refused, run_id)
 
@@ -91,21 +114,21 @@ def _failures(call: Call, rejected: Iterable[Rejected]) -> Iterator[Failure]:
         yield Failure(*asked[item.short_id], item.reason, raw, call.sent.call_id)
 
 
-def _decision(call: Call, outcome: Outcome) -> Decision:
-    """What followed from the answer when it came, as far as the journal tells: whether a truncated answer was the
-    larger try is not in it, and then no attempt is charged."""
+def _replayed_decision(call: Call, outcome: Outcome) -> Decision:
+    """The decision on the answer when it came, as far as the journal shows it. The journal does not say whether a
+    truncated answer was the larger try; so such an answer charges no attempt."""
     sent = call.sent
     this = Try(tuple(short_id for short_id, _, _ in sent.items), sent.model, strict=sent.strict)
     return decide(this, outcome, chain=(sent.model,), budget=0, jitter=0.0)
 
 
 def replay_journals(session: Session, wave: Wave) -> int:
-    """Read the journals and see that parts, ledger and attempts hold what they say; how many parts were lacking."""
+    """Bring parts, ledger and attempts up to what the journals say. Returns the number of parts that were missing."""
     present = wave.parts.present()
     settled, rebuilt = [], 0
     for call in wave.folder.calls().values():
         outcome = outcome_of_call(call, wave.rubric)
-        settled.append(SettledCall(call, _decision(call, outcome) if outcome else None))
+        settled.append(SettledCall(call, _replayed_decision(call, outcome) if outcome else None))
         for part in parts_of(wave.manifest, call.sent, outcome) if outcome else ():
             if (part.entity_key, part.input_hash) not in present:
                 wave.parts.write(part)
@@ -114,16 +137,9 @@ def replay_journals(session: Session, wave: Wave) -> int:
     return rebuilt
 
 
-@dataclass(frozen=True, slots=True)
-class WaveContents:
-    """Where the wave's items are, and its valid parts by their ids."""
-
-    progress: Progress
-    parts: Mapping[Identity, Part]
-
-
 def read_wave(session: Session, wave: Wave) -> WaveContents:
-    """Read every part. Corrupt ones are set aside first; what the journals hold of them is rebuilt."""
+    """Read every part. Corrupt parts are set aside and rebuilt from the journals, as far as these have their
+    answers."""
     valid, corrupt = wave.parts.read()
     if corrupt:
         for path in corrupt:
@@ -131,9 +147,4 @@ def read_wave(session: Session, wave: Wave) -> WaveContents:
         session.log.write("corrupt_parts", wave=wave.wave_id, count=len(corrupt))
         replay_journals(session, wave)
         valid, _ = wave.parts.read()
-    return WaveContents(classify_items(wave.manifest, valid, verdicts.settled(session.db, wave.wave_id)), valid)
-
-
-def read_progress(session: Session, wave: Wave) -> Progress:
-    """Where the wave's items are."""
-    return read_wave(session, wave).progress
+    return contents_of(session.db, wave, valid)

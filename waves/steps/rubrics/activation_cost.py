@@ -14,13 +14,13 @@ from waves.ids import new_run_id
 from waves.models import Item
 from waves.steps import approval_gate
 from waves.steps.budget.forecast import Forecast, forecast
-from waves.steps.budget.window_keys import look
+from waves.steps.budget.window_keys import window_status
 from waves.steps.rubrics import activation_gate
 from waves.steps.session.session import Invocation, Session, open_session
-from waves.steps.session.versions import newest_on_disk
+from waves.steps.session.versions import newest_version_on_disk
 from waves.steps.session.wave import batches_of
 from waves.store.connect import open_database
-from waves.store.rows.outlook import Outlook, outlook
+from waves.store.rows.gap_estimate import GapEstimate, estimate_gap
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import waves
 
@@ -37,7 +37,7 @@ class ActivationCost:
     theme_id: str
     version: str
     before: str | None
-    outlook: Outlook
+    outlook: GapEstimate
     requests: int
     cost: Forecast
     waves: int
@@ -59,7 +59,7 @@ def price(project: Project, theme_id: str, version: str | None, *, migrate: bool
         active = rubric_registry.active(session.db, theme_id)
         whole = session.rubric.version
         before = active.version if active else None
-        found = outlook(session.db, session.shape, whole, before)
+        found = estimate_gap(session.db, session.shape, whole, before)
         limits, windows = session.limits, _windows(session, found.to_ask)
         return ActivationCost(
             theme_id=theme_id,
@@ -86,7 +86,7 @@ def _waits(session: Session) -> str | None:
 
 def _newest(project: Project, theme_id: str) -> str:
     theme = themes.load(project.prompts, theme_id)
-    found = newest_on_disk(theme)
+    found = newest_version_on_disk(theme)
     if found is None:
         raise ConfigurationError(
             f"no rubric in {theme.folder}",
@@ -95,7 +95,7 @@ def _newest(project: Project, theme_id: str) -> str:
     return found
 
 
-def _cost(session: Session, found: Outlook) -> Forecast:
+def _cost(session: Session, found: GapEstimate) -> Forecast:
     """That of some batches of real items, for as many as there are."""
     if found.to_ask and not found.items:
         return Forecast(None, "what it would cost is unknown: none of the rows that were looked at would be asked")
@@ -110,8 +110,8 @@ def _spread(items: Sequence[Item], count: int) -> Sequence[Item]:
 
 def _windows(session: Session, keys: int) -> int | None:
     """What the present window still holds, then whole ones."""
-    quota = look(session.db, session.backend)
-    if quota is None or quota.holding.share is None:
+    quota = window_status(session.db, session.backend)
+    if quota is None or quota.use.share is None:
         return None
-    left = min(keys, quota.holding.left or 0)
-    return bool(left) + -(-(keys - left) // quota.holding.share)
+    left = min(keys, quota.use.left or 0)
+    return bool(left) + -(-(keys - left) // quota.use.share)

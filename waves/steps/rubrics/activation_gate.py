@@ -29,7 +29,7 @@ def refused(project: Project, db: Database, theme: Theme, version: str) -> Needs
 def _too_poor(db: Database, theme: Theme, version: str, wanted: FireSetting) -> NeedsPersonError | None:
     """Macro F1 on all of the gold, as the theme's fires ask: what another model reaches says nothing about them."""
     least = theme.gate.min_f1 or 0.0
-    found = rubric_facts.evaluations(db, theme.theme_id, wanted).get(version)
+    found = rubric_facts.newest_evaluations(db, theme.theme_id, wanted).get(version)
     if found is None or not found.usual or found.macro_f1 is None:
         other = f" --backend {wanted.backends[1]} --models {wanted.model}" if len(wanted.backends) > 1 else ""
         return NeedsPersonError(
@@ -50,7 +50,7 @@ def _too_different(db: Database, theme: Theme, version: str, active: str) -> Nee
     most = theme.gate.max_flips
     if most is None:
         return None
-    found = rubric_facts.comparison(db, theme.theme_id, active, version)
+    found = rubric_facts.newest_comparison(db, theme.theme_id, active, version)
     if found is None or not found.compared:
         return NeedsPersonError(
             f"gate.max_flips of theme {theme.theme_id} is {most:g}; rubric {version} was not compared with {active}",

@@ -15,8 +15,9 @@ from waves.spool import wave_dir
 from waves.spool.wave_dir import WaveDir
 from waves.steps.collect import collect
 from waves.steps.recording import recorded_session, reported
+from waves.steps.requests.settlement import read_wave
 from waves.steps.session.session import Invocation
-from waves.steps.session.versions import named, register
+from waves.steps.session.versions import load_rubric, register
 from waves.steps.session.wave import classify_items, find_open_wave, load_wave
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database, open_database
@@ -56,7 +57,7 @@ def approve(
         rubric_registry.ensure_theme(db, theme_id)
         row = waves.current(db, theme_id)
         pilot = row if row is not None and row.kind == "pilot" else None
-        rubric = named(db, theme, _usual(db, theme, pilot) if version is None else version)
+        rubric = load_rubric(db, theme, _usual(db, theme, pilot) if version is None else version)
         wanted = rubric.version
         if pilot is not None and pilot.rubric_version == wanted:
             _refuse_unfinished(project, db, theme, pilot)
@@ -90,7 +91,7 @@ def _refuse_unfinished(project: Project, db: Database, theme: Theme, pilot: Wave
             f"Give it up with `wave abandon {name} --by NAME`, and run another one.",
         )
     valid, _ = wave.parts.read()
-    missing = len(classify_items(wave.manifest, valid, verdicts.settled(db, pilot.wave_id)).missing)
+    missing = len(classify_items(wave.manifest, valid, verdicts.settled_items(db, pilot.wave_id)).missing)
     if missing:
         raise TryLaterError(
             f"the pilot of rubric {version} is not complete: {missing} of {len(wave.manifest.items)} rows are missing",
@@ -107,11 +108,11 @@ def _merge(invocation: Invocation, pilot: WaveRow) -> Merged:
             builder.end(Ending("complete", f"pilot {pilot.wave_id} was merged or given up meanwhile"))
             return Merged(pilot.wave_id, builder.report.ending)
         builder.note(wave_id=wave.wave_id)
-        counts = collect(session, wave)
-        if isinstance(counts, Ending):
-            builder.end(counts)
-            return Merged(pilot.wave_id, counts)
-        builder.add(counts)
+        collected = collect(session, wave, read_wave(session, wave))
+        if collected.ending is not None:
+            builder.end(collected.ending)
+            return Merged(pilot.wave_id, collected.ending)
+        builder.add(collected.counts)
         builder.end(Ending("collected"))
         active = rubric_registry.active(session.db, invocation.theme_id)
         shows = active is not None and active.version == pilot.rubric_version and session.theme.target is not None

@@ -12,7 +12,7 @@ from waves.config.project import Project
 from waves.config.theme import Theme
 from waves.errors import ConfigurationError
 from waves.steps.rubrics.fire_setting import usual
-from waves.steps.session.versions import newest_on_disk, on_disk, text_of, whole_name
+from waves.steps.session.versions import full_version, newest_version_on_disk, rubric_text, versions_on_disk
 from waves.store.connect import Database, open_database
 from waves.store.rubrics import rubric_facts, rubric_registry
 from waves.store.rubrics.rubric_facts import DecisionRecord, EvaluationRecord
@@ -65,8 +65,8 @@ def show(project: Project, theme_id: str, version: str | None) -> VersionDetails
     """One version of a theme; default: the one in force, else that of the newest file."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project, migrate=False) as db:
-        wanted = _in_force(db, theme) or _newest(theme) if version is None else whole_name(db, theme, version)
-        text = text_of(db, theme, wanted)
+        wanted = _in_force(db, theme) or _newest(theme) if version is None else full_version(db, theme, version)
+        text = rubric_text(db, theme, wanted)
         (found,) = (one for one in _versions(project, db, theme) if one.version == wanted)
         return VersionDetails(found, text, rubric_facts.decisions(db, theme_id, wanted))
 
@@ -75,16 +75,16 @@ def diff(project: Project, theme_id: str, old: str | None, new: str | None) -> D
     """How two versions differ; default: the one in force against the newest file."""
     theme = themes.load(project.prompts, theme_id)
     with open_database(project, migrate=False) as db:
-        before = _in_force(db, theme) or _newest(theme) if old is None else whole_name(db, theme, old)
-        after = _newest(theme) if new is None else whole_name(db, theme, new)
-        a, b = (text_of(db, theme, version).splitlines() for version in (before, after))
+        before = _in_force(db, theme) or _newest(theme) if old is None else full_version(db, theme, old)
+        after = _newest(theme) if new is None else full_version(db, theme, new)
+        a, b = (rubric_text(db, theme, version).splitlines() for version in (before, after))
         return Difference(before, after, list(difflib.unified_diff(a, b, before, after, lineterm="")))
 
 
 def _versions(project: Project, db: Database, theme: Theme) -> list[Version]:
     known, active = rubric_registry.history(db, theme.theme_id), _in_force(db, theme)
-    measured = rubric_facts.evaluations(db, theme.theme_id, usual(project, db, theme))
-    held = rubric_facts.held(db, theme.theme_id, [one.version for one in known])
+    measured = rubric_facts.newest_evaluations(db, theme.theme_id, usual(project, db, theme))
+    held = rubric_facts.verdict_counts(db, theme.theme_id, [one.version for one in known])
     used = [
         Version(
             one.version,
@@ -100,7 +100,7 @@ def _versions(project: Project, db: Database, theme: Theme) -> list[Version]:
         for one in known
     ]
     names = {one.version for one in known}
-    return used + [Version(version, "file only") for version in on_disk(theme) if version not in names]
+    return used + [Version(version, "file only") for version in versions_on_disk(theme) if version not in names]
 
 
 def _in_force(db: Database, theme: Theme) -> str | None:
@@ -109,7 +109,7 @@ def _in_force(db: Database, theme: Theme) -> str | None:
 
 
 def _newest(theme: Theme) -> str:
-    found = newest_on_disk(theme)
+    found = newest_version_on_disk(theme)
     if found is None:
         raise ConfigurationError(
             f"no rubric in {theme.folder}", f"Name versions: `wave rubrics list {theme.theme_id}`."

@@ -1,4 +1,4 @@
-"""Which backend a fire uses: the one that was named, or the first of the theme's chain that does not sleep."""
+"""Which backend a fire uses: the one that was named, or the first of the theme's chain that is not snoozed."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ if TYPE_CHECKING:
 
 
 def backend_chain(project: Project, theme: Theme, name: str | None) -> tuple[BackendConfig, ...]:
-    """The named backend alone, or the theme's chain; with the models that the theme or environment wants."""
+    """The named backend alone, or the theme's chain, with the models that the environment or the theme sets."""
     for candidate in (*((name,) if name else ()), *theme.backends):
         if candidate not in project.backends:
             known = ", ".join(sorted(project.backends))
-            raise ConfigurationError(f"unknown backend {candidate!r}", f"Known: {known}. Backends stand in waves.yaml.")
+            raise ConfigurationError(
+                f"unknown backend {candidate!r}", f"Known: {known}. Backends are configured in waves.yaml."
+            )
     models = project.models or theme.models
     found = [project.backends[wanted] for wanted in ((name,) if name else theme.backends)]
-    return tuple(one if models is None or one.kind == "rehearsal" else replace(one, models=models) for one in found)
+    return tuple(one if models is None or not one.traits.needs_models else replace(one, models=models) for one in found)
 
 
 def first_awake(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig:
-    """The first of the chain that does not sleep; where all do, the one that wakes first. One that lacks its key is not
-    passed over: its fire says so."""
+    """The first backend of the chain that is not snoozed; if all are, the one that wakes first. A backend without its
+    key is not skipped: its fire reports that the key is missing."""
     asleep: list[tuple[datetime, int]] = []
-    for backend in chain:
-        state = backend_state.snoozed(db, backend.name)
-        if state is None:
+    for position, backend in enumerate(chain):
+        snooze = backend_state.current_snooze(db, backend.name)
+        if snooze is None:
             return backend
-        asleep.append((state[0], len(asleep)))
-    return chain[min(asleep)[1]]
+        asleep.append((snooze[0], position))
+    _, position = min(asleep)
+    return chain[position]

@@ -1,4 +1,6 @@
-"""One fire per theme: on this host by file locks, against other hosts by an advisory lock and the wave's row."""
+"""One fire per theme: file locks keep out other fires on this host, an advisory lock and the wave's row those on other
+hosts.
+"""
 
 from __future__ import annotations
 
@@ -9,44 +11,46 @@ from contextlib import contextmanager
 from waves.errors import LockedError
 from waves.spool import files, locks
 from waves.steps.session.session import Session
+from waves.steps.session.signals import Stop
 from waves.store.host_lock import HostLock
 from waves.store.tables import waves
 
-LOOK_EVERY = 10.0
-"""Seconds between looks at the lock against other hosts."""
+CHECK_EVERY = 10.0
+"""Seconds between checks of the lock against other hosts."""
 
 
 class Guard:
-    """The lock against other hosts, looked at now and then; losing it is a wish to stop."""
+    """Checks from time to time that the lock against other hosts is still held, and requests a stop if it was lost."""
 
-    def __init__(self, session: Session, lock: HostLock) -> None:
-        self._stop = session.stop
+    def __init__(self, stop: Stop, lock: HostLock) -> None:
+        self._stop = stop
         self._lock = lock
-        self._looked = time.monotonic()
+        self._checked_at = time.monotonic()
 
-    def look(self) -> None:
-        if time.monotonic() - self._looked < LOOK_EVERY:
+    def check(self) -> None:
+        if time.monotonic() - self._checked_at < CHECK_EVERY:
             return
-        self._looked = time.monotonic()
+        self._checked_at = time.monotonic()
         if not self._lock.held():
             self._stop.request("the lock against other hosts was lost")
 
 
 @contextmanager
-def locked(session: Session) -> Iterator[Guard]:
+def hold_locks(session: Session) -> Iterator[Guard]:
     """Hold all locks of the theme while the block runs, or raise LockedError."""
     files.make_folder(session.folder)
     with locks.theme_lock(session.folder):
-        other = HostLock(session.db.url, session.theme.theme_id)
-        if not other.acquire():
+        host_lock = HostLock(session.db.url, session.theme.theme_id)
+        if not host_lock.acquire():
             raise LockedError(
-                f"theme {session.theme.theme_id} is being fired on another host", "Nothing to do: the next tick goes on"
+                f"theme {session.theme.theme_id} is being fired on another host",
+                "Nothing to do: the next cron tick tries again",
             )
         try:
             _refuse_foreign_wave(session)
-            yield Guard(session, other)
+            yield Guard(session.stop, host_lock)
         finally:
-            other.release()
+            host_lock.release()
 
 
 def _refuse_foreign_wave(session: Session) -> None:

@@ -1,13 +1,13 @@
-"""What the steps of one fire share: the theme with its numbers, the database, the folder, the log, who watches.
+"""What the steps of one fire share: the theme with its limits, the database, the folder, the log and the watcher.
 
-A session is opened once at the top of a command and passed down; it holds values and open handles and decides nothing.
+A command opens one session at its top and passes it down. A session holds values and open handles; it decides nothing.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Watcher(Protocol):
-    """Somebody who looks on, e.g. a progress bar. Nothing depends on what it does."""
+    """An observer of a fire, e.g. a progress bar. Nothing depends on what it does."""
 
     def opened(self, wave_id: str, emitted: int, done: int) -> None: ...
 
@@ -41,8 +41,8 @@ class Watcher(Protocol):
     def converged(self, wave_id: str, counts: Counts) -> None: ...
 
 
-class Unwatched:
-    """Nobody looks on: cron."""
+class NullWatcher:
+    """The watcher of a fire that nobody observes, e.g. under cron."""
 
     def opened(self, wave_id: str, emitted: int, done: int) -> None: ...
 
@@ -53,7 +53,7 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`describe` looks the theme's relations up in this database, once."""
+    """`describe` looks up the theme's relations in this database, the first time that it is called."""
 
     project: Project
     theme: Theme
@@ -84,9 +84,9 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What a command was called with. `flags` are limits from the command line, None where not given; `version` is the
-    rubric version to judge by, None for the one in force. `gold`: for an evaluation, whose items may bring their own
-    input; the theme's relations are looked at only where they are needed, and the gap is not counted."""
+    """What a command was called with. `flags` are limits from the command line, None if not given. `version` is the
+    rubric version to judge by, None for the active one. `gold` is set for an evaluation, whose items may bring their
+    own input: the theme's relations are looked up only when they are needed, and the gap is not counted."""
 
     project: Project
     theme_id: str
@@ -102,26 +102,21 @@ class Invocation:
 def open_session(
     invocation: Invocation, run_id: str, *, read_only: bool = False, stop: Stop | None = None
 ) -> Iterator[Session]:
-    """Everything checked before a request is paid: files, database, the shape of source and target, the rubric.
+    """Check everything that can be wrong before a request is paid: files, database, the relations, the rubric.
 
-    `read_only` leaves the database as it is: nothing is migrated, nothing registered. `stop` is the wish that signals
-    set, where somebody listens to them already.
+    `read_only` leaves the database as it is: nothing is migrated, nothing registered. `stop` is the request to stop of
+    a caller that listens to signals already.
     """
-    project, theme_id = invocation.project, invocation.theme_id
-    theme = themes.load(project.prompts, theme_id)
+    project = invocation.project
+    theme = themes.load(project.prompts, invocation.theme_id)
     chain = backend_chain(project, theme, invocation.backend)
     with connect.open_database(project, migrate=not read_only) as db:
-        given = {name: value for name, value in invocation.flags.items() if value is not None}
-        limits = themes.merge_limits(theme.limits, theme_config.overrides(db, theme_id), project.limits, given)
+        limits = effective_limits(project, db, theme, invocation.flags)
         describe = cache(partial(catalog.describe, db, theme))
         if not invocation.gold:
             describe()
-        rubric = versions.active(db, theme, read_only=read_only)
-        if invocation.version is not None:
-            rubric = versions.named(db, theme, invocation.version)
-        versions.require_fit(db, theme, rubric)
-        log = FireLog(project.data, theme_id, run_id)
-        try:
+        rubric = _select_rubric(db, theme, invocation.version, read_only=read_only)
+        with closing(FireLog(project.data, theme.theme_id, run_id)) as log:
             yield Session(
                 project=project,
                 theme=theme,
@@ -134,7 +129,21 @@ def open_session(
                 host=socket.gethostname(),
                 log=log,
                 stop=stop or Stop(),
-                watcher=invocation.watcher or Unwatched(),
+                watcher=invocation.watcher or NullWatcher(),
             )
-        finally:
-            log.close()
+
+
+def effective_limits(project: Project, db: Database, theme: Theme, flags: Mapping[str, Any] | None = None) -> Limits:
+    """The theme's limits under those of `theme_config`, of the environment and of the command line, in this order."""
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    return themes.merge_limits(theme.limits, theme_config.overrides(db, theme.theme_id), project.limits, given)
+
+
+def _select_rubric(db: Database, theme: Theme, version: str | None, *, read_only: bool) -> Rubric:
+    """The active rubric, or that of the named version. The active one is looked up in either case: that registers the
+    first file of a new theme."""
+    rubric = versions.active_rubric(db, theme, read_only=read_only)
+    if version is not None:
+        rubric = versions.load_rubric(db, theme, version)
+    versions.require_fit(db, theme, rubric)
+    return rubric

@@ -1,9 +1,9 @@
-"""What has become of a submission, as its provider tells it. Asks and decides; writes nothing.
+"""What has become of a submission, according to its provider. This module asks and decides; it writes nothing.
 
-The reply to a submission can be lost, or we can be killed before its ticket is on the disk. Then it is looked for among
-the provider's batches: one that was made around the intent, with as many requests, that no ticket of ours names. Only
-its results tell whether it is ours, because each of our custom ids bears the intent. While such a batch runs, we wait;
-that it never arrived is believed after half an hour without one. All of this is by the provider's clock.
+The reply to a submission can be lost, or we can be killed before its ticket is on disk. Then it is searched for among
+the provider's batches. A candidate was created around the intent, has as many requests, and no ticket of ours names it.
+Only its results show whether it is ours, because each of our custom ids contains the intent. While a candidate runs, we
+wait; after half an hour without one the submission is taken as never arrived. All times are by the provider's clock.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from waves.backends.message_batches.service import MessageBatches
@@ -21,14 +21,14 @@ from waves.calls import Intent
 from waves.outcomes import Fatal
 from waves.spool.history import Submission
 
-EARLIER = timedelta(minutes=5)
-LATER = timedelta(minutes=30)
-"""A batch that was made so long before or after an intent may be its."""
+BEFORE_INTENT = timedelta(minutes=5)
+AFTER_INTENT = timedelta(minutes=30)
+"""A batch that was created within this span of an intent may belong to it."""
 KEPT = timedelta(days=29)
-"""For so long a provider keeps results."""
-_PLAIN = re.compile(r"[a-z_]{1,40}")  # the provider's own word is passed on only where it is one
-LONGEST_NAME = 64
+"""How long a provider keeps results."""
+LONGEST_ID = 64
 """Characters of a custom id."""
+_PLAIN_WORD = re.compile(r"[a-z_]{1,40}")  # a state of the provider is passed on only if it is a plain word
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +40,35 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Its results are there. `adopted`: its ticket is still to be written."""
+    """The results can be read. `adopted`: its batch was found by a search, and its ticket is still to be written."""
 
     batch_id: str
     adopted: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
-    """There are no results, and there will be none."""
+class NoResults:
+    """There are no results, and none will come."""
 
     fate: Literal["unpaid", "maybe_paid"]
     reason: str
 
 
-NOT_KEPT = Over("maybe_paid", "the provider does not keep its results any more")
+RESULTS_NOT_KEPT = NoResults("maybe_paid", "the provider does not keep its results any more")
 
-SubmissionState = Running | Ready | Over | Problem
+SubmissionState = Running | Ready | NoResults | Problem
 
 
 def custom_id(intent: Intent, number: int) -> str:
     return f"{intent.intent}-{number}"
 
 
-def number_of(intent: Intent, name: str) -> int | None:
-    """Which request of the intent bears that custom id; None for one that is not ours."""
+def request_number(intent: Intent, name: str) -> int | None:
+    """The number of the request with this custom id within the intent; None if the id is not one of the intent's."""
     head, _, number = name.rpartition("-")
     if (
         head != intent.intent
-        or len(name) > LONGEST_NAME
+        or len(name) > LONGEST_ID
         or not number.isascii()
         or not number.isdigit()
         or str(int(number)) != number
@@ -78,20 +78,20 @@ def number_of(intent: Intent, name: str) -> int | None:
 
 
 def look_up(provider: MessageBatches, submission: Submission, ticketed: Collection[str]) -> SubmissionState:
-    """`ticketed` are the batches that are known to be of other submissions, or of this one."""
+    """`ticketed` are the batches that are known to belong to other submissions, or to this one."""
     if not submission.whole:
-        return Over("unpaid", "never handed over")
+        return NoResults("unpaid", "never handed over")
     if submission.batch_id is not None:
-        return _ticketed(provider.look(submission.batch_id), submission.intent, submission.batch_id)
-    listing = provider.since(submission.intent.at - EARLIER)
+        return _state_of_batch(provider.look(submission.batch_id), submission.intent, submission.batch_id)
+    listing = provider.since(submission.intent.at - BEFORE_INTENT)
     if isinstance(listing, Problem):
         return listing
-    return _looked_for(provider, submission.intent, listing, ticketed)
+    return _search(provider, submission.intent, listing, ticketed)
 
 
 def candidates(intent: Intent, listing: Listing, ticketed: Collection[str]) -> list[Batch]:
-    """The batches that may be what became of an intent without a ticket."""
-    first, last = intent.at - EARLIER, intent.at + LATER
+    """The batches that may belong to an intent without a ticket."""
+    first, last = intent.at - BEFORE_INTENT, intent.at + AFTER_INTENT
     return [
         batch
         for batch in listing.batches
@@ -99,16 +99,7 @@ def candidates(intent: Intent, listing: Listing, ticketed: Collection[str]) -> l
     ]
 
 
-def without_candidate(intent: Intent, seen_at: datetime) -> Running | Over:
-    """No batch can be this intent's, so far."""
-    if seen_at - intent.at < LATER:
-        return Running("the reply to its submission was lost, and the provider does not show it yet")
-    return Over("unpaid", "the provider never had it")
-
-
-def _looked_for(
-    provider: MessageBatches, intent: Intent, listing: Listing, ticketed: Collection[str]
-) -> SubmissionState:
+def _search(provider: MessageBatches, intent: Intent, listing: Listing, ticketed: Collection[str]) -> SubmissionState:
     running = gone = False
     for batch in candidates(intent, listing, ticketed):
         if batch.gone:
@@ -116,40 +107,41 @@ def _looked_for(
         elif not batch.ended:
             running = True
         else:
-            ours = _bears(provider, batch, intent)
+            ours = _is_of(provider, batch, intent)
             if isinstance(ours, Problem):
                 return ours
             if ours:
                 return Ready(batch.batch_id, adopted=True)
     if running:
         return Running("the reply to its submission was lost; a batch that may be it is still running")
-    found = without_candidate(intent, listing.seen_at)
-    return NOT_KEPT if gone and isinstance(found, Over) else found
+    if listing.seen_at - intent.at < AFTER_INTENT:
+        return Running("the reply to its submission was lost, and the provider does not show it yet")
+    return RESULTS_NOT_KEPT if gone else NoResults("unpaid", "the provider never had it")
 
 
-def _bears(provider: MessageBatches, batch: Batch, intent: Intent) -> bool | Problem:
-    """Whether the batch is that of the intent: by any custom id among its results."""
+def _is_of(provider: MessageBatches, batch: Batch, intent: Intent) -> bool | Problem:
+    """Whether the batch belongs to the intent. Any custom id among its results shows that."""
     with closing(provider.results(batch.batch_id)) as results:
         for result in results:
             if isinstance(result, Problem):
                 return result
             if result.custom_id:
-                return number_of(intent, result.custom_id) is not None
+                return request_number(intent, result.custom_id) is not None
     return False
 
 
-def _ticketed(told: Batch | Problem, intent: Intent, batch_id: str) -> SubmissionState:
-    match told:
+def _state_of_batch(reply: Batch | Problem, intent: Intent, batch_id: str) -> SubmissionState:
+    match reply:
         case Problem(unknown=True):
             return Problem(_unknown(batch_id), arrived=False, unknown=True)
         case Problem():
-            return told
-        case Batch() if told.gone or (not told.ended and told.seen_at - intent.at > KEPT):
-            return NOT_KEPT
-        case Batch() if told.ended:
+            return reply
+        case Batch() if reply.gone or (not reply.ended and reply.seen_at - intent.at > KEPT):
+            return RESULTS_NOT_KEPT
+        case Batch() if reply.ended:
             return Ready(batch_id, adopted=False)
-        case Batch():
-            return Running(told.status.replace("_", " ") if _PLAIN.fullmatch(told.status) else "in a state of its own")
+        case Batch(status=status):
+            return Running(status.replace("_", " ") if _PLAIN_WORD.fullmatch(status) else "in an unknown state")
 
 
 def _unknown(batch_id: str) -> Fatal:

@@ -1,4 +1,4 @@
-"""What a person reads of a wave that was handed over."""
+"""What a person reads about a wave that was handed over."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from waves.spool.history import Submission
 
 def ago(then: datetime, at: datetime) -> str:
     """`12 min ago`, `3 h ago`, `2 d ago`."""
-    gone = max(timedelta(), at - then)
-    if gone < timedelta(hours=1):
-        return f"{gone // timedelta(minutes=1)} min ago"
-    if gone < timedelta(days=2):
-        return f"{gone // timedelta(hours=1)} h ago"
-    return f"{gone // timedelta(days=1)} d ago"
+    elapsed = max(timedelta(), at - then)
+    if elapsed < timedelta(hours=1):
+        return f"{elapsed // timedelta(minutes=1)} min ago"
+    if elapsed < timedelta(days=2):
+        return f"{elapsed // timedelta(hours=1)} h ago"
+    return f"{elapsed // timedelta(days=1)} d ago"
 
 
 def submission_progress(submissions: tuple[Submission, ...]) -> str | None:
-    """What a person reads of a wave that was handed over: how much, and how long ago."""
-    handed = [one for one in submissions if one.whole]
-    if not handed:
+    """How much was handed over, and how long ago; None if nothing was."""
+    handed_over = [submission for submission in submissions if submission.whole]
+    if not handed_over:
         return None
-    names = ", ".join(one.batch_id or "one whose id is not known yet" for one in handed)
-    requests = sum(len(one.intent.calls) for one in handed)
-    since = min(one.intent.at for one in handed)
+    names = ", ".join(submission.batch_id or "one whose id is not known yet" for submission in handed_over)
+    requests = sum(len(submission.intent.calls) for submission in handed_over)
+    since = min(submission.intent.at for submission in handed_over)
     return f"batch {names}: {requests} requests, submitted {ago(since, now())}"

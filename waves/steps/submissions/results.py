@@ -1,13 +1,13 @@
-"""The results of a submission → journal, parts, ledger: each group durable before the next is read.
+"""The results of a submission → journal, parts, ledger: each group of results is durable before the next is read.
 
-Whatever a provider sends, a request ends once: results for what is not ours, or came before, are counted and passed
-over. What was read before a stream broke off stays; the next fire reads again and takes the rest.
+Each request ends once, whatever a provider sends: a result for a request that is not ours or that has ended already is
+counted and skipped. What was read before a stream broke off is kept; the next fire reads again and takes the rest.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Literal
@@ -15,28 +15,29 @@ from typing import Literal
 from waves.backends.message_batches.service import MessageBatches
 from waves.backends.message_batches.wire import BatchResult, Problem
 from waves.calls import Call, Ended, Paid, Ticket
-from waves.errors import ConfigurationError, CredentialsError
+from waves.errors import ConfigurationError, WaveError
 from waves.ids import now
-from waves.models import Part, Usage
+from waves.models import Identity, Part, Usage
 from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
+from waves.steps.requests.part_writer import PartWriter
 from waves.steps.requests.policy import LEAST_ITEMS, Decision, Try, decide
 from waves.steps.requests.settlement import SettledCall, outcome_of_call, parts_of, record_settled
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
-from waves.steps.submissions.lookup import Ready, number_of
+from waves.steps.submissions.lookup import Ready, request_number
 
 GROUP = 200
 """Results that are made durable with one fsync."""
-READINGS = 2
-"""So often the results are read where some are lacking, before we believe that they are."""
+READS = 2
+"""How often the results are read before a result that is missing is taken as not coming."""
 
 Fate = Literal["unpaid", "maybe_paid"]
 
 
-class Results:
-    """Takes what has come of one submission. `problem` is what kept it from being read to the end."""
+class SubmissionResults:
+    """Records how each request of one submission has ended."""
 
     def __init__(self, session: Session, wave: Wave, journal: Journal, submission: Submission) -> None:
         self._session = session
@@ -44,97 +45,108 @@ class Results:
         self._journal = journal
         self._submission = submission
         self._open = dict(submission.open)
-        self._due: list[Part] = []
+        self._parts = PartWriter(wave.parts)
         self._settled: list[SettledCall] = []
         self._refused: list[tuple[Call, Discarded | Fatal]] = []
         self._counts: Counter[str] = Counter()
-        self.problem: Problem | None = None
+        self._problem: Problem | None = None
 
-    def take(self, provider: MessageBatches, ready: Ready) -> None:
-        """Read to the end, or until something stops us. Raises the fault that kept all requests from being answered."""
+    @property
+    def problem(self) -> Problem | None:
+        """What kept the results from being read to the end."""
+        return self._problem
+
+    @property
+    def parts(self) -> Mapping[Identity, Part]:
+        """The parts that were written."""
+        return self._parts.written
+
+    def fetch(self, provider: MessageBatches, ready: Ready) -> None:
+        """Read the results to their end, or until a problem or a request to stop. Raises the fault that kept all
+        requests from being answered."""
         if ready.adopted:
             self._journal.ticket(Ticket(self._submission.intent.intent, ready.batch_id, now()))
             self._journal.sync()
             self._session.log.write("adopted", wave=self._wave.wave_id, batch=ready.batch_id)
-        for _ in range(READINGS):
+        for _ in range(READS):
             self._read(provider.results(ready.batch_id))
-            if self.problem or self._session.stop.requested or not self._open:
+            if self._problem or self._session.stop.requested or not self._open:
                 break
-        if not self.problem and not self._session.stop.requested:
-            self.end("maybe_paid", "the provider gave no result for it")
+        if not self._problem and not self._session.stop.requested:
+            self.end_open("maybe_paid", "the provider gave no result for it")
             self._settle_refused()
         self._session.log.write("fetched", wave=self._wave.wave_id, batch=ready.batch_id, **self._counts)
 
-    def end(self, fate: Fate, reason: str) -> None:
-        """Whatever is still open ends so."""
+    def end_open(self, fate: Fate, reason: str) -> None:
+        """End all requests that are still open, with this fate."""
         for number in list(self._open):
-            self._ended(self._open.pop(number), fate, reason)
-            self._counts["lacking"] += 1
+            self._end(self._open.pop(number), fate, reason)
+            self._counts["missing"] += 1
         self._make_durable()
 
     def _read(self, results: Iterator[BatchResult | Problem]) -> None:
         while group := list(islice(results, GROUP)):
-            for one in group:
-                if isinstance(one, Problem):
-                    self.problem = one
+            for result in group:
+                if isinstance(result, Problem):
+                    self._problem = result
                 else:
-                    self._enter(one)
+                    self._take(result)
             self._make_durable()
             if self._session.stop.requested:
                 return
 
-    def _enter(self, result: BatchResult) -> None:
-        number = number_of(self._submission.intent, result.custom_id)
+    def _take(self, result: BatchResult) -> None:
+        """Take a result if it is the first one for a request of ours that is still open."""
+        number = request_number(self._submission.intent, result.custom_id)
         if number is None:
             self._counts["foreign"] += result.kind != "blank"
         elif (call := self._open.pop(number, None)) is None:
             self._counts["repeated"] += 1
         else:
-            self._counts[_counted(result)] += 1
-            self._conclude(call, result)
+            self._counts[_known_kind(result)] += 1
+            self._record(call, result)
 
-    def _conclude(self, call: Call, result: BatchResult) -> None:
+    def _record(self, call: Call, result: BatchResult) -> None:
         match result:
             case BatchResult(raw=str(raw)):
-                self._paid(call, raw, result.usage or Usage())
+                self._pay(call, raw, result.usage or Usage())
             case BatchResult(outcome=None, kind="canceled" | "expired"):
-                self._ended(call, "unpaid", f"the provider says {result.kind}")
+                self._end(call, "unpaid", f"the provider says {result.kind}")
             case BatchResult(outcome=None):
-                self._ended(call, "maybe_paid", "the provider's result cannot be read")
+                self._end(call, "maybe_paid", "the provider's result cannot be read")
             case BatchResult(outcome=Retryable(reason=reason) | Snoozed(reason=reason)):
-                self._ended(call, "unpaid", reason)
+                self._end(call, "unpaid", reason)
             case BatchResult(outcome=Discarded(reason=reason) | Fatal(message=reason) as refusal):
                 ended = Ended(call.sent.call_id, "unpaid", reason, now())
                 self._journal.ended(ended)
                 self._refused.append((replace(call, ended=ended, run_id=self._session.run_id), refusal))
 
-    def _paid(self, call: Call, raw: str, usage: Usage) -> None:
+    def _pay(self, call: Call, raw: str, usage: Usage) -> None:
         paid = Paid(call.sent.call_id, 200, usage, raw, now())
         self._journal.paid(paid)
         call = replace(call, paid=paid, run_id=self._session.run_id)
         outcome = outcome_of_call(call, self._wave.rubric)
         assert outcome is not None  # noqa: S101 - it was paid just now, and asks for items
-        self._due += parts_of(self._wave.manifest, call.sent, outcome)
+        self._parts.add(parts_of(self._wave.manifest, call.sent, outcome))
         self._settled.append(SettledCall(call, _decision(call, outcome)))
 
-    def _ended(self, call: Call, fate: Fate, reason: str) -> None:
+    def _end(self, call: Call, fate: Fate, reason: str) -> None:
         ended = Ended(call.sent.call_id, fate, reason, now())
         self._journal.ended(ended)
         self._settled.append(SettledCall(replace(call, ended=ended, run_id=self._session.run_id)))
 
     def _make_durable(self) -> None:
-        """Journal first, then what can be rebuilt from it."""
+        """The journal first, then what can be rebuilt from it."""
         self._journal.sync()
-        for part in self._due:
-            self._wave.parts.write(part)
-        self._due.clear()
+        self._parts.write()
         record_settled(self._session, self._wave.manifest, self._settled)
         self._settled.clear()
 
     def _settle_refused(self) -> None:
-        """A request that the provider calls invalid is its items' fault, unless it never took one of this wave."""
-        heard = self._counts["succeeded"] or self._wave.parts.present()
-        fault = None if heard else self._fault()
+        """Charge the items of requests that the provider calls invalid, unless it never took a request of this wave:
+        then the fault is not the items'."""
+        some_taken = self._counts["succeeded"] or self._wave.parts.present()
+        fault = None if some_taken else _fault_of_all(self._refused)
         charged = [
             SettledCall(call, _decision(call, outcome) if isinstance(outcome, Discarded) and fault is None else None)
             for call, outcome in self._refused
@@ -143,27 +155,29 @@ class Results:
         if fault is not None:
             raise fault
 
-    def _fault(self) -> CredentialsError | ConfigurationError | None:
-        for _, outcome in self._refused:
-            if isinstance(outcome, Fatal):
-                kind = CredentialsError if outcome.kind == "credentials" else ConfigurationError
-                return kind(outcome.message, outcome.hint)
-        invalid = [(call, one.reason) for call, one in self._refused if isinstance(one, Discarded)]
-        items = {item for call, _ in invalid for item in call.sent.items}
-        if len(items) < LEAST_ITEMS:
-            return None
-        return ConfigurationError(
-            f"the provider calls every request of the batch invalid: {invalid[0][1]}",
-            "Check model, base_url and the rubric's schema.",
-        )
+
+def _fault_of_all(refused: Iterable[tuple[Call, Discarded | Fatal]]) -> WaveError | None:
+    """The fault that explains why all of these requests were refused; None if it may be that of a few items."""
+    invalid: list[tuple[Call, Discarded]] = []
+    for call, outcome in refused:
+        if isinstance(outcome, Fatal):
+            return outcome.as_error()
+        invalid.append((call, outcome))
+    items = {item for call, _ in invalid for item in call.sent.items}
+    if len(items) < LEAST_ITEMS:
+        return None
+    return ConfigurationError(
+        f"the provider calls every request of the batch invalid: {invalid[0][1].reason}",
+        "Check model, base_url and the rubric's schema.",
+    )
 
 
-def _counted(result: BatchResult) -> str:
+def _known_kind(result: BatchResult) -> str:
     return result.kind if result.kind in {"succeeded", "errored", "canceled", "expired"} else "strange"
 
 
 def _decision(call: Call, outcome: Outcome) -> Decision:
-    """The strict try of an item is also the one with more room: what it does not yield has failed."""
+    """An item's strict try is also its larger one: an item that it does not yield has failed."""
     sent = call.sent
     this = Try(tuple(short_id for short_id, _, _ in sent.items), sent.model, strict=sent.strict)
     if sent.strict:

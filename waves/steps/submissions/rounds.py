@@ -1,9 +1,9 @@
-"""What the next submission asks, as the journals of the wave tell what was asked before.
+"""What the next submission asks, given what the wave's journals show of the rounds before.
 
-The first round asks in batches, and `passes` more may follow. An item whose answer could not be used is asked for
-alone and strictly then, with more room where the answer was cut off. In its last round each is asked for alone, because
-one item can spoil the answers for all that are asked with it. What had no luck in any round is given back to the gap:
-it holds back nothing that is paid.
+The first round asks in batches, and `passes` more rounds may follow. An item whose answer could not be used is then
+asked for alone and strictly, with a larger `max_tokens` if the answer was cut off. In its last round each item is asked
+for alone, because one item can spoil the answers for all that are asked with it. An item without a usable answer in any
+round is released, so that it does not hold back what is paid.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from waves.ids import new_call_id, now
 from waves.models import Identity, Item, Limits
 from waves.outcomes import Ask, Outcome, Retryable
 from waves.spool.history import History
-from waves.steps.budget.caps import reserve_price
+from waves.steps.budget.caps import max_request_cost
 from waves.steps.requests.policy import LARGER, MOST_TOKENS
 from waves.steps.requests.settlement import outcome_of_call
 from waves.steps.session.wave import Progress, Wave, batches_of
@@ -36,7 +36,8 @@ class BatchRequest:
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
-    """Each missing item is in exactly one of the two."""
+    """Each missing item is in exactly one of the three: asked in a batch, asked alone and strictly, or asked often
+    enough."""
 
     batches: tuple[tuple[Item, ...], ...]
     strict: tuple[Item, ...]
@@ -45,35 +46,36 @@ class RoundPlan:
 
 @dataclass(frozen=True, slots=True)
 class PriorRounds:
-    """What became of the items so far: in how many submissions each was, and how its last answer read."""
+    """What became of the items so far: the number of submissions that each was in, and what its last answer meant."""
 
     rounds: Counter[Identity]
     last: dict[Identity, Outcome]
 
 
 def prior_rounds(history: History, rubric: Rubric, missing: Iterable[Item]) -> PriorRounds:
-    """Only what a provider took counts as a round: a submission that never arrived says nothing about its items."""
-    wanted = {item.identity for item in missing}
-    found = PriorRounds(Counter(), {})
+    """A submission counts as a round only if the provider took it: one that never arrived says nothing about its
+    items."""
+    missing_ids = {item.identity for item in missing}
+    before = PriorRounds(Counter(), {})
     for submission in history.submissions:
         for call in submission.calls.values() if submission.batch_id is not None else ():
-            ids = {(key, digest) for _, key, digest in call.sent.items} & wanted
-            found.rounds.update(ids)
+            ids = {(key, digest) for _, key, digest in call.sent.items} & missing_ids
+            before.rounds.update(ids)
             if ids and (outcome := outcome_of_call(call, rubric)) is not None:
-                found.last.update(dict.fromkeys(ids, outcome))
-    return found
+                before.last.update(dict.fromkeys(ids, outcome))
+    return before
 
 
 def plan_round(progress: Progress, before: PriorRounds, limits: Limits) -> RoundPlan:
     strict, alone, together, exhausted = [], [], [], []
-    some_use = bool(progress.parts) or len(progress.missing) <= limits.batch_size
+    worth_asking_alone = bool(progress.parts) or len(progress.missing) <= limits.batch_size
     for item in progress.missing:
         rounds = before.rounds[item.identity]
         if rounds > limits.passes:
             exhausted.append(item)
         elif item.identity in before.last:
             strict.append(item)
-        elif rounds == limits.passes and some_use:
+        elif rounds == limits.passes and worth_asking_alone:
             alone.append(item)
         else:
             together.append(item)
@@ -81,21 +83,21 @@ def plan_round(progress: Progress, before: PriorRounds, limits: Limits) -> Round
     return RoundPlan(tuple(tuple(batch) for batch in batches), tuple(strict), tuple(exhausted))
 
 
-def requests(planned: RoundPlan, before: PriorRounds, wave: Wave, backend: BackendConfig) -> Iterator[BatchRequest]:
-    for batch in planned.batches:
+def round_requests(plan: RoundPlan, before: PriorRounds, wave: Wave, backend: BackendConfig) -> Iterator[BatchRequest]:
+    for batch in plan.batches:
         yield _request(batch, wave, backend, strict=False)
-    for item in planned.strict:
+    for item in plan.strict:
         cut_off = isinstance(before.last[item.identity], Retryable)
-        yield _request([item], wave, backend, strict=True, roomy=cut_off)
+        yield _request([item], wave, backend, strict=True, larger=cut_off)
 
 
 def _request(
-    items: Sequence[Item], wave: Wave, backend: BackendConfig, *, strict: bool, roomy: bool = False
+    items: Sequence[Item], wave: Wave, backend: BackendConfig, *, strict: bool, larger: bool = False
 ) -> BatchRequest:
     model = backend.models[0]
     numbered = [(str(number), item) for number, item in enumerate(items, 1)]
-    ask = Ask(new_call_id(), model, tuple((n, item.input) for n, item in numbered), strict=strict)
-    if roomy:
+    ask = Ask(new_call_id(), model, tuple((short_id, item.input) for short_id, item in numbered), strict=strict)
+    if larger:
         ask = replace(ask, max_tokens=min(MOST_TOKENS, LARGER * max_tokens(wave.rubric, ask)))
     sent = Sent(
         call_id=ask.call_id,
@@ -104,7 +106,7 @@ def _request(
         backend=backend.name,
         items=tuple((short_id, *item.identity) for short_id, item in numbered),
         strict=strict,
-        reserved_usd=reserve_price(backend, ask, wave.rubric),
+        reserved_usd=max_request_cost(backend, ask, wave.rubric),
         at=now(),
     )
     return BatchRequest(ask, sent)

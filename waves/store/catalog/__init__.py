@@ -1,1 +1,1 @@
-"""The database's own catalogue: which relations, columns, indexes and types a theme works with."""
+"""The database's own catalogue: the relations, columns, indexes and types that a theme works with."""

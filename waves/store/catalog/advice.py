@@ -1,4 +1,4 @@
-"""What works but is slow or leaves rows out in a theme's shape, with the statement that mends it: for `wave doctor`."""
+"""What works but is slow or leaves rows out in a theme's shape, with the statement that fixes it: for `wave doctor`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ _SQL = queries.load("catalog.sql")
 
 
 def advise(db: Database, shape: Shape) -> tuple[Advice, ...]:
-    """Advice for a shape that is otherwise right."""
-    found = [
+    """Advice for a shape that is otherwise valid."""
+    return (
         *_key_advice(db, shape),
         *_version_advice(db, shape),
         *_priority_advice(db, shape),
         *_changed_advice(db, shape),
-    ]
-    return tuple(found)
+    )
 
 
 def _key_advice(db: Database, shape: Shape) -> list[Advice]:
@@ -61,7 +60,7 @@ def _version_advice(db: Database, shape: Shape) -> list[Advice]:
 
 
 def _priority_advice(db: Database, shape: Shape) -> list[Advice]:
-    """Asks the planner: with an index in the priority's order there is nothing left to sort."""
+    """By the planner: with an index in the priority's order it has nothing to sort."""
     priority = shape.theme.source.priority
     if not priority or not _sorts(db, shape):
         return []
@@ -79,9 +78,9 @@ def _changed_advice(db: Database, shape: Shape) -> list[Advice]:
     return [Advice(message, _create(shape.source, [changed]))]
 
 
-def _indexed(db: Database, where: Relation, columns: list[str]) -> bool:
-    found = names.indexes(db, where)
-    return any(list(index.columns[: len(columns)]) == columns and not index.partial for index in found)
+def _indexed(db: Database, relation: Relation, columns: list[str]) -> bool:
+    indexes = names.indexes(db, relation)
+    return any(list(index.columns[: len(columns)]) == columns and not index.partial for index in indexes)
 
 
 def _sorts(db: Database, shape: Shape) -> bool:
@@ -90,13 +89,13 @@ def _sorts(db: Database, shape: Shape) -> bool:
         db.connection.execute("SET LOCAL enable_sort = off")
         db.connection.execute("SET LOCAL enable_seqscan = off")
         explain = sql.SQL(_SQL["explain"]).format(query=query)
-        row = db.connection.execute(explain, {"theme": shape.theme_id, "version": "v1"}).fetchone()
-    return 'Sort"' in json.dumps(row[0] if row else None)  # Incremental Sort, too: of all rows of a version
+        plan = db.scalar(explain, {"theme": shape.theme_id, "version": "v1"})
+    return 'Sort"' in json.dumps(plan)  # Incremental Sort as well: it sorts all rows of a version
 
 
-def _create(where: Relation, columns: Iterable[str]) -> str:
-    return f"CREATE INDEX CONCURRENTLY ON {_quoted(where)} ({', '.join(columns)});"
+def _create(relation: Relation, columns: Iterable[str]) -> str:
+    return f"CREATE INDEX CONCURRENTLY ON {_quoted(relation)} ({', '.join(columns)});"
 
 
-def _quoted(where: Relation) -> str:
-    return f"{names.quoted(where.schema)}.{names.quoted(where.name)}"
+def _quoted(relation: Relation) -> str:
+    return f"{names.quoted(relation.schema)}.{names.quoted(relation.name)}"

@@ -1,7 +1,7 @@
 """`describe`: a theme against pg_catalog → `Shape`, before anything is paid for.
 
-Whatever would fail later fails here, as a ConfigurationError that names the key of theme.yaml and the remedy: names,
-types, unique keys, rights, the operator's own SQL, which is planned but not run. Reads only the catalogue.
+Everything that would fail later fails here, as a ConfigurationError that names the key of theme.yaml and the remedy:
+names, types, unique keys, rights, the operator's own SQL, which is planned but not run. Reads only the catalogue.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from waves.errors import ConfigurationError
 from waves.store import queries
 from waves.store.catalog import advice
 from waves.store.catalog import names as catalog_names
+from waves.store.connect import scalar
 from waves.store.shape import column_values, fragments
 from waves.store.shape.shape import Column, Relation, Shape
 
@@ -35,7 +36,7 @@ _ALIKE = (frozenset({"smallint", "integer", "bigint"}), frozenset({"text", "char
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The source or the target: the relation with all its columns, and the key's."""
+    """The source or the target: the relation with all of its columns, and those of the key."""
 
     relation: Relation
     known: Mapping[str, Attribute]
@@ -43,7 +44,7 @@ class _Side:
 
 
 def describe(db: Database, theme: Theme) -> Shape:
-    """Everything that `theme` names in this database. ConfigurationError (78) with a remedy for the first defect."""
+    """Everything that `theme` names in this database. ConfigurationError (78) with a remedy at the first defect."""
     catalog_names.require_temporary(db)
     source = _source(db, theme)
     shape = Shape(theme, source.relation, source.key, _input(db, theme, source))
@@ -55,13 +56,13 @@ def describe(db: Database, theme: Theme) -> Shape:
 
 
 def _source(db: Database, theme: Theme) -> _Side:
-    found = catalog_names.relation(db, theme.source.relation, "source.relation")
-    known = catalog_names.attributes(db, found)
-    key = catalog_names.pick(found, known, theme.source.key, "source.key")
-    catalog_names.require_rights(db, found, known, key, "SELECT")
-    if found.is_table:
-        _require_unique(db, found, key, "source.key")
-    return _Side(found, known, key)
+    relation = catalog_names.find_relation(db, theme.source.relation, "source.relation")
+    known = catalog_names.attributes(db, relation)
+    key = catalog_names.pick(relation, known, theme.source.key, "source.key")
+    catalog_names.require_rights(db, relation, known, key, "SELECT")
+    if relation.is_table:
+        _require_unique(db, relation, key, "source.key")
+    return _Side(relation, known, key)
 
 
 def _input(db: Database, theme: Theme, source: _Side) -> tuple[Column, ...]:
@@ -71,30 +72,30 @@ def _input(db: Database, theme: Theme, source: _Side) -> tuple[Column, ...]:
 
 
 def _with_target(db: Database, shape: Shape, source: _Side, target: Target) -> Shape:
-    found = catalog_names.relation(db, target.table, "target.table")
-    if not found.is_table:
-        raise ConfigurationError(f"target.table: {found} is not a table", "verdicts are written to a table, not a view")
-    known = catalog_names.attributes(db, found)
-    side = _Side(found, known, catalog_names.pick(found, known, target.key, "target.key"))
-    columns = catalog_names.pick(found, known, (name for _, name in target.columns), "target.columns")
+    table = catalog_names.find_relation(db, target.table, "target.table")
+    if not table.is_table:
+        raise ConfigurationError(f"target.table: {table} is not a table", "verdicts are written to a table, not a view")
+    known = catalog_names.attributes(db, table)
+    side = _Side(table, known, catalog_names.pick(table, known, target.key, "target.key"))
+    columns = catalog_names.pick(table, known, (name for _, name in target.columns), "target.columns")
     pairs = tuple(zip((value for value, _ in target.columns), columns, strict=True))
-    _require_unique(db, found, side.key, "target.key", exactly=target.insert)
+    _require_unique(db, table, side.key, "target.key", exactly=target.insert)
     _require_writable(db, side, columns, insert=target.insert)
     _require_types(side, pairs)
     _require_same_keys(source, side)
     _require_apart(source, side, shape.input, columns)
-    return replace(shape, target=found, target_key=side.key, columns=pairs)
+    return replace(shape, target=table, target_key=side.key, columns=pairs)
 
 
 def _require_unique(
-    db: Database, where: Relation, key: tuple[Column, ...], name: str, *, exactly: bool = False
+    db: Database, relation: Relation, key: tuple[Column, ...], name: str, *, exactly: bool = False
 ) -> None:
-    if not catalog_names.is_unique(catalog_names.indexes(db, where), key, exactly=exactly):
+    if not catalog_names.is_unique(catalog_names.indexes(db, relation), key, exactly=exactly):
         columns = ", ".join(catalog_names.quoted(column.name) for column in key)
         raise ConfigurationError(
-            f"{name}: no unique index of {where} says that ({columns}) is unique",
-            f"CREATE UNIQUE INDEX CONCURRENTLY ON {catalog_names.quoted(where.schema)}."
-            f"{catalog_names.quoted(where.name)} ({columns}); or name the primary key",
+            f"{name}: no unique index of {relation} covers ({columns})",
+            f"CREATE UNIQUE INDEX CONCURRENTLY ON {catalog_names.quoted(relation.schema)}."
+            f"{catalog_names.quoted(relation.name)} ({columns}); or name the primary key",
         )
 
 
@@ -107,9 +108,9 @@ def _require_writable(db: Database, side: _Side, columns: tuple[Column, ...], *,
         if side.known[column.name].computed:
             raise ConfigurationError(
                 f"target: {side.relation} computes {column.name} itself",
-                "name a column that can be written; an identity can be: SET GENERATED BY DEFAULT",
+                "name a column that can be written; an identity column can, after SET GENERATED BY DEFAULT",
             )
-    if (rule := catalog_names.rule(db, side.relation, insert=insert)) is not None:
+    if (rule := catalog_names.rewrite_rule(db, side.relation, insert=insert)) is not None:
         raise ConfigurationError(
             f"target.table: the rule {rule} rewrites what is written to {side.relation}",
             "drop the rule, a trigger can do what it does; or name another table",
@@ -134,16 +135,16 @@ def _require_types(side: _Side, pairs: tuple[tuple[str, Column], ...]) -> None:
 
 
 def _require_same_keys(source: _Side, target: _Side) -> None:
-    """Equal values of both keys are equal texts, so that one text identifies the row on both sides."""
+    """Checks that equal values of both keys are equal texts: one text must identify the row on both sides."""
     if len(source.key) != len(target.key):
         raise ConfigurationError(
             "source.key and target.key have different numbers of columns",
             "name the columns of both in the same order",
         )
     for ours, theirs in zip(source.key, target.key, strict=True):
-        one, other = source.known[ours.name].own_collation, target.known[theirs.name].own_collation
+        collations = {source.known[ours.name].own_collation, target.known[theirs.name].own_collation} - {None}
         kinds = {ours.type, theirs.type}
-        if (len(kinds) > 1 and not any(kinds <= alike for alike in _ALIKE)) or (one and other and one != other):
+        if (len(kinds) > 1 and not any(kinds <= alike for alike in _ALIKE)) or len(collations) > 1:
             raise ConfigurationError(
                 f"the keys differ: {source.relation}.{ours.name} is {ours.type}, {target.relation}.{theirs.name} is "
                 f"{theirs.type}" + (", with another collation" if len(kinds) == 1 else ""),
@@ -152,7 +153,7 @@ def _require_same_keys(source: _Side, target: _Side) -> None:
 
 
 def _require_apart(source: _Side, target: _Side, given: tuple[Column, ...], written: tuple[Column, ...]) -> None:
-    """What we write must not change what we judge: the row would be in the gap for ever."""
+    """A write must not change what is judged: the row would stay in the gap indefinitely."""
     both = {column.name for column in given} & {column.name for column in written}
     if source.relation.oid == target.relation.oid and both:
         names = catalog_names.listed(sorted(both))
@@ -166,7 +167,9 @@ def _changed_type(db: Database, shape: Shape) -> str | None:
     changed = shape.theme.source.changed
     if not changed:
         return None
-    query = sql.SQL(_SQL["probe_type"]).format(source=fragments.relation(shape.source), value=fragments.own(changed))
+    query = sql.SQL(_SQL["probe_type"]).format(
+        source=fragments.relation(shape.source), value=fragments.parenthesised(changed)
+    )
     kind = _probe(db, query, "source.changed")
     if kind not in _MOMENTS:
         raise ConfigurationError(
@@ -177,7 +180,7 @@ def _changed_type(db: Database, shape: Shape) -> str | None:
 
 
 def _probe_own_sql(db: Database, shape: Shape) -> None:
-    """Lets PostgreSQL plan the operator's SQL, and with it check our right to run it."""
+    """Lets PostgreSQL plan the operator's SQL, which also checks our right to run it."""
     source = fragments.relation(shape.source)
     where = sql.SQL(_SQL["probe_condition"]).format(source=source, condition=fragments.in_scope(shape))
     _probe(db, where, "source.where")
@@ -187,12 +190,12 @@ def _probe_own_sql(db: Database, shape: Shape) -> None:
 
 
 def _probe(db: Database, query: sql.Composed, key: str) -> str:
-    """The first value of `query`; what PostgreSQL says against it is the operator's to read: it is their own text."""
+    """The first value of `query`. PostgreSQL's message about an error is shown: it quotes only the operator's SQL."""
     try:
-        row = db.connection.execute(query, {}).fetchone()
+        value = scalar(db.connection, query, {})
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:
-        said = (error.diag.message_primary or type(error).__name__).splitlines()[0]
-        raise ConfigurationError(f"{key}: PostgreSQL says: {said}", f"correct `{key}` in theme.yaml") from error
-    return str(row[0]) if row else ""
+        message = (error.diag.message_primary or type(error).__name__).splitlines()[0]
+        raise ConfigurationError(f"{key}: PostgreSQL says: {message}", f"correct `{key}` in theme.yaml") from error
+    return str(value)

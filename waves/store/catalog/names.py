@@ -1,5 +1,5 @@
-"""Names from theme.yaml → what pg_catalog knows under them. A name that is not there is a ConfigurationError that
-names the known ones; so is a right that is lacking, with the GRANT that gives it."""
+"""Names from theme.yaml → what pg_catalog has under them. A name that does not exist is a ConfigurationError that lists
+the existing ones; so is a missing right, with the GRANT that gives it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import psycopg
 
 from waves.errors import ConfigurationError
 from waves.store import queries
+from waves.store.connect import scalar
 from waves.store.shape.shape import Column, Relation
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _RIGHTS = ("SELECT", "UPDATE", "INSERT")
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A column as the catalogue has it. `computed`: nobody can write it; `nullable` is known of tables alone."""
+    """A column as the catalogue has it. `computed`: it cannot be written; `nullable` is known for tables only."""
 
     column: Column
     computed: bool
@@ -41,7 +42,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Valid index; `columns` has None for an expression. `unique` holds for all rows, `partial` ones are not."""
+    """A valid index; `columns` has None for an expression. `unique`: for all rows, so a `partial` one never is."""
 
     unique: bool
     immediate: bool
@@ -49,15 +50,15 @@ class Index:
     partial: bool
 
 
-def relation(db: Database, text: str, key: str) -> Relation:
+def find_relation(db: Database, text: str, key: str) -> Relation:
     """The relation written as `text` (`name`, `schema.name`, quoted or not) under `key` of theme.yaml."""
     for schema, name in _spellings(db, text):
         row = db.execute(_SQL["relation"], {"schema": schema, "name": name}).fetchone()
         if row is not None:
-            found = Relation(*row)
-            _require_usage(db, found)
-            return found
-    known = [row[0] for row in db.execute(_SQL["relations"]).fetchall()]
+            relation = Relation(*row)
+            _require_usage(db, relation)
+            return relation
+    known = [name for (name,) in db.execute(_SQL["relations"]).fetchall()]
     bare = {name.split(".", 1)[1]: name for name in known}
     near = difflib.get_close_matches(text, [*known, *bare], n=1)
     raise ConfigurationError(
@@ -66,60 +67,60 @@ def relation(db: Database, text: str, key: str) -> Relation:
     )
 
 
-def attributes(db: Database, where: Relation) -> dict[str, Attribute]:
-    rows = db.execute(_SQL["columns"], {"oid": where.oid}).fetchall()
+def attributes(db: Database, relation: Relation) -> dict[str, Attribute]:
+    rows = db.execute(_SQL["columns"], {"oid": relation.oid}).fetchall()
     return {
         name: Attribute(Column(name, kind), computed, collation, nullable, dict(zip(_RIGHTS, rights, strict=True)))
         for name, kind, computed, collation, nullable, *rights in rows
     }
 
 
-def rule(db: Database, where: Relation, *, insert: bool) -> str | None:
-    """A rewrite rule under which rows cannot be written to the table, by name."""
-    row = db.execute(_SQL["rules"], {"oid": where.oid, "insert": insert}).fetchone()
-    return row[0] if row else None
+def rewrite_rule(db: Database, relation: Relation, *, insert: bool) -> str | None:
+    """The name of a rewrite rule that keeps rows from being written to the table."""
+    name: str | None = db.scalar(_SQL["rules"], {"oid": relation.oid, "insert": insert})
+    return name
 
 
-def pick(where: Relation, known: Mapping[str, Attribute], names: Iterable[str], key: str) -> tuple[Column, ...]:
+def pick(relation: Relation, known: Mapping[str, Attribute], names: Iterable[str], key: str) -> tuple[Column, ...]:
     """The columns `names` of a relation, as written under `key` of theme.yaml."""
-    found = []
+    columns = []
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise ConfigurationError(
-                f"{key}: {where} has no column {name}",
+                f"{key}: {relation} has no column {name}",
                 f"did you mean {near[0]}?" if near else f"its columns: {listed(known)}",
             )
-        found.append(known[name].column)
-    return tuple(found)
+        columns.append(known[name].column)
+    return tuple(columns)
 
 
-def indexes(db: Database, where: Relation) -> tuple[Index, ...]:
-    rows = db.execute(_SQL["indexes"], {"oid": where.oid}).fetchall()
+def indexes(db: Database, relation: Relation) -> tuple[Index, ...]:
+    rows = db.execute(_SQL["indexes"], {"oid": relation.oid}).fetchall()
     return tuple(Index(unique, immediate, tuple(columns), partial) for unique, immediate, columns, partial in rows)
 
 
-def is_unique(found: Iterable[Index], key: Sequence[Column], *, exactly: bool = False) -> bool:
-    """Whether an index holds the key columns (or some of them) unique. `exactly`: fit for ON CONFLICT."""
+def is_unique(candidates: Iterable[Index], key: Sequence[Column], *, exactly: bool = False) -> bool:
+    """Whether an index makes the key columns (or some of them) unique. `exactly`: usable by ON CONFLICT."""
     names = {column.name for column in key}
-    unique = [set(index.columns) for index in found if index.unique and (index.immediate or not exactly)]
+    unique = [set(index.columns) for index in candidates if index.unique and (index.immediate or not exactly)]
     return names in unique if exactly else any(columns <= names for columns in unique)
 
 
 def require_rights(
-    db: Database, where: Relation, known: Mapping[str, Attribute], columns: Iterable[Column], right: str
+    db: Database, relation: Relation, known: Mapping[str, Attribute], columns: Iterable[Column], right: str
 ) -> None:
-    lacking = sorted({column.name for column in columns if not known[column.name].rights[right]})
-    if lacking:
-        names = ", ".join(map(quoted, lacking))
+    missing = sorted({column.name for column in columns if not known[column.name].rights[right]})
+    if missing:
+        names, table = ", ".join(map(quoted, missing)), f"{quoted(relation.schema)}.{quoted(relation.name)}"
         raise ConfigurationError(
-            f"{user(db)} may not {right} {names} of {where}",
-            f"as its owner: GRANT {right} ({names}) ON {quoted(where.schema)}.{quoted(where.name)} TO {user(db)};",
+            f"{user(db)} may not {right} {names} of {relation}",
+            f"as its owner: GRANT {right} ({names}) ON {table} TO {user(db)};",
         )
 
 
 def user(db: Database) -> str:
-    """The role that we are, quoted for a GRANT."""
+    """The role of this connection, quoted for a GRANT."""
     row = db.execute(_SQL["rights"]).fetchone()
     return str(row[1]) if row else "the user"
 
@@ -146,26 +147,24 @@ def listed(names: Iterable[str]) -> str:
 def _spellings(db: Database, text: str) -> list[tuple[str | None, str]]:
     """As written first, then as PostgreSQL would read it: folded to lower case, with quotes taken off."""
     schema, dot, name = text.partition(".")
-    found: list[tuple[str | None, str]] = [(None, text)]
+    spellings: list[tuple[str | None, str]] = [(None, text)]
     if dot:
-        found.append((schema, name))
+        spellings.append((schema, name))
     try:
-        row = db.connection.execute(_SQL["identifiers"], {"text": text}).fetchone()
+        pieces: list[str] = scalar(db.connection, _SQL["identifiers"], {"text": text})
     except psycopg.errors.InvalidParameterValue:
-        return found
-    pieces: list[str] = row[0] if row else []
+        return spellings
     match pieces:
         case [only]:
-            found.append((None, only))
+            spellings.append((None, only))
         case [first, second]:
-            found.append((first, second))
-    return found
+            spellings.append((first, second))
+    return spellings
 
 
-def _require_usage(db: Database, found: Relation) -> None:
-    row = db.execute(_SQL["schema_usage"], {"schema": found.schema}).fetchone()
-    if row is not None and not row[0]:
+def _require_usage(db: Database, relation: Relation) -> None:
+    if not db.scalar(_SQL["schema_usage"], {"schema": relation.schema}):
         raise ConfigurationError(
-            f"{user(db)} may not look into schema {found.schema}",
-            f"as its owner: GRANT USAGE ON SCHEMA {quoted(found.schema)} TO {user(db)};",
+            f"{user(db)} may not look into schema {relation.schema}",
+            f"as its owner: GRANT USAGE ON SCHEMA {quoted(relation.schema)} TO {user(db)};",
         )

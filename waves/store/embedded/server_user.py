@@ -1,8 +1,8 @@
-"""Whom the embedded server runs as. PostgreSQL refuses root, so root gives it a user of its own, `pgserver`; for
-everybody else all of this does nothing.
+"""The user that the embedded server runs as. PostgreSQL refuses to run as root, so root gives it a user of its own,
+`pgserver`; for any other user this module does nothing.
 
-That user must reach its folder and the wheel's programs: folders on the way get the right to be passed through
-(o+x: not listed, not read), and no more.
+That user must reach its folder and the wheel's programs: the folders above them get the right to be traversed (o+x: not
+to be listed or read), and no more.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _log = logging.getLogger(__name__)
 
 
 class ServerUser(TypedDict, total=False):
-    """What `subprocess.run` takes to run a program as somebody else."""
+    """The arguments with which `subprocess.run` runs a program as another user."""
 
     user: int
     group: int
     extra_groups: list[int]
 
 
-def identity() -> ServerUser:
+def run_as() -> ServerUser:
     if os.geteuid() != 0:
         return {}
     user = _user()
@@ -43,43 +43,43 @@ def identity() -> ServerUser:
 
 
 def prepare(home: Path, programs: Path) -> None:
-    """Makes `home` the server user's own, and it and the programs reachable."""
+    """Gives `home` to the server's user, and makes it and the programs reachable."""
     if os.geteuid() != 0:
         return
-    give(home)
+    give_ownership(home)
     user = _user()
-    _open_way([*home.parents, programs, *programs.parents], user.pw_uid)
+    _allow_passage([*home.parents, programs, *programs.parents], user.pw_uid)
     if not (programs / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:  # installed under a strict umask
         for path in [programs, *programs.rglob("*")]:
             mode = path.stat().st_mode
             path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
 
 
-def give(path: Path) -> None:
-    """The server's user owns `path`."""
+def give_ownership(path: Path) -> None:
+    """Makes the server's user the owner of `path`."""
     if os.geteuid() == 0:
         user = _user()
         os.chown(path, user.pw_uid, user.pw_gid)
 
 
 def private_folder(identifier: str) -> Path:
-    """A short folder for sockets that nobody else can write to; DatabaseError if somebody took its name."""
+    """A short folder for sockets that no other user can write to; DatabaseError if another user took its name."""
     owner = _user().pw_uid if os.geteuid() == 0 else os.geteuid()
     name = hashlib.sha256(identifier.encode(errors="surrogateescape")).hexdigest()[:12]
     folder = Path("/tmp") / f"waves-{owner}-{name}"  # noqa: S108 - its owner and mode are checked
     try:
         folder.mkdir(mode=0o700)
-        give(folder)
+        give_ownership(folder)
     except FileExistsError:
         pass
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or stat.S_IMODE(found.st_mode) & 0o077:
-        raise DatabaseError(f"{folder} belongs to somebody else", "remove it, or move `data` to a shorter path")
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or stat.S_IMODE(status.st_mode) & 0o077:
+        raise DatabaseError(f"{folder} belongs to another user", "remove it, or move `data` to a shorter path")
     return folder
 
 
 def _user() -> pwd.struct_passwd:
-    """The account; made where it is lacking."""
+    """The account; created if it is missing."""
     try:
         return pwd.getpwnam(_NAME)
     except KeyError:
@@ -92,14 +92,14 @@ def _user() -> pwd.struct_passwd:
         return pwd.getpwnam(_NAME)
     except KeyError:
         raise ConfigurationError(
-            f"PostgreSQL does not run as root, and the user {_NAME} cannot be made",
-            f"run waves as an ordinary user, or make the user {_NAME}, or set `database` to a PostgreSQL URL",
+            f"PostgreSQL does not run as root, and the user {_NAME} cannot be created",
+            f"run waves as an ordinary user, or create the user {_NAME}, or set `database` to a PostgreSQL URL",
         ) from None
 
 
-def _open_way(folders: Iterable[Path], user: int) -> None:
+def _allow_passage(folders: Iterable[Path], user: int) -> None:
     for folder in folders:
-        found = folder.stat()
-        if found.st_uid != user and not found.st_mode & stat.S_IXOTH:
-            folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
+        status = folder.stat()
+        if status.st_uid != user and not status.st_mode & stat.S_IXOTH:
+            folder.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)
             _log.warning("let the user %s of the embedded PostgreSQL pass through %s", _NAME, folder)

@@ -1,7 +1,7 @@
-"""Entries → target: lock in key order, compare with the row as it is now, write, audit. What collect and restore share.
+"""Entries → target: lock in key order, compare with the row as it is now, write, audit. Shared by collect and restore.
 
-Runs inside one transaction. The tables `wave_entry` (what was judged), `wave_row` (whose content is still that) and
-`wave_applied` (what the target took) are temporary and go with it; rows are numbered `n`.
+Runs inside one transaction. The tables `wave_entry` (what was judged), `wave_row` (entries whose row still has that
+content) and `wave_applied` (entries that the target took) are temporary and end with it; rows are numbered `n`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from psycopg.errors import InvalidParameterValue
 
 from waves.errors import ConfigurationError
 from waves.store import queries
+from waves.store.connect import scalar
 from waves.store.merge import statements as merge_statements
-from waves.store.rows.row_needs import judged, values_for
+from waves.store.rows.row_needs import candidate_values, judged_cte
 from waves.store.shape import column_values, fragments
 from waves.store.transactions import bisected
 
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
 _SQL = queries.load("merge.sql")
 
 _SOME = 20
-"""Written rows whose content is looked at again."""
+"""The number of written rows whose content is read again."""
 
 Refused = dict[int, str]
-"""Entry number → why the target did not take it, without row text."""
+"""Entry number → the reason why the target did not take it, without row text."""
 
 
 def create_tables(connection: Connection, shape: Shape) -> None:
@@ -43,20 +44,20 @@ def create_tables(connection: Connection, shape: Shape) -> None:
         sql.SQL("{} {}").format(sql.Identifier(name), fragments.verbatim(key.type)) for name, key in pairs
     )
     with suppress(InvalidParameterValue), connection.transaction():
-        # A large wave's tables then stay in memory. Refused once a session has used temporary tables.
+        # Keeps a large wave's tables in memory. Refused once a session has used temporary tables.
         connection.execute("SET LOCAL temp_buffers = '64MB'")
-    connection.execute("SET LOCAL default_statistics_target = 10")  # of these tables only the size matters
-    # The rows of a wave lie together; priced like seeks on a disk, looking them up would lose to reading whole tables.
+    connection.execute("SET LOCAL default_statistics_target = 10")  # for these tables only the size matters
+    # The rows of a wave are close together; at the price of disk seeks the planner would read whole tables instead.
     connection.execute("SET LOCAL random_page_cost = 1.1")
     connection.execute(sql.SQL(_SQL["create_tables"]).format(key_columns=columns))
-    # A deferred constraint would fail at COMMIT, where nobody can tell which row it was.
+    # A deferred constraint would fail at COMMIT, where the row at fault can no longer be found.
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-def active_version(connection: Connection, shape: Shape) -> str | None:
-    """The theme's active version, which stays so until the transaction ends."""
-    row = connection.execute(_SQL["lock_theme"], {"theme": shape.theme_id}).fetchone()
-    return row[0] if row else None
+def lock_active_version(connection: Connection, shape: Shape) -> str | None:
+    """The theme's active version, which no other transaction can change until this one ends."""
+    version: str | None = scalar(connection, _SQL["lock_theme"], {"theme": shape.theme_id})
+    return version
 
 
 def lock_entries(connection: Connection, shape: Shape) -> None:
@@ -64,46 +65,46 @@ def lock_entries(connection: Connection, shape: Shape) -> None:
 
 
 def lock_candidates(connection: Connection, shape: Shape, bound: dict[str, object]) -> None:
-    """As `lock_entries`, for keys that are bound as arrays `k1 …`."""
+    """Like `lock_entries`, for keys that are bound as arrays `k1 …`."""
     rows = sql.SQL(_SQL["candidates"]).format(arrays=fragments.key_arrays(shape), names=fragments.key_columns(shape))
     _lock(connection, shape, rows, fragments.cast_keys(shape, fragments.key_of("c", shape)), bound)
 
 
-def match(connection: Connection, shape: Shape, entries: int) -> int:
-    """Finds the entries 0 … `entries` - 1 whose row still has the content that was judged. → how many. A row that
-    cannot be computed any more has not."""
+def match_entries(connection: Connection, shape: Shape, entries: int) -> int:
+    """Finds the entries 0 … `entries` - 1 whose row still has the content that was judged. → their number. A row that
+    can no longer be computed does not count."""
     connection.execute(_SQL["analyze_entries"])
-    query = merge_statements.match(shape)
+    query = merge_statements.match_statement(shape)
 
     def act(low: int, high: int) -> None:
         connection.execute(query, {"low": low, "high": high})
 
     bisected(connection, 0, entries - 1, act)
     connection.execute(_SQL["analyze_rows"])
-    count, _, _ = _one(connection, "count_rows")
-    return int(count)
+    count, _, _ = _count_rows(connection)
+    return count
 
 
-def match_verdicts(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> None:
-    """Fills the entries from the accepted verdicts that the rows of `keys` do not show, together with those rows."""
+def fill_from_verdicts(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> None:
+    """Fills entries and rows from the accepted verdicts that the target does not show for the rows of `keys`."""
     also = sql.SQL(_SQL["from_verdict"]).format(before=merge_statements.before_in_target(shape))
     fill = sql.SQL(_SQL["fill_from_verdicts"]).format(keys=fragments.key_columns(shape))
-    query = judged(shape, also) + fill
+    query = judged_cte(shape, also) + fill
 
     def act(low: int, high: int) -> None:
-        connection.execute(query, {**values_for(shape, version, keys[low : high + 1]), "first": low})
+        connection.execute(query, {**candidate_values(shape, version, keys[low : high + 1]), "first": low})
 
     bisected(connection, 0, len(keys) - 1, act)
     connection.execute(_SQL["analyze_entries"])
     connection.execute(_SQL["analyze_rows"])
 
 
-def write(connection: Connection, shape: Shape, version: str, run_id: str | None, reason: str) -> Refused:
-    """Writes every matched entry to the target, with an audit row for each row that this changes."""
+def write_target(connection: Connection, shape: Shape, version: str, run_id: str | None, reason: str) -> Refused:
+    """Writes every matched entry to the target, and an audit entry for each row that this changes."""
     audited = sql.SQL(" ") + sql.SQL(_SQL["audit_changed"])
     statements = [
-        merge_statements.update(shape) + audited,
-        *([merge_statements.insert(shape) + audited] if shape.inserts else []),
+        merge_statements.update_statement(shape) + audited,
+        *([merge_statements.insert_statement(shape) + audited] if shape.inserts else []),
     ]
     bound = {**column_values.bindings(shape, version), "theme": shape.theme_id, "run": run_id, "reason": reason}
 
@@ -111,20 +112,20 @@ def write(connection: Connection, shape: Shape, version: str, run_id: str | None
         for statement in statements:
             connection.execute(statement, {**bound, "low": low, "high": high})
 
-    count, low, high = _one(connection, "count_rows")
-    refused = {n: _why(error) for n, error in bisected(connection, low, high, act).items()} if count else {}
+    count, low, high = _count_rows(connection)
+    refused = {n: _refusal(error) for n, error in bisected(connection, low, high, act).items()} if count else {}
     if shape.inserts:
-        for n in _overtaken(connection, shape):
+        for n in _inserted_meanwhile(connection, shape):
             refused.pop(n, None)
-            refused |= {n: _why(error) for n, error in bisected(connection, n, n, act).items()}
+            refused |= {n: _refusal(error) for n, error in bisected(connection, n, n, act).items()}
     for (n,) in connection.execute(_SQL["suppressed"]).fetchall():
         refused.setdefault(n, "the target did not take the row: a trigger or a policy suppressed it, or its version")
-    _require_unmoved(connection, shape)
+    _require_unchanged_input(connection, shape)
     return refused
 
 
 def audit_refused(connection: Connection, shape: Shape, run_id: str | None, refused: Refused) -> tuple[str, ...]:
-    """→ the entity keys of what was refused."""
+    """Audits the refused entries. → their entity keys."""
     bound = {"run": run_id, "theme": shape.theme_id, **refused_arrays(refused)}
     return tuple(key for (key,) in connection.execute(sql.SQL(_SQL["audit_refused"]).format(), bound).fetchall())
 
@@ -133,8 +134,8 @@ def refused_arrays(refused: Refused) -> dict[str, object]:
     return {"refused": list(refused), "reasons": list(refused.values())}
 
 
-def applied_at() -> sql.SQL:
-    """A moment later than every other verdict of these rows was applied, even if the clock went back."""
+def applied_at_sql() -> sql.SQL:
+    """A time later than any at which a verdict of these rows was applied, even if the clock was set back."""
     return sql.SQL(_SQL["applied_at"])
 
 
@@ -147,52 +148,53 @@ def _lock(
     query = sql.SQL(_SQL["lock_target"]).format(
         target=fragments.relation(shape.target),
         rows=rows,
-        same_key=fragments.same(key, keys),
+        same_key=fragments.equal(key, keys),
         order=fragments.commas(key),
     )
     connection.execute(query, bound)
 
 
-def _require_unmoved(connection: Connection, shape: Shape) -> None:
-    """ConfigurationError where to write a row changes what is asked about it, say by a trigger that sets a column of
-    `source.input`: every row would be paid for again, fire after fire."""
+def _require_unchanged_input(connection: Connection, shape: Shape) -> None:
+    """ConfigurationError if a write changes the row's own input, e.g. through a trigger that sets a column of
+    `source.input`: every row would be paid for again in every fire."""
     query = sql.SQL(_SQL["moved"]).format(
         source_row=fragments.source_row(shape),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of("r", shape)),
+        same_key=fragments.equal(fragments.key_of("s", shape), fragments.key_of("r", shape)),
     )
     written, moved = connection.execute(query, {"some": _SOME}).fetchone() or (0, 0)
-    if moved and moved == written and (shape.same_table or written > 1):  # else somebody else may have edited the row
+    if moved and moved == written and (shape.same_table or written > 1):  # else another session may have edited the row
         raise ConfigurationError(
-            f"to write to {shape.target} changes the columns of source.input: each row would be asked for again",
-            "name under source.input only columns that no trigger and no generated column changes by that; "
+            f"a write to {shape.target} changes the columns of source.input: each row would be asked about again",
+            "name under source.input only columns that no trigger and no generated column changes on a write; "
             "then `wave abandon` this wave",
         )
 
 
-def _overtaken(connection: Connection, shape: Shape) -> list[int]:
-    """Rows that were to be inserted and are there by now. Locked, and with what they hold as what was before."""
+def _inserted_meanwhile(connection: Connection, shape: Shape) -> list[int]:
+    """Rows to insert that the target has by now. Locks them, and records their present values as the values before."""
     if shape.target is None:
         return []
     key = fragments.target_key(shape)
     query = sql.SQL(_SQL["overtaken"]).format(
-        before=merge_statements.shown(shape),
+        before=merge_statements.target_json(shape),
         target=fragments.relation(shape.target),
-        same_key=fragments.same(key, fragments.key_of("r", shape)),
+        same_key=fragments.equal(key, fragments.key_of("r", shape)),
         order=fragments.commas(key),
     )
     return [n for (n,) in connection.execute(query).fetchall()]
 
 
-def _why(error: Error) -> str:
-    """SQLSTATE and names from the catalogue; what the server says may hold row text."""
+def _refusal(error: Error) -> str:
+    """SQLSTATE and names from the catalogue; the server's own message may hold row text."""
     where = error.diag.constraint_name or error.diag.column_name
     return f"the target refused it: {type(error).__name__} ({error.sqlstate})" + (f" at {where}" if where else "")
 
 
-def _one(connection: Connection, query: str) -> tuple[int, int, int]:
-    row = connection.execute(_SQL[query]).fetchone()
+def _count_rows(connection: Connection) -> tuple[int, int, int]:
+    """The number of matched entries, the lowest and the highest of their numbers (NULL if there are none)."""
+    row = connection.execute(_SQL["count_rows"]).fetchone()
     if row is None:
-        raise AssertionError(query)
+        raise AssertionError("count_rows")
     return (row[0], row[1], row[2])

@@ -1,5 +1,5 @@
-"""Writes accepted verdicts back to rows that do not show them: an earlier version came back, or a verdict was never
-applied. Costs nothing but the write; bounded chunks, each in a transaction of its own, each audited."""
+"""Writes accepted verdicts back to rows that do not show them: an earlier version was activated again, or a verdict was
+never applied. Costs only the write; bounded chunks, each in a transaction of its own, each audited."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from psycopg import sql
 
 from waves.store import queries
 from waves.store.merge import merge
-from waves.store.rows.row_needs import values_for
+from waves.store.rows.row_needs import candidate_values
 from waves.store.transactions import retried
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _CHUNK = 5000
 
 
 def restore(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
-    """Restores the rows of `keys` that still need it. → how many the target took."""
+    """Restores the rows of `keys` that still need it. → the number of rows that the target took."""
     restored = 0
     for start in range(0, len(keys), _CHUNK):
         chunk = keys[start : start + _CHUNK]
@@ -34,14 +34,14 @@ def restore(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_i
 
 
 def _restore(connection: Connection, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
-    if merge.active_version(connection, shape) != version:
+    if merge.lock_active_version(connection, shape) != version:
         return 0
     merge.create_tables(connection, shape)
-    merge.lock_candidates(connection, shape, values_for(shape, version, keys))
-    # Judged again under the lock: since the gap was read a row may have been edited, cleared or restored.
-    merge.match_verdicts(connection, shape, version, keys)
-    refused = merge.write(connection, shape, version, run_id, f"restored {version}")
+    merge.lock_candidates(connection, shape, candidate_values(shape, version, keys))
+    # Assessed again under the lock: since the gap was read a row may have been edited, cleared or restored.
+    merge.fill_from_verdicts(connection, shape, version, keys)
+    refused = merge.write_target(connection, shape, version, run_id, f"restored {version}")
     merge.audit_refused(connection, shape, run_id, refused)
-    mark = sql.SQL(_SQL["mark_restored"]).format(applied_at=merge.applied_at())
+    mark = sql.SQL(_SQL["mark_restored"]).format(applied_at=merge.applied_at_sql())
     values = {"theme": shape.theme_id, "version": version, **merge.refused_arrays(refused)}
     return connection.execute(mark, values).rowcount - len(refused)

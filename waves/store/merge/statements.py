@@ -1,4 +1,4 @@
-"""The statements of a merge that depend on a theme's shape: what is matched, written, and shown before and after."""
+"""The statements of a merge that depend on a theme's shape: match, write, and the target's values before and after."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SQL = queries.load("merge.sql")
 
 
-def match(shape: Shape) -> sql.Composed:
+def match_statement(shape: Shape) -> sql.Composed:
     return sql.SQL(_SQL["match"]).format(
         keys=fragments.key_columns(shape),
         row_keys=fragments.commas(fragments.key_of("r", shape)),
@@ -27,25 +27,25 @@ def match(shape: Shape) -> sql.Composed:
         also=_before_in_source(shape),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
+        same_key=fragments.equal(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
         target_join=sql.SQL("") if shape.same_table else target_join(shape, "r"),
     )
 
 
-def update(shape: Shape) -> sql.Composed:
+def update_statement(shape: Shape) -> sql.Composed:
     if shape.target is None:
         raise ValueError("a theme without a target writes nothing")
     pairs = zip(shape.columns, column_values.expressions(shape), strict=True)
     return sql.SQL(_SQL["update_target"]).format(
         target=fragments.relation(shape.target),
         assignments=fragments.commas(sql.SQL("{} = {}").format(fragments.name(c.name), e) for (_, c), e in pairs),
-        same_key=fragments.same(fragments.target_key(shape), fragments.key_of("r", shape)),
-        after=shown(shape),
+        same_key=fragments.equal(fragments.target_key(shape), fragments.key_of("r", shape)),
+        after=target_json(shape),
         kept=_kept(shape),
     )
 
 
-def insert(shape: Shape) -> sql.Composed:
+def insert_statement(shape: Shape) -> sql.Composed:
     if shape.target is None:
         raise ValueError("a theme without a target writes nothing")
     columns = [fragments.name(column.name) for _, column in shape.columns]
@@ -57,19 +57,19 @@ def insert(shape: Shape) -> sql.Composed:
         row_keys=fragments.commas(fragments.key_of("r", shape)),
         values=fragments.commas(column_values.expressions(shape)),
         written_keys=fragments.commas(key),
-        after=shown(shape),
+        after=target_json(shape),
         kept=_kept(shape),
-        same_key=fragments.same(key, fragments.key_of("r", shape)),
+        same_key=fragments.equal(key, fragments.key_of("r", shape)),
     )
 
 
-def shown(shape: Shape) -> sql.Composed:
+def target_json(shape: Shape) -> sql.Composed:
     """The target columns of `t` as one JSON object."""
     return _as_json((column.name, fragments.name("t", column.name)) for _, column in shape.columns)
 
 
 def _kept(shape: Shape) -> sql.Composable:
-    """Whether the row bears the version that was written: one that a trigger takes away would be asked for for ever."""
+    """Whether the row has the version that was written: if a trigger removes it, the row is asked about forever."""
     if shape.version_column is None:
         return sql.SQL("true")
     return sql.SQL("{} IS NOT DISTINCT FROM %(version)s").format(fragments.name("t", shape.version_column))
@@ -83,11 +83,11 @@ def _before(shape: Shape) -> sql.Composable:
 
 def before_in_target(shape: Shape) -> sql.Composed:
     key = fragments.target_key(shape)[0]
-    return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(key, shown(shape))
+    return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(key, target_json(shape))
 
 
 def _before_in_source(shape: Shape) -> sql.Composable:
-    """Where the source is the target, its row has been read already."""
+    """If the source is the target, the row's values are read together with its input."""
     if not shape.same_table:
         return sql.SQL("")
     pairs = ((column.name, fragments.column(shape.source, column)) for _, column in shape.columns)

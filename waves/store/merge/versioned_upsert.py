@@ -1,7 +1,7 @@
 """collect: the parts of a converged wave → verdicts and target, in one transaction, idempotent.
 
-The wave row is closed first, so of two that collect the same wave one does nothing. Every part enters history under
-(theme, key, version, hash); the target changes only where the row still has the content that was judged, and only
+The wave row is closed first, so of two processes that collect the same wave one does nothing. Every part enters history
+under (theme, key, version, hash); the target changes only if the row still has the content that was judged, and only
 while the wave's version is the active one.
 """
 
@@ -19,9 +19,10 @@ from psycopg.types.json import Jsonb
 from waves.errors import BadDataError, HeldError
 from waves.models import Counts
 from waves.store import faults, queries
+from waves.store.connect import scalar
 from waves.store.merge import merge
 from waves.store.shape import fragments
-from waves.store.text import shown, storable
+from waves.store.text import printable_key, storable
 from waves.store.transactions import retried
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
 _SQL = queries.load("collect.sql")
 _ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])")
 _FEW_ORPHANS = 20
-"""So many orphans are never worth a person's time, whatever their share, unless the rate is set to 0."""
-_KEYS_TOLD = 10
+"""Up to this many orphans need no person, at any share, unless the rate is set to 0."""
+_KEYS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
+class MergeResult:
     """`entries = matched + orphaned`. `refused_by_target`: entity keys of matched entries whose value the target did
     not take; they are quarantined. `applied`: the wave's version is active, so the target was written."""
 
@@ -51,10 +52,20 @@ class Merge:
     applied: bool = False
     already_closed: bool = False
 
+    def fill_in(self, counts: Counts) -> Counts:
+        """The wave's `counts`, with those that only the merge knows."""
+        return replace(
+            counts,
+            entries=self.entries,
+            matched=self.matched,
+            orphaned=self.orphaned,
+            refused=len(self.refused_by_target),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Collect:
-    """What one collect is about."""
+    """The arguments of one collect."""
 
     shape: Shape
     manifest: Manifest
@@ -80,64 +91,67 @@ def collect(
     *,
     max_orphan_rate: float,
     accept_orphans_by: str | None,
-) -> Merge:
-    """Merges `parts` and closes the wave. HeldError (nothing is merged, the wave stays open) where too many rows
-    changed since prepare and nobody accepts that; BadDataError where parts and wave do not belong together."""
-    given = _checked(manifest, parts)
+) -> MergeResult:
+    """Merges `parts` and closes the wave. HeldError (nothing is merged, the wave stays open) if too many rows changed
+    since prepare and no person accepts that; BadDataError if parts and wave do not belong together."""
+    given = _parts_in_order(manifest, parts)
     wave = _Collect(shape, manifest, run_id, given, counts, max_orphan_rate, accept_orphans_by)
     with faults.mapped():
         return retried(db, lambda connection: _collect(connection, wave))
 
 
 def remember(db: Database, shape: Shape, manifest: Manifest, run_id: str, parts: Iterable[Part]) -> int:
-    """Enters what an abandoned wave paid for into history; how many verdicts were new. The target is not touched: where
-    such a verdict holds, the next take restores it free. What was accepted meanwhile stays."""
-    given = _checked(manifest, parts)
+    """Enters into history what an abandoned wave paid for. → the number of new verdicts. The target is not touched:
+    the next take restores such a verdict free if it still fits the row. Verdicts accepted meanwhile stay."""
+    given = _parts_in_order(manifest, parts)
     wave = _Collect(shape, manifest, run_id, given, Counts(), 0.0, None)
 
     def act(connection: Connection) -> int:
         merge.create_tables(connection, shape)
-        _copy(connection, wave)
-        row = connection.execute(_SQL["remember_verdicts"], wave.bound).fetchone()
-        return int(row[0]) if row else 0
+        _copy_entries(connection, wave)
+        return int(scalar(connection, _SQL["remember_verdicts"], wave.bound))
 
     with faults.mapped():
         return retried(db, act)
 
 
-def too_many(orphaned: int, entries: int, rate: float) -> bool:
-    """Whether a person has to look at the orphans before anything is merged."""
+def too_many_orphans(orphaned: int, entries: int, rate: float) -> bool:
+    """Whether a person has to decide about the orphans before anything is merged."""
     if rate <= 0:
         return orphaned > 0
     return orphaned > _FEW_ORPHANS and orphaned > rate * entries
 
 
-def _collect(connection: Connection, wave: _Collect) -> Merge:
-    if not _close(connection, wave):
-        return Merge(already_closed=True)
+def _collect(connection: Connection, wave: _Collect) -> MergeResult:
+    if not _close_wave(connection, wave):
+        return MergeResult(already_closed=True)
     shape = wave.shape
-    applied = merge.active_version(connection, shape) == wave.manifest.rubric_version
+    applied = merge.lock_active_version(connection, shape) == wave.manifest.rubric_version
     merge.create_tables(connection, shape)
-    refused = _copy(connection, wave)
+    refused = _copy_entries(connection, wave)
     if applied:
         merge.lock_entries(connection, shape)
-    matched = merge.match(connection, shape, len(wave.parts))
-    if applied:  # into history alone they harm nobody
-        _hold(connection, wave, len(wave.parts) - matched)
+    matched = merge.match_entries(connection, shape, len(wave.parts))
+    if applied:  # in history alone orphans do no harm
+        _require_few_orphans(connection, wave, len(wave.parts) - matched)
     if applied and shape.target:
         reason = f"collected {wave.manifest.wave_id}"
-        refused = {**merge.write(connection, shape, wave.manifest.rubric_version, wave.run_id, reason), **refused}
-    entries = _upsert(connection, wave, refused)
+        refused = {
+            **merge.write_target(connection, shape, wave.manifest.rubric_version, wave.run_id, reason),
+            **refused,
+        }
+    entries = _upsert_verdicts(connection, wave, refused)
     keys = merge.audit_refused(connection, shape, wave.run_id, refused)
     _audit_history(connection, wave, refused)
-    result = Merge(entries, matched, entries - matched, keys, applied)
-    _record(connection, wave, result)
+    result = MergeResult(entries, matched, entries - matched, keys, applied)
+    counts = Jsonb(asdict(result.fill_in(wave.counts)))
+    connection.execute(_SQL["record_counts"], {**wave.bound, "counts": counts})
     return result
 
 
-def _checked(manifest: Manifest, parts: Iterable[Part]) -> list[Part]:
-    """Each part belongs to the wave, and there is one for each identity. They are given in the manifest's order: on
-    disk they lie in that of their hashes, and rows written in such an order cost every index twice the time."""
+def _parts_in_order(manifest: Manifest, parts: Iterable[Part]) -> list[Part]:
+    """The parts in the manifest's order; BadDataError if one does not belong to the wave, or is there twice. On disk
+    they are in the order of their hashes, and rows written in that order take every index twice the time."""
     wave = (manifest.theme_id, manifest.wave_id, manifest.rubric_version)
     given: dict[tuple[str, str], Part | None] = dict.fromkeys(item.identity for item in manifest.items)
     for part in parts:
@@ -151,7 +165,7 @@ def _checked(manifest: Manifest, parts: Iterable[Part]) -> list[Part]:
     return [part for part in given.values() if part is not None]
 
 
-def _close(connection: Connection, wave: _Collect) -> bool:
+def _close_wave(connection: Connection, wave: _Collect) -> bool:
     if connection.execute(_SQL["close_wave"], wave.bound).rowcount:
         return True
     if connection.execute(_SQL["find_wave"], wave.bound).fetchone() is None:
@@ -162,8 +176,8 @@ def _close(connection: Connection, wave: _Collect) -> bool:
     return False
 
 
-def _copy(connection: Connection, wave: _Collect) -> merge.Refused:
-    """Parts → entries, numbered in their order. → those whose output PostgreSQL cannot hold; they have none."""
+def _copy_entries(connection: Connection, wave: _Collect) -> merge.Refused:
+    """Parts → entries, numbered in their order. → those whose output PostgreSQL cannot hold; it is left out."""
     dump = json.JSONEncoder(separators=(",", ":")).encode
     refused: merge.Refused = {}
     with connection.cursor() as cursor, cursor.copy(_SQL["copy_entries"]) as copy:
@@ -188,43 +202,41 @@ def _storable(output: object) -> bool:
             return True
 
 
-def _hold(connection: Connection, wave: _Collect, orphaned: int) -> None:
+def _require_few_orphans(connection: Connection, wave: _Collect, orphaned: int) -> None:
     entries = len(wave.parts)
     if wave.accept_orphans_by is not None:
         if orphaned:
             reason = f"accepted {orphaned} orphans of {entries} entries of wave {wave.manifest.wave_id}"
             connection.execute(_SQL["audit_orphans"], {**wave.bound, "by": wave.accept_orphans_by, "reason": reason})
-    elif too_many(orphaned, entries, wave.max_orphan_rate):
+    elif too_many_orphans(orphaned, entries, wave.max_orphan_rate):
         raise HeldError(
             f"{orphaned} of {entries} rows of wave {wave.manifest.wave_id} changed or vanished since prepare: "
-            f"{_orphans(connection, wave, orphaned)}",
+            f"{_describe_orphans(connection, wave, orphaned)}",
             f"look at {wave.shape.source}, then: wave collect {wave.manifest.theme_id} --accept-orphans --by NAME, "
             f"or wave abandon {wave.manifest.theme_id} --by NAME",
         )
 
 
-def _orphans(connection: Connection, wave: _Collect, orphaned: int) -> str:
-    """How many of each kind, and some of their keys: whoever decides has to know which rows to look at."""
+def _describe_orphans(connection: Connection, wave: _Collect, orphaned: int) -> str:
+    """The number of each kind, and some of their keys: the person who decides has to know which rows to look at."""
     shape = wave.shape
     query = sql.SQL(_SQL["vanished"]).format(
         source_row=fragments.source_row(shape),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        same_key=fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
+        same_key=fragments.equal(fragments.key_of("s", shape), fragments.key_of_entry(shape)),
     )
-    row = connection.execute(query).fetchone()
-    vanished = int(row[0]) if row else 0
-    keys = [shown(key) for (key,) in connection.execute(_SQL["orphans"], {"limit": _KEYS_TOLD})]
+    vanished = int(scalar(connection, query))
+    keys = [printable_key(key) for (key,) in connection.execute(_SQL["orphans"], {"limit": _KEYS_SHOWN})]
     more = f" and {orphaned - len(keys)} more" if orphaned > len(keys) else ""
     return f"{orphaned - vanished} changed, {vanished} vanished; keys {', '.join(keys)}{more}"
 
 
-def _upsert(connection: Connection, wave: _Collect, refused: merge.Refused) -> int:
-    """→ how many entries there are: exactly those that parts were given for."""
-    query = sql.SQL(_SQL["upsert_verdicts"]).format(applied_at=merge.applied_at())
-    row = connection.execute(query, {**wave.bound, **merge.refused_arrays(refused)}).fetchone()
-    entries = int(row[0]) if row else 0
-    if entries != len(wave.parts):  # parts have distinct ids, so as many matching ids are equal sets
+def _upsert_verdicts(connection: Connection, wave: _Collect, refused: merge.Refused) -> int:
+    """→ the number of entries, which is the number of parts."""
+    query = sql.SQL(_SQL["upsert_verdicts"]).format(applied_at=merge.applied_at_sql())
+    entries = int(scalar(connection, query, {**wave.bound, **merge.refused_arrays(refused)}))
+    if entries != len(wave.parts):  # parts have distinct ids: equal counts of matching ids are equal sets
         raise BadDataError(
             f"the entries of wave {wave.manifest.wave_id} are not its parts",
             "nothing was merged; look for a trigger or a rule on waves.verdict, then fire again",
@@ -233,7 +245,7 @@ def _upsert(connection: Connection, wave: _Collect, refused: merge.Refused) -> i
 
 
 def _audit_history(connection: Connection, wave: _Collect, refused: merge.Refused) -> None:
-    """What the target does not show leaves its trace, too: orphans, and all entries where nothing is to be shown."""
+    """Audits entries that enter history only: orphans, and all entries if the target is not to be written."""
     wave_id, version = wave.manifest.wave_id, wave.manifest.rubric_version
     collected = f"collected {wave_id}"
     reasons = {
@@ -241,9 +253,3 @@ def _audit_history(connection: Connection, wave: _Collect, refused: merge.Refuse
         "kept": collected if wave.shape.target is None else f"{collected} into history: {version} is not active",
     }
     connection.execute(_SQL["audit_history"], {**wave.bound, **reasons, "refused": list(refused)})
-
-
-def _record(connection: Connection, wave: _Collect, result: Merge) -> None:
-    found = {"entries": result.entries, "matched": result.matched, "orphaned": result.orphaned}
-    counts = replace(wave.counts, **found, refused=len(result.refused_by_target))
-    connection.execute(_SQL["record_counts"], {**wave.bound, "counts": Jsonb(asdict(counts))})

@@ -1,7 +1,7 @@
-"""Streams of candidate keys from server-side cursors, in the order in which the gap is worked off.
+"""Streams of candidate keys from server-side cursors, in the order in which the gap is taken.
 
-The target's index on (version, key) finds unjudged, cleared and older rows without a look at the others. Without a
-version column, and where rows are inserted into the target, the source is compared with it as a whole.
+The target's index on (version, key) finds unjudged, cleared and older rows without reading the others. Without a
+version column, and if rows are inserted into the target, the whole source is compared with the target.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import queries
-from waves.store.rows.row_needs import settled
+from waves.store.rows.row_needs import is_last_applied
 from waves.store.shape import fragments
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _BRANCHES = ("{} IS NULL", "{} < %(version)s", "{} > %(version)s")
 def stream(
     connection: Connection, query: sql.Composed, values: Mapping[str, object], chunk: int
 ) -> Iterator[list[Key]]:
-    """Lists of up to `chunk` keys; no more than that is ever in memory."""
+    """Lists of up to `chunk` keys; never more than one list is in memory."""
     with connection.cursor(name="wave_candidates") as cursor:
         cursor.execute(query, values)
         while keys := cursor.fetchmany(chunk):
@@ -38,7 +38,7 @@ def stream(
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One query for candidates: its rows, and the order in which they are taken. To be bound: `theme`, `version`."""
+    """One query for candidates: its rows, and the order in which they are taken. Bind `theme` and `version`."""
 
     rows: sql.Composed
     order: sql.Composed
@@ -49,19 +49,19 @@ class Branch:
 
 
 def branches(shape: Shape) -> list[Branch]:
-    """The candidate queries in sequence; a candidate is in one of them."""
+    """The candidate queries in sequence; each candidate is in exactly one of them."""
     if compares_all(shape):
         return [_from_source(shape, _unsettled(shape), [])]
     return [_branch(shape, condition) for condition in _BRANCHES]
 
 
 def compares_all(shape: Shape) -> bool:
-    """Whether candidates are found only by a look at every row of the source."""
+    """Whether finding candidates takes a read of every row of the source."""
     return shape.target is None or shape.version_column is None or shape.inserts
 
 
 def _branch(shape: Shape, condition: str) -> Branch:
-    """One range of the version column. Within it the version leads the order where the index can give it so."""
+    """One range of the version column. The version leads the order if the index can deliver that order."""
     if shape.target is None or shape.version_column is None:
         raise ValueError("a theme without a version column has no branches")
     by_version = not shape.theme.source.priority or condition == _BRANCHES[0]
@@ -92,7 +92,7 @@ def _from_source(shape: Shape, branch: sql.Composable, first: Sequence[sql.Compo
 
 
 def _texts(key: Sequence[sql.Composable]) -> sql.Composed:
-    """Under names that the operator's ORDER BY cannot mean: PostgreSQL would prefer ours."""
+    """The key as text, under names that the operator's ORDER BY cannot use: PostgreSQL would prefer ours to theirs."""
     texts = fragments.as_text(key)
     return fragments.commas(
         sql.SQL("{} AS {}").format(t, sql.Identifier(f"waves_k{n}")) for n, t in enumerate(texts, 1)
@@ -107,7 +107,7 @@ def _unsettled(shape: Shape) -> sql.Composable:
     if shape.target is not None and shape.version_column is not None:
         version = fragments.name("t", shape.version_column)
         return sql.SQL(_SQL["without_version"]).format(**_against_target(shape), version=version)
-    verdicts = sql.SQL(_SQL["unsettled"]).format(entity_key=fragments.entity_key(shape), shown=settled(shape))
+    verdicts = sql.SQL(_SQL["unsettled"]).format(entity_key=fragments.entity_key(shape), shown=is_last_applied(shape))
     if not shape.inserts:
         return verdicts
     missing = sql.SQL(_SQL["without_row"]).format(**_against_target(shape))
@@ -117,5 +117,5 @@ def _unsettled(shape: Shape) -> sql.Composable:
 def _against_target(shape: Shape) -> dict[str, sql.Composable]:
     if shape.target is None:
         raise ValueError("a theme without a target has no target table")
-    same = fragments.same(fragments.target_key(shape), fragments.source_key(shape))
+    same = fragments.equal(fragments.target_key(shape), fragments.source_key(shape))
     return {"target": fragments.relation(shape.target), "same_key": same}

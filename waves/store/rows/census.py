@@ -1,7 +1,7 @@
-"""How far a theme is: every row in scope is done, missing, or out of the gap. Read-only.
+"""The progress of a theme: every row in scope is done, missing, or out of the gap. Read-only.
 
-Small tables are counted exactly, edits included. Large ones are counted through the target's index on the version, as
-far as the gap is not large itself; the rest is the planner's estimate, and says so.
+Small tables are counted exactly, edits included. Large tables are counted through the target's index on the version
+while the gap is small; the rest is the planner's estimate, and marked as such.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ import psycopg
 from psycopg import sql
 
 from waves.store import faults, queries
+from waves.store.connect import scalar
 from waves.store.rows import candidates
-from waves.store.rows.row_needs import need, target_join
+from waves.store.rows.row_needs import need_expression, target_join
 from waves.store.shape import fragments
 from waves.store.transactions import of_a_row, snapshot
 
 if TYPE_CHECKING:
-    from waves.store.connect import Database
+    from collections.abc import Mapping
+    from typing import Any
+
+    from waves.store.connect import Database, Query
     from waves.store.shape.shape import Shape
     from waves.store.transactions import Connection
 
 _SQL = queries.load("census.sql")
 SMALL = 50_000
-"""Rows that are judged one by one (0.4 s), and candidates that are counted one by one. A fire counts twice."""
+"""Up to this many rows are assessed one by one (0.4 s), and candidates counted one by one. A fire counts twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,8 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """How many rows are done, are to be asked, are to be restored, and are out of the gap."""
+class NeedCounts:
+    """The numbers of rows that are done, to be asked about, to be restored, and out of the gap."""
 
     done: int
     ask: int
@@ -50,11 +54,11 @@ class Needs:
 
 
 def census(db: Database, shape: Shape, version: str) -> Census:
-    """The rows of the theme by where they stand with rubric `version`."""
+    """The rows of the theme by their state under rubric `version`."""
     with faults.mapped(), snapshot(db) as connection:
-        rows = scope(connection, shape)
-        needs = count_each(connection, shape, version) if rows <= SMALL else None
-        if needs is None and rows <= SMALL:  # a row that nobody can compute can still be counted
+        rows = planned_scope(connection, shape)
+        needs = count_exactly(connection, shape, version) if rows <= SMALL else None
+        if needs is None and rows <= SMALL:  # a row that cannot be computed can still be counted
             rows = _count(connection, sql.SQL(_SQL["in_scope"]).format(**_source(shape)), {})
         if needs is None:
             return _estimate(connection, shape, version, rows)
@@ -62,16 +66,16 @@ def census(db: Database, shape: Shape, version: str) -> Census:
         return Census(needs.done + missing + needs.out, needs.done, missing, needs.out, estimated=False)
 
 
-def scope(connection: Connection, shape: Shape) -> int:
-    """How many rows the theme is about, by the planner."""
-    return planned(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
+def planned_scope(connection: Connection, shape: Shape) -> int:
+    """The number of rows in scope, as the planner expects it."""
+    return planned_rows(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
 
 
-def count_each(connection: Connection, shape: Shape, version: str) -> Needs | None:
-    """Every row judged as the gap does, edits included; for small tables. None where a row's value cannot be computed:
-    then it can only be estimated."""
+def count_exactly(connection: Connection, shape: Shape, version: str) -> NeedCounts | None:
+    """Every row assessed as the gap does it, edits included; for small tables. None if a row's value cannot be
+    computed: then the numbers can only be estimated."""
     query = sql.SQL(_SQL["exact"]).format(
-        need=need(shape),
+        need=need_expression(shape),
         source_row=fragments.source_row(shape),
         target_join=target_join(shape, "c"),
         **_source(shape),
@@ -83,7 +87,7 @@ def count_each(connection: Connection, shape: Shape, version: str) -> Needs | No
         if of_a_row(error):
             return None
         raise
-    return Needs(*(row or (0, 0, 0, 0)))
+    return NeedCounts(*(row or (0, 0, 0, 0)))
 
 
 def _estimate(connection: Connection, shape: Shape, version: str, rows: int) -> Census:
@@ -104,7 +108,7 @@ def _candidates(connection: Connection, branch: candidates.Branch, bound: dict[s
     count = _count(connection, counted, {**bound, "limit": SMALL})
     if count < SMALL:
         return count
-    return max(count, planned(connection, sql.SQL(_SQL["planned"]).format(rows=branch.rows), bound))
+    return max(count, planned_rows(connection, sql.SQL(_SQL["planned"]).format(rows=branch.rows), bound))
 
 
 def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int:
@@ -115,15 +119,13 @@ def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int
     return _count(connection, query, bound)
 
 
-def planned(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
-    """What the planner takes the number of rows for."""
-    row = connection.execute(query, bound).fetchone()
-    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+def planned_rows(connection: Connection, query: Query, bound: Mapping[str, Any]) -> int:
+    """The number of rows that the planner expects; `query` is an EXPLAIN (FORMAT JSON)."""
+    return int(scalar(connection, query, bound)[0]["Plan"]["Plan Rows"])
 
 
 def _count(connection: Connection, query: sql.Composed, bound: dict[str, object]) -> int:
-    row = connection.execute(query, bound).fetchone()
-    return int(row[0]) if row else 0
+    return int(scalar(connection, query, bound))
 
 
 def _source(shape: Shape) -> dict[str, sql.Composable]:

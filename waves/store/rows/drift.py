@@ -1,19 +1,20 @@
-"""Where the search for edited rows stands: a position in the order of the keys, or of `source.changed`.
+"""The cursor of the search for edited rows: a position in the order of the keys, or of `source.changed`.
 
-The stored cursor moves only past rows that need nothing any more, so neither a crash between take and open nor a wave
-that is given up loses a row. By key it wraps around; by `source.changed` it stays an hour behind the present, because
-a transaction may commit long after the moment that it wrote down.
+The stored cursor moves only past rows that no longer need work, so neither a crash between take and open nor an
+abandoned wave loses a row. By key it wraps around; by `source.changed` it stays an hour behind the present, because a
+transaction may commit long after the time that it recorded in the column.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from waves.store import queries
+from waves.store.connect import scalar
 from waves.store.shape import fragments
 
 if TYPE_CHECKING:
@@ -23,18 +24,18 @@ if TYPE_CHECKING:
 _SQL = queries.load("gap.sql")
 
 Position = tuple[str, ...]
-"""Texts: the key, or `source.changed` and the key, or `source.changed` alone (from there on, it included)."""
+"""Texts: the key, or `source.changed` and the key, or `source.changed` alone (from that value on, inclusive)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of the source to read: after `after`, up to and including `until`; None is the beginning, the end."""
+    """A stretch of the source to read: after `after`, up to and including `until`; None is the beginning or the end."""
 
     after: Position | None
     until: Position | None = None
 
 
-def windows(shape: Shape, start: Position | None) -> list[Stretch]:
+def stretches(shape: Shape, start: Position | None) -> list[Stretch]:
     """What a fire may read, in sequence: from `start` to the end, and then, by key, from the beginning to `start`."""
     if start is None:
         return [Stretch(None)]
@@ -43,12 +44,13 @@ def windows(shape: Shape, start: Position | None) -> list[Stretch]:
     return [Stretch(start), Stretch(None, until=start)]
 
 
-def query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object]]:
-    """Keys (after `source.changed`, where given) of a window, in order, and the values to bind beside `limit`."""
+def stretch_query(shape: Shape, stretch: Stretch) -> tuple[sql.Composed, dict[str, object]]:
+    """The query for a stretch's keys in order (after `source.changed` if the theme has it), and the values to bind
+    beside `limit`."""
     order = _order(shape)
     conditions: list[sql.Composable] = [sql.SQL("true")]
     values: dict[str, object] = {}
-    for position, operator, prefix in ((window.after, ">", "after"), (window.until, "<=", "until")):
+    for position, operator, prefix in ((stretch.after, ">", "after"), (stretch.until, "<=", "until")):
         if position is not None:
             conditions.append(_compare(shape, position, operator, prefix))
             values |= {f"{prefix}{n}": text for n, text in enumerate(position)}
@@ -60,27 +62,26 @@ def query(shape: Shape, window: Stretch) -> tuple[sql.Composed, dict[str, object
         position=fragments.commas(sql.SQL("{} AS {}").format(text, alias) for text, alias in texts),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        after=fragments.both(conditions),
+        after=fragments.all_of(conditions),
         order=fragments.commas(order),
     )
     return composed, values
 
 
-def key_of(shape: Shape, position: Position) -> tuple[str, ...]:
+def key_in(shape: Shape, position: Position) -> tuple[str, ...]:
     return position[1:] if shape.changed_type else position
 
 
 def read_cursor(connection: Connection, shape: Shape) -> Position | None:
-    """None where the search has not begun, or began with another relation or key."""
-    row = connection.execute(_SQL["read_cursor"], {"theme": shape.theme_id}).fetchone()
-    stored: Any = row[0] if row else None
+    """None if the search has not begun, or began with another relation or key."""
+    stored = scalar(connection, _SQL["read_cursor"], {"theme": shape.theme_id})
     if not isinstance(stored, dict) or stored.get("of") != _signature(shape):
         return None
     return tuple(stored["at"])
 
 
 def move_cursor(connection: Connection, shape: Shape, position: Position) -> None:
-    """Stores `position`, or the moment an hour ago where that is earlier."""
+    """Stores `position`, or the time an hour ago if that is earlier."""
     if shape.changed_type:
         late = sql.SQL(_SQL["late_commits"]).format(type=fragments.verbatim(shape.changed_type))
         row = connection.execute(late, {"at": position[0]}).fetchone()
@@ -92,7 +93,7 @@ def move_cursor(connection: Connection, shape: Shape, position: Position) -> Non
 
 def _order(shape: Shape) -> list[sql.Composable]:
     changed = shape.theme.source.changed
-    return [*([fragments.own(changed)] if changed else []), *fragments.source_key(shape)]
+    return [*([fragments.parenthesised(changed)] if changed else []), *fragments.source_key(shape)]
 
 
 def _types(shape: Shape) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is known about rows by their entity keys: the verdict that holds now, and the content. Read-only."""
+"""What is known about rows by their entity keys: the current verdict, and the content. Read-only."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ _NO_VERDICT = frozenset({"$confidence", "confidence", "$version", "$model", "$ru
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
-    """The verdict that holds for a row. `version` is None where the target holds what no version of ours has said:
+class PriorVerdict:
+    """The current verdict of a row. `version` is None if the target holds a value that no version of ours produced:
     then `output` has the fields that the target has columns for."""
 
     output: Output = field(hash=False)
     version: str | None
 
 
-def old_verdicts(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[str, Old]:
-    """By entity key, what the target was last given; else the newest accepted verdict; else what the target holds."""
-    query = sql.SQL(_SQL["old"]).format(held=_held(shape), target_join=_target_join(shape))
+def prior_verdicts(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[str, PriorVerdict]:
+    """By entity key: the verdict last written to the target; else the newest accepted one; else the target's values."""
+    query = sql.SQL(_SQL["old"]).format(held=_target_values(shape), target_join=_target_join(shape))
     values = {"theme": shape.theme_id, "wanted": list(entity_keys)}
     with faults.mapped(), snapshot(db) as connection:
         rows = connection.execute(query, values).fetchall()
-    found: dict[str, Old] = {}
+    verdicts: dict[str, PriorVerdict] = {}
     for entity_key, output, version, held in rows:
         if output is not None:
-            found[entity_key] = Old(output, version)
-        elif shown := _shown(held or {}):
-            found[entity_key] = Old(shown, None)
-    return found
+            verdicts[entity_key] = PriorVerdict(output, version)
+        elif target_output := _as_output(held or {}):
+            verdicts[entity_key] = PriorVerdict(target_output, None)
+    return verdicts
 
 
-def inputs(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[Identity, dict[str, str | None]]:
-    """The present content of rows, by entity key and hash: of one that changed, not what was judged."""
-    keys = fragments.same(fragments.key_of("s", shape), fragments.key_of_entry(shape))
+def current_inputs(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[Identity, dict[str, str | None]]:
+    """The present content of rows, by entity key and hash; for a row that changed, not the content that was judged."""
+    keys = fragments.equal(fragments.key_of("s", shape), fragments.key_of_entry(shape))
     query = sql.SQL(_SQL["inputs"]).format(
         inputs=fragments.commas(fragments.name("s", each) for each in fragments.numbered("i", shape.input)),
         source_row=fragments.source_row(shape),
@@ -67,12 +67,12 @@ def inputs(db: Database, shape: Shape, entity_keys: Iterable[str]) -> dict[Ident
 def _target_join(shape: Shape) -> sql.Composed:
     if shape.target is None:
         return sql.SQL("").format()
-    same = fragments.same(fragments.target_key(shape), fragments.key_of_entry(shape))
+    same = fragments.equal(fragments.target_key(shape), fragments.key_of_entry(shape))
     return sql.SQL("LEFT JOIN {} AS t ON {}").format(fragments.relation(shape.target), same)
 
 
-def _held(shape: Shape) -> sql.Composed:
-    """The verdict's columns of the target, by the values that they are for."""
+def _target_values(shape: Shape) -> sql.Composed:
+    """The target's columns for a verdict as a JSON object, by the values that they hold."""
     pairs = (
         sql.SQL("{}, {}").format(fragments.literal(value), fragments.name("t", column.name))
         for value, column in shape.columns
@@ -81,23 +81,23 @@ def _held(shape: Shape) -> sql.Composed:
     return sql.SQL("jsonb_build_object({})").format(fragments.commas(pairs))
 
 
-def _shown(held: Mapping[str, Any]) -> dict[str, Any]:
-    """What the target holds as a verdict would say it; nothing where it holds nothing."""
-    shown: dict[str, Any] = {}
+def _as_output(held: Mapping[str, Any]) -> dict[str, Any]:
+    """The target's values in the form of an output; empty if the target holds none."""
+    output: dict[str, Any] = {}
     for value, content in held.items():
         if content is None:
             continue
         if value == "$labels":
-            shown["labels"] = _labels(content)
+            output["labels"] = _labels(content)
         elif value == "$label":
-            shown["labels"] = [content]
+            output["labels"] = [content]
         else:
-            shown[value] = content
-    return shown
+            output[value] = content
+    return output
 
 
 def _labels(content: object) -> list[Any]:
-    """A JSON array, as text or as it is; a text that is none is one label."""
+    """The items of a JSON array, given as text or as an array; any other text is a single label."""
     if isinstance(content, str):
         try:
             content = json.loads(content)

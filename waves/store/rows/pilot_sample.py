@@ -1,8 +1,8 @@
-"""A sample of the rows that a version has yet to judge, for a pilot. Read-only, repeatable, and bounded.
+"""A sample of the rows that a version has not judged yet, for a pilot. Read-only, repeatable, and bounded.
 
-Up to `_MOST` rows are looked at: all of a small source in an order that is shuffled by the version; of a large table
-some of its blocks, chosen by the version; of a large view the rows that the target's blocks stand for, or, where it has
-no such target, the first ones that PostgreSQL comes across.
+Up to `_MOST` rows are read: of a small source all, in an order shuffled by the version; of a large table some blocks,
+chosen by the version; of a large view the rows that belong to blocks of the target, or, without such a target, the
+first rows that PostgreSQL returns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import faults, queries
-from waves.store.rows.row_needs import assess_rows, judged, values_for
+from waves.store.rows.census import planned_rows
+from waves.store.rows.row_needs import assess_rows, candidate_values, judged_cte
 from waves.store.shape import fragments
 from waves.store.transactions import bisected, snapshot
 
@@ -35,58 +36,58 @@ _WITH_BLOCKS = ("r", "p", "m")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A row that the version has yet to judge."""
+    """A row that the version has not judged yet."""
 
     key: Key
     entity_key: str
 
 
 def candidates(db: Database, shape: Shape, version: str) -> list[Candidate]:
-    """At most `_MOST`, in an order that is as good as random and the same for the same rows."""
-    found: list[Candidate] = []
+    """At most `_MOST` candidates, in a pseudo-random order that is the same for the same rows."""
+    unjudged: list[Candidate] = []
     with faults.mapped(), snapshot(db) as connection:
         pool = connection.execute(*_pool(connection, shape, version)).fetchall()
         for start in range(0, len(pool), _CHUNK):
-            found += _unjudged(connection, shape, version, pool[start : start + _CHUNK])
-    return found
+            unjudged += _unjudged(connection, shape, version, pool[start : start + _CHUNK])
+    return unjudged
 
 
 def items(db: Database, shape: Shape, version: str, keys: Sequence[Key]) -> tuple[Item, ...]:
-    """The rows of these keys as items, in their order, without those that need no verdict any more."""
+    """The rows of these keys as items, in their order, without those that no longer need a verdict."""
     with faults.mapped(), snapshot(db) as connection:
-        return tuple(one.item for one in assess_rows(connection, shape, version, keys).work if one.need == "ask")
+        return tuple(row.item for row in assess_rows(connection, shape, version, keys).work if row.need == "ask")
 
 
 def _unjudged(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> list[Candidate]:
-    query = sql.SQL(_SQL["unjudged"]).format(judged=judged(shape))
-    found: list[Candidate] = []
+    query = sql.SQL(_SQL["unjudged"]).format(judged=judged_cte(shape))
+    unjudged: list[Candidate] = []
 
     def read(first: int, last: int) -> None:
-        rows = connection.execute(query, values_for(shape, version, keys[first : last + 1])).fetchall()
-        found.extend(Candidate(keys[first + n - 1], entity_key) for n, entity_key in rows)
+        rows = connection.execute(query, candidate_values(shape, version, keys[first : last + 1])).fetchall()
+        unjudged.extend(Candidate(keys[first + n - 1], entity_key) for n, entity_key in rows)
 
     bisected(connection, 0, len(keys) - 1, read)  # a row that cannot be computed is no candidate
-    return found
+    return unjudged
 
 
 def _pool(connection: Connection, shape: Shape, version: str) -> tuple[sql.Composed, dict[str, object]]:
-    """The query for the keys of the rows that are looked at, and its values."""
+    """The query for the keys of the rows to read, and its values."""
     digest = sha256(version.encode())
     values: dict[str, object] = {"seed": version, "number": int.from_bytes(digest.digest()[:4]), "most": _MOST}
     source = fragments.relation(shape.source)
-    scope = _planned(connection, source, fragments.in_scope(shape))
+    scope = _rows_planned(connection, source, fragments.in_scope(shape))
     if scope <= _MOST:
         return _of_source(shape, source, bound=False), values
     if shape.source.kind in _WITH_BLOCKS:
         return _of_source(shape, _some_blocks(source), bound=False), {**values, "percent": 100 * _MOST / scope}
     if (target := _target_with_blocks(shape)) is None:
         return _of_source(shape, source, bound=True), values
-    rows = _planned(connection, fragments.relation(target), sql.SQL("true"))
+    rows = _rows_planned(connection, fragments.relation(target), sql.SQL("true"))
     return _of_target(shape, target), {**values, "percent": min(100.0, 100 * _MOST / max(rows, 1))}
 
 
 def _target_with_blocks(shape: Shape) -> Relation | None:
-    """The target, where each row of the source has one in it."""
+    """The target, if every row of the source has a row in it."""
     return shape.target if shape.target is not None and not shape.inserts else None
 
 
@@ -126,7 +127,5 @@ def _some_blocks(relation: sql.Composable) -> sql.Composed:
     return sql.SQL(_SQL["some_blocks"]).format(relation=relation)
 
 
-def _planned(connection: Connection, relation: sql.Composable, scope: sql.Composable) -> int:
-    """How many rows PostgreSQL expects there."""
-    row = connection.execute(sql.SQL(_SQL["planned"]).format(relation=relation, in_scope=scope), {}).fetchone()
-    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+def _rows_planned(connection: Connection, relation: sql.Composable, scope: sql.Composable) -> int:
+    return planned_rows(connection, sql.SQL(_SQL["planned"]).format(relation=relation, in_scope=scope), {})

@@ -1,6 +1,6 @@
-"""What each row of a chunk of candidates needs: to be asked about, to be restored, or nothing.
+"""What each row of a chunk of candidates needs: a request, a restore, or nothing.
 
-One statement for a chunk: the row as it is now, its hash, what the target shows and what the verdicts say.
+One statement for a chunk compares the row as it is now, its hash, the target and the verdicts.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _NOTHING = sql.SQL("")
 
 @dataclass(frozen=True, slots=True)
 class RowNeed:
-    """Candidate number `n` as its row is now. `out`: refused or quarantined. The input is filled for `ask` alone.
-    `tried`: it was asked before, in vain."""
+    """Candidate number `n` as its row is now. `out`: refused or quarantined. The input is filled for `ask` only.
+    `tried`: it was asked before, without success."""
 
     n: int
     need: Need
@@ -43,21 +43,21 @@ class RowNeed:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """`work`: what is to be asked or restored, in the candidates' order. `unreadable`: keys of rows whose value
-    PostgreSQL cannot compute, e.g. a cast in a view."""
+    """`work`: the rows to ask about or to restore, in the candidates' order. `unreadable`: keys of rows whose value
+    PostgreSQL cannot compute, e.g. because of a cast in a view."""
 
     work: tuple[RowNeed, ...]
     unreadable: tuple[Key, ...]
 
 
 def assess_rows(connection: Connection, shape: Shape, version: str, candidates: Sequence[Key]) -> Assessment:
-    """The needs of `candidates` (key texts). ConfigurationError where a key stands for more than one row."""
-    query = judged(shape) + sql.SQL(" ") + sql.SQL(_SQL["findings"]).format(inputs=_inputs(shape))
+    """The needs of `candidates` (key texts). ConfigurationError if a key stands for more than one row."""
+    query = judged_cte(shape) + sql.SQL(" ") + sql.SQL(_SQL["findings"]).format(inputs=_inputs(shape))
     rows: list[RowNeed] = []
 
     def read(first: int, last: int) -> None:
-        values = values_for(shape, version, candidates[first : last + 1])
-        rows.extend(_finding(shape, first, row) for row in connection.execute(query, values).fetchall())
+        values = candidate_values(shape, version, candidates[first : last + 1])
+        rows.extend(_row_need(shape, first, row) for row in connection.execute(query, values).fetchall())
 
     unreadable = bisected(connection, 0, len(candidates) - 1, read)
     _refuse_duplicates(shape, rows)
@@ -65,9 +65,9 @@ def assess_rows(connection: Connection, shape: Shape, version: str, candidates: 
     return Assessment(work, tuple(candidates[n] for n in unreadable))
 
 
-def judged(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
-    """`WITH … judged AS (…)`: rows n, k1 …, entity_key, input_hash, i1 …, need, tried, and what `also` adds of verdict
-    `v` and target row `t`. To be bound: `values_for`."""
+def judged_cte(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
+    """`WITH … judged AS (…)`: rows n, k1 …, entity_key, input_hash, i1 …, need, tried, and the columns of verdict `v`
+    and target row `t` that `also` adds. Bind `candidate_values`."""
     keys = fragments.key_of("c", shape)
     return sql.SQL(_SQL["judged"]).format(
         arrays=fragments.key_arrays(shape),
@@ -75,52 +75,57 @@ def judged(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
         source_row=fragments.source_row(shape),
         source=fragments.relation(shape.source),
         in_scope=fragments.in_scope(shape),
-        same_key=fragments.same(fragments.key_of("s", shape), fragments.cast_keys(shape, keys)),
-        need=need(shape),
+        same_key=fragments.equal(fragments.key_of("s", shape), fragments.cast_keys(shape, keys)),
+        need=need_expression(shape),
         also=also,
         target_join=target_join(shape, "c"),
     )
 
 
-def values_for(shape: Shape, version: str, candidates: Sequence[Key]) -> dict[str, object]:
-    columns = zip(*candidates, strict=True) if candidates else [()] * len(shape.key)
-    arrays = dict(zip(fragments.numbered("k", shape.key), map(list, columns), strict=True))
-    return {"theme": shape.theme_id, "version": version, **arrays}
+def candidate_values(shape: Shape, version: str, candidates: Sequence[Key]) -> dict[str, object]:
+    """The values that `judged_cte` binds."""
+    return {"theme": shape.theme_id, "version": version, **key_values(shape, candidates)}
 
 
-def need(shape: Shape) -> sql.Composed:
-    """What verdict `v` and target row `t` say about the current content: `ask`, `out`, `done` or `restore`."""
-    return sql.SQL(_SQL["need"]).format(shown=_shown(shape), cleared=_cleared(shape))
+def key_values(shape: Shape, keys: Sequence[Key]) -> dict[str, object]:
+    """`k1`, `k2` … as lists of texts: what `fragments.key_arrays` binds."""
+    columns = zip(*keys, strict=True) if keys else [()] * len(shape.key)
+    return dict(zip(fragments.numbered("k", shape.key), map(list, columns), strict=True))
 
 
-def settled(shape: Shape) -> sql.Composable:
-    """Whether accepted verdict `v` is what the target was last given, as far as the verdicts alone can tell. Where the
-    target names the version, only verdicts of the same one can be meant: the history of others is not read."""
+def need_expression(shape: Shape) -> sql.Composed:
+    """The need of the current content by verdict `v` and target row `t`: `ask`, `out`, `done` or `restore`."""
+    return sql.SQL(_SQL["need"]).format(shown=_is_shown(shape), cleared=_is_cleared(shape))
+
+
+def is_last_applied(shape: Shape) -> sql.Composable:
+    """Whether accepted verdict `v` is the last one written to the target, judged by the verdicts alone. If the target
+    has a version column, only verdicts of the same version count: the history of others is not read."""
     if shape.target is None:
         return sql.SQL("true")
     return sql.SQL(_SQL["last_applied_of_version" if shape.version_column else "last_applied"])
 
 
 def target_join(shape: Shape, row: str) -> sql.Composed:
-    """A row without a row in the target has nowhere to go, unless the theme inserts."""
+    """An inner join, because a row without a target row cannot be written; an outer one if the theme inserts."""
     if shape.target is None:
         return sql.SQL("").format()
     kind = sql.SQL("LEFT JOIN" if shape.inserts else "JOIN")
-    same = fragments.same(fragments.target_key(shape), fragments.key_of(row, shape))
+    same = fragments.equal(fragments.target_key(shape), fragments.key_of(row, shape))
     return sql.SQL("{} {} AS t ON {}").format(kind, fragments.relation(shape.target), same)
 
 
-def _shown(shape: Shape) -> sql.Composable:
+def _is_shown(shape: Shape) -> sql.Composable:
     if shape.version_column:
         shows = sql.SQL("{} = %(version)s").format(fragments.name("t", shape.version_column))
-        return fragments.both([shows, settled(shape)])
+        return fragments.all_of([shows, is_last_applied(shape)])
     if shape.inserts:
         exists = sql.SQL("{} IS NOT NULL").format(fragments.target_key(shape)[0])
-        return fragments.both([exists, settled(shape)])
-    return settled(shape)
+        return fragments.all_of([exists, is_last_applied(shape)])
+    return is_last_applied(shape)
 
 
-def _cleared(shape: Shape) -> sql.Composable:
+def _is_cleared(shape: Shape) -> sql.Composable:
     if not shape.version_column:
         return sql.SQL("false")
     key, version = fragments.target_key(shape)[0], fragments.name("t", shape.version_column)
@@ -128,25 +133,30 @@ def _cleared(shape: Shape) -> sql.Composable:
 
 
 def _inputs(shape: Shape) -> sql.Composed:
-    """Only what is asked about travels: the others' texts may be large."""
+    """Texts are fetched only for rows to ask about: they may be large."""
     return fragments.commas(
         sql.SQL("CASE WHEN need = 'ask' THEN {} END").format(sql.Identifier(each))
         for each in fragments.numbered("i", shape.input)
     )
 
 
-def _finding(shape: Shape, offset: int, row: tuple[object, ...]) -> RowNeed:
-    n, what, tried, entity_key, input_hash, *texts = row
+def _row_need(shape: Shape, offset: int, row: tuple[object, ...]) -> RowNeed:
+    n, need, tried, entity_key, input_hash, *texts = row
     names = (column.name for column in shape.input)
     item = Item(str(entity_key), str(input_hash), dict(zip(names, texts, strict=True)))  # type: ignore[arg-type]
-    return RowNeed(offset + int(n) - 1, what, item, bool(tried))  # type: ignore[call-overload,arg-type]
+    return RowNeed(offset + int(n) - 1, need, item, bool(tried))  # type: ignore[call-overload,arg-type]
 
 
 def _refuse_duplicates(shape: Shape, rows: Sequence[RowNeed]) -> None:
-    """A table's key is unique by its index; of a view only the rows themselves can tell."""
-    if any(one.n == other.n for one, other in pairwise(rows)):
-        columns = ", ".join(column.name for column in shape.key)
-        raise ConfigurationError(
-            f"{shape.source} has more than one row with the same key ({columns})",
-            f"choose key columns that are unique in {shape.source}, or correct the view",
-        )
+    """A table's key is unique by its index; for a view only the rows show it."""
+    if any(row.n == following.n for row, following in pairwise(rows)):
+        raise duplicate_key(shape)
+
+
+def duplicate_key(shape: Shape) -> ConfigurationError:
+    """The error for a view with more than one row under the same key."""
+    columns = ", ".join(column.name for column in shape.key)
+    return ConfigurationError(
+        f"{shape.source} has more than one row with the same key ({columns})",
+        f"choose key columns that are unique in {shape.source}, or correct the view",
+    )

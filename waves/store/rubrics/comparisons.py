@@ -1,4 +1,4 @@
-"""What two rubric versions said about the same content of the same rows, and the record of a comparison."""
+"""The verdicts of two rubric versions on the same content of the same rows, and the record of a comparison."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pair:
 
 
 def pairs(db: Database, theme_id: str, old: str, new: str) -> Generator[Pair]:
-    """All of them, by entity key, one for each row; a few at a time are in memory. To be read to its end, or closed."""
+    """All pairs, by entity key, one for each row; a few at a time are in memory. Read to the end, or close it."""
     values = {"theme": theme_id, "old": old, "new": new}
     with faults.mapped(), snapshot(db) as connection, connection.cursor(name="wave_pairs") as cursor:
         cursor.execute(_SQL["pairs"], values)
@@ -40,14 +40,16 @@ def pairs(db: Database, theme_id: str, old: str, new: str) -> Generator[Pair]:
             yield from (Pair(*row) for row in rows)
 
 
-def outputs(db: Database, theme_id: str, version: str, identities: Collection[Identity]) -> dict[Identity, Output]:
+def accepted_outputs(
+    db: Database, theme_id: str, version: str, identities: Collection[Identity]
+) -> dict[Identity, Output]:
     """The accepted verdicts of the version on these contents."""
     keys, hashes = [key for key, _ in identities], [digest for _, digest in identities]
     values = {"theme": theme_id, "version": version, "keys": keys, "hashes": hashes}
     return {(key, digest): output for key, digest, output in db.execute(_SQL["outputs"], values)}
 
 
-def record(
+def store_comparison(
     db: Database,
     theme_id: str,
     old: str,
@@ -58,10 +60,7 @@ def record(
     whole: bool,
     report: Mapping[str, Any],
 ) -> int:
-    """Keep what was found, for whoever activates the version later. `whole`: on all rows that both have judged.
-    `report` holds no row's text. → its id."""
+    """Stores the result of a comparison, which the gate of a later activation reads. `whole`: on all rows that both
+    versions have judged. `report` holds no row's text. → its id."""
     values = {"theme": theme_id, "old": old, "new": new, "compared": compared, "flips": flips, "whole": whole}
-    row = db.execute(_SQL["record"], {**values, "report": Jsonb(report)}).fetchone()
-    if row is None:
-        raise AssertionError("record")
-    return int(row[0])
+    return int(db.scalar(_SQL["record"], {**values, "report": Jsonb(report)}))

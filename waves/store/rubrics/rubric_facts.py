@@ -1,12 +1,13 @@
-"""What the database knows about rubric versions beside the registry: their verdicts, evaluations and comparisons, and
-who decided what about them. Read-only."""
+"""What the database knows about rubric versions apart from the registry: their verdicts, evaluations and comparisons,
+and the decisions about them. Read-only."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from waves.store import queries
+from waves.store import faults, queries
+from waves.store.rows.census import planned_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
     from waves.store.connect import Database
 
-_SQL = "rubric_facts.sql"
+_SQL = queries.load("rubric_facts.sql")
 _COUNTED = 200_000
-"""Verdicts that are counted; of more than these the planner is asked."""
+"""Up to this many verdicts are counted; beyond that the planner's estimate is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class FireSetting:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRecord:
-    """One of a version against gold. `usual`: in the setting of the theme's own fires, on all of the gold."""
+    """An evaluation of a version against gold. `usual`: in the setting of the theme's own fires, on all of the gold."""
 
     version: str
     macro_f1: float | None
@@ -43,7 +44,7 @@ class EvaluationRecord:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRecord:
-    """Rows that both versions judged, and how many of them got another verdict."""
+    """The number of rows that both versions judged, and of those with a different verdict."""
 
     old_version: str
     compared: int
@@ -63,42 +64,40 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class VerdictCounts:
-    """How many verdicts each version has."""
+    """The number of verdicts of each version."""
 
     verdicts: Mapping[str, int]
     estimated: bool
 
 
-def evaluations(db: Database, theme_id: str, usual: FireSetting) -> dict[str, EvaluationRecord]:
-    """Of each version that has one, the newest usual evaluation; where there is none, the newest of all."""
+def newest_evaluations(db: Database, theme_id: str, usual: FireSetting) -> dict[str, EvaluationRecord]:
+    """By version, the newest usual evaluation; if there is none, the newest of all."""
     values = {"theme_id": theme_id, **asdict(usual)}
-    found = db.records(EvaluationRecord, queries.load(_SQL)["evaluations"], values)
-    return {one.version: one for one in found}
+    records = db.records(EvaluationRecord, _SQL["evaluations"], values)
+    return {record.version: record for record in records}
 
 
-def comparison(db: Database, theme_id: str, old: str, version: str) -> ComparisonRecord | None:
-    """The newest comparison of `version` with `old` on all rows that both have judged."""
-    values = {"theme_id": theme_id, "version": version, "old": old}
-    found = db.records(ComparisonRecord, queries.load(_SQL)["comparison"], values)
-    return found[0] if found else None
+def newest_comparison(db: Database, theme_id: str, old: str, version: str) -> ComparisonRecord | None:
+    """The newest comparison of `version` with `old` on all rows that both versions have judged."""
+    return db.record(ComparisonRecord, _SQL["comparison"], {"theme_id": theme_id, "version": version, "old": old})
 
 
 def decisions(db: Database, theme_id: str, version: str) -> list[DecisionRecord]:
-    """What was decided about `version`, the first decision first."""
-    return db.records(DecisionRecord, queries.load(_SQL)["decisions"], {"theme_id": theme_id, "version": version})
+    """The decisions about `version`, the oldest first."""
+    return db.records(DecisionRecord, _SQL["decisions"], {"theme_id": theme_id, "version": version})
 
 
-def held(db: Database, theme_id: str, versions: Iterable[str]) -> VerdictCounts:
-    """Counted, or estimated where all themes together have many: no table is read as a whole for it."""
+def verdict_counts(db: Database, theme_id: str, versions: Iterable[str]) -> VerdictCounts:
+    """Counted, or estimated if all themes together have many verdicts: the table is never read as a whole."""
     if _planned(db, "all_verdicts", {}) <= _COUNTED:
-        rows = db.execute(queries.load(_SQL)["counted"], {"theme_id": theme_id}).fetchall()
-        found = {str(version): int(count) for version, count in rows}
-        return VerdictCounts({version: found.get(version, 0) for version in versions}, estimated=False)
+        rows = db.execute(_SQL["counted"], {"theme_id": theme_id}).fetchall()
+        counts = {str(version): int(count) for version, count in rows}
+        return VerdictCounts({version: counts.get(version, 0) for version in versions}, estimated=False)
     return VerdictCounts(
         {version: _planned(db, "planned", {"version": version}) for version in versions}, estimated=True
     )
 
 
 def _planned(db: Database, block: str, values: Mapping[str, Any]) -> int:
-    row = db.execute(queries.load(_SQL)[block], values).fetchone()
-    return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+    with faults.mapped():
+        return planned_rows(db.connection, _SQL[block], values)

@@ -1,6 +1,6 @@
-"""Which rubric versions a theme has, which one is active, and how many rows a version may touch: the gate.
+"""The rubric versions of a theme, the active one, and the number of rows that a version may touch: the gate.
 
-Versions are never compared by order: one is newer only in that it was registered later.
+Versions are never compared by their names: a version is newer only if it was registered later.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ BY_ITSELF: Decider = (audit.MACHINE, "the first version of the theme")
 UNLIMITED = 2**63 - 1
 """`approved_rows` of a version that may touch any number of rows."""
 
-_SQL = "rubric_registry.sql"
+_SQL = queries.load("rubric_registry.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """A version as the database keeps it. `text` is the rubric file; `approved_rows` and `approved_by` are None where
-    nobody approved it, `approved_rows` is `UNLIMITED` where somebody did without a limit; `created_by` is None where a
+class RegisteredVersion:
+    """A version as the database stores it. `text` is the rubric file; `approved_rows` and `approved_by` are None if it
+    was never approved, `approved_rows` is `UNLIMITED` if it was approved without a limit; `created_by` is None if a
     fire registered it."""
 
     version: str
@@ -45,21 +45,21 @@ class Registered:
     input_columns: list[str]
 
     def rows_for(self, input_columns: Sequence[str]) -> int | None:
-        """`approved_rows`, as far as the approval was for these columns: other columns are other questions."""
+        """`approved_rows` if the approval was for these columns, else None: other columns are other questions."""
         return self.approved_rows if self.input_columns == list(input_columns) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """Which version was in force, None for none, and which one is now."""
+class VersionChange:
+    """The version that was active before, None for none, and the one that is active now."""
 
     before: str | None
     after: str
 
 
 def ensure_theme(db: Database, theme_id: str) -> None:
-    """The theme's row, where it is lacking. Everything else of a theme refers to it."""
-    db.execute(queries.load(_SQL)["ensure_theme"], {"theme_id": theme_id})
+    """Creates the theme's row if it is missing. Everything else of a theme refers to it."""
+    db.execute(_SQL["ensure_theme"], {"theme_id": theme_id})
 
 
 def register(
@@ -70,10 +70,9 @@ def register(
     *,
     by: str | None = None,
     first: Decider = BY_ITSELF,
-) -> Registered:
-    """The version of `rubric`, entered where it is new; what was entered before stays as it is. The first version of
-    a theme becomes active by that: `first` says who wanted it. A later one does only by `activate`. `by` is None where
-    a fire does it."""
+) -> RegisteredVersion:
+    """The version of `rubric`, entered if it is new; an earlier entry stays as it is. The first version of a theme
+    becomes active at once, decided by `first`; a later one only by `activate`. `by` is None if a fire registers it."""
     values = {
         "theme_id": theme_id,
         "version": rubric.version,
@@ -85,50 +84,47 @@ def register(
     with db.transaction():
         ensure_theme(db, theme_id)
         before = _lock(db, theme_id)
-        db.execute(queries.load(_SQL)["register"], values)
+        db.execute(_SQL["register"], values)
         if before is None:
-            _move(db, theme_id, None, rubric.version, *first)
-    return _known(db, theme_id, rubric.version)
+            _set_active(db, theme_id, None, rubric.version, *first)
+    return _require_registered(db, theme_id, rubric.version)
 
 
-def active(db: Database, theme_id: str) -> Registered | None:
-    found = db.records(Registered, queries.load(_SQL)["active"], {"theme_id": theme_id})
-    return found[0] if found else None
+def active(db: Database, theme_id: str) -> RegisteredVersion | None:
+    return db.record(RegisteredVersion, _SQL["active"], {"theme_id": theme_id})
 
 
-def find(db: Database, theme_id: str, version: str) -> Registered | None:
-    found = db.records(Registered, queries.load(_SQL)["find"], {"theme_id": theme_id, "version": version})
-    return found[0] if found else None
+def find(db: Database, theme_id: str, version: str) -> RegisteredVersion | None:
+    return db.record(RegisteredVersion, _SQL["find"], {"theme_id": theme_id, "version": version})
 
 
-def history(db: Database, theme_id: str) -> list[Registered]:
-    """All versions, the first registered first."""
-    return db.records(Registered, queries.load(_SQL)["history"], {"theme_id": theme_id})
+def history(db: Database, theme_id: str) -> list[RegisteredVersion]:
+    """All versions, in the order of their registration."""
+    return db.records(RegisteredVersion, _SQL["history"], {"theme_id": theme_id})
 
 
-def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> Move:
-    """Makes `version` the active one; nothing happens where it is. ConfigurationError for an unknown version."""
+def activate(db: Database, theme_id: str, version: str, actor: str, reason: str | None) -> VersionChange:
+    """Activates `version`; does nothing if it is active. ConfigurationError for an unknown version."""
     with db.transaction():
         before = _lock(db, theme_id)
-        _known(db, theme_id, version)
+        _require_registered(db, theme_id, version)
         if before != version:
-            _move(db, theme_id, before, version, actor, reason)
-    return Move(before, version)
+            _set_active(db, theme_id, before, version, actor, reason)
+    return VersionChange(before, version)
 
 
-def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> Move:
-    """Makes the version active that was so before the active one. ConfigurationError where there was none."""
+def rollback(db: Database, theme_id: str, actor: str, reason: str | None) -> VersionChange:
+    """Activates the version that was active before the present one. ConfigurationError if there was none."""
     with db.transaction():
         now = _lock(db, theme_id)
-        row = db.execute(queries.load(_SQL)["active_before"], {"theme_id": theme_id, "version": now}).fetchone()
-        if row is None or row[0] is None:
+        before: str | None = db.scalar(_SQL["active_before"], {"theme_id": theme_id, "version": now})
+        if before is None:
             raise ConfigurationError(
                 f"the theme {theme_id} had no active rubric version before {now or 'now'}",
                 f"`wave rubrics list {theme_id}` shows its versions.",
             )
-        before: str = row[0]
-        _move(db, theme_id, now, before, actor, reason)
-    return Move(now, before)
+        _set_active(db, theme_id, now, before, actor, reason)
+    return VersionChange(now, before)
 
 
 def approve(
@@ -140,23 +136,24 @@ def approve(
     reason: str | None,
     input_columns: Sequence[str],
 ) -> None:
-    """Lets `version` touch `max_rows` rows in all, any number where None, as long as these are the columns that it
-    judges. ConfigurationError for an unknown version."""
+    """Lets `version` touch `max_rows` rows in total, any number if None, as long as it judges these columns.
+    ConfigurationError for an unknown version."""
     rows, columns = UNLIMITED if max_rows is None else max_rows, list(input_columns)
     with db.transaction():
         _lock(db, theme_id)
-        before = _known(db, theme_id, version)
+        before = _require_registered(db, theme_id, version)
         values = {"theme_id": theme_id, "version": version, "rows": rows, "by": by, "input_columns": Jsonb(columns)}
-        db.execute(queries.load(_SQL)["approve"], values)
+        db.execute(_SQL["approve"], values)
         moved = before.input_columns != columns
         audit.record(
             db,
             theme_id,
             by,
             version,
-            before={"approved_rows": _worded(before.approved_rows), "approved_by": before.approved_by}
+            before={"approved_rows": _rows_in_words(before.approved_rows), "approved_by": before.approved_by}
             | ({"input_columns": before.input_columns} if moved else {}),
-            after={"approved_rows": _worded(rows), "approved_by": by} | ({"input_columns": columns} if moved else {}),
+            after={"approved_rows": _rows_in_words(rows), "approved_by": by}
+            | ({"input_columns": columns} if moved else {}),
             reason=reason,
         )
 
@@ -164,39 +161,38 @@ def approve(
 def rows_left(
     db: Database, theme_id: str, version: str, without_approval: int, input_columns: Sequence[str]
 ) -> int | None:
-    """How many rows waves of `version` may still take, None for no limit. Every item that a wave of the version was
-    opened with counts, whatever became of it; an approval holds for the columns that it was given for."""
-    approved = _known(db, theme_id, version).rows_for(input_columns)
+    """The number of rows that waves of `version` may still take, None for no limit. Every item that a wave of the
+    version was opened with counts, in any state; an approval holds for the columns that it was given for."""
+    approved = _require_registered(db, theme_id, version).rows_for(input_columns)
     if approved == UNLIMITED:
         return None
-    row = db.execute(queries.load(_SQL)["emitted"], {"theme_id": theme_id, "version": version}).fetchone()
-    emitted = row[0] if row else 0
+    emitted: int = db.scalar(_SQL["emitted"], {"theme_id": theme_id, "version": version})
     return max(0, (without_approval if approved is None else approved) - emitted)
 
 
-def _worded(rows: int | None) -> int | str | None:
+def _rows_in_words(rows: int | None) -> int | str | None:
     return "any" if rows == UNLIMITED else rows
 
 
 def _lock(db: Database, theme_id: str) -> str | None:
-    """The active version; nobody else activates, approves or registers until the transaction ends."""
-    row = db.execute(queries.load(_SQL)["lock"], {"theme_id": theme_id}).fetchone()
-    return row[0] if row else None
+    """The active version; no other transaction activates, approves or registers until this one ends."""
+    version: str | None = db.scalar(_SQL["lock"], {"theme_id": theme_id})
+    return version
 
 
-def _known(db: Database, theme_id: str, version: str) -> Registered:
-    found = find(db, theme_id, version)
-    if found is None:
-        known = ", ".join(registered.version for registered in history(db, theme_id)) or "none"
+def _require_registered(db: Database, theme_id: str, version: str) -> RegisteredVersion:
+    registered = find(db, theme_id, version)
+    if registered is None:
+        known = ", ".join(other.version for other in history(db, theme_id)) or "none"
         raise ConfigurationError(
             f"the theme {theme_id} has no rubric version {version}",
             f"known versions: {known}; `wave pilot {theme_id}` registers the newest file as it is now",
         )
-    return found
+    return registered
 
 
-def _move(db: Database, theme_id: str, before: str | None, after: str, actor: str, reason: str | None) -> None:
-    db.execute(queries.load(_SQL)["activate"], {"theme_id": theme_id, "version": after})
+def _set_active(db: Database, theme_id: str, before: str | None, after: str, actor: str, reason: str | None) -> None:
+    db.execute(_SQL["activate"], {"theme_id": theme_id, "version": after})
     audit.record(
         db,
         theme_id,

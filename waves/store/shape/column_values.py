@@ -1,7 +1,7 @@
-"""What is written to a target column, as SQL over an entry `e`, and which column types can take it.
+"""The value of a target column as SQL over an entry `e`, and the column types that can take it.
 
-`$labels` is a JSON array (text, jsonb) or a native text[]; a field of the output goes as it is: strings without quotes,
-lists and objects as JSON, null as NULL. A cast that fails at run time costs that row only.
+`$labels` is a JSON array (text, jsonb) or a native text[]; a field of the output is written as it is: strings without
+quotes, lists and objects as JSON, null as NULL. A cast that fails at run time costs that row only.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _OWN = {
 
 
 def taken_by(value: str) -> frozenset[str] | None:
-    """The column types that can take `value`; None where any may (the database decides at run time)."""
+    """The column types that can take `value`; None if any may (the database decides at run time)."""
     return _TAKES.get(value)
 
 
 def expressions(shape: Shape) -> list[sql.Composable]:
-    """One expression for each of `shape.columns`. To be bound: `bindings`."""
+    """One expression for each of `shape.columns`. Bind `bindings`."""
     return [_expression(f"field{n}", value, column) for n, (value, column) in enumerate(shape.columns)]
 
 

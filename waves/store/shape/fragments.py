@@ -1,8 +1,8 @@
-"""Pieces of SQL that a `Shape` stands for: its names, its row expressions, the operator's own conditions.
+"""Pieces of SQL made from a `Shape`: its names, its row expressions, the operator's own conditions.
 
-Every query made from them is executed with a mapping of values, so each per cent sign in a name or in the operator's
-SQL is doubled here. In a query `t` is the target, `e` an entry, `k1`, `k2` … the key in its own types; the source has
-no alias, so that `source.where` may name it.
+Every query made of them is executed with a mapping of values, so each per cent sign in a name or in the operator's SQL
+is doubled here. In a query `t` is the target, `e` an entry, `k1`, `k2` … the key in its own types; the source has no
+alias, so that `source.where` may name it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from waves.store.shape.shape import Column, Relation, Shape
 
-_ROW = queries.load("row.sql")
-SETTINGS = _ROW["settings"]
-READING = _ROW["reading"]
+_SQL = queries.load("row.sql")
+SESSION_SETTINGS = _SQL["settings"]
+READ_ONLY = _SQL["reading"]
 
 
 def verbatim(text: str) -> sql.SQL:
@@ -32,19 +32,19 @@ def name(*names: str) -> sql.SQL:
     return verbatim(sql.Identifier(*names).as_string(None))
 
 
-def relation(where: Relation) -> sql.SQL:
-    return name(where.schema, where.name)
+def relation(of: Relation) -> sql.SQL:
+    return name(of.schema, of.name)
 
 
-def column(where: Relation, what: Column) -> sql.SQL:
-    return name(where.schema, where.name, what.name)
+def column(of: Relation, what: Column) -> sql.SQL:
+    return name(of.schema, of.name, what.name)
 
 
 def commas(items: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(", ").join(items)
 
 
-def both(items: Iterable[sql.Composable]) -> sql.Composed:
+def all_of(items: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(" AND ").join(items)
 
 
@@ -53,8 +53,8 @@ def numbered(letter: str, columns: Sequence[Column]) -> list[str]:
     return [f"{letter}{n}" for n, _ in enumerate(columns, 1)]
 
 
-def own(text: str) -> sql.Composed:
-    """The operator's SQL as one operand; a comment at its end swallows nothing of ours."""
+def parenthesised(text: str) -> sql.Composed:
+    """The operator's SQL as one operand; the line break keeps a comment at its end from swallowing SQL of ours."""
     return sql.SQL("(\n{}\n)").format(verbatim(text))
 
 
@@ -73,13 +73,13 @@ def as_text(columns: Iterable[sql.Composable]) -> list[sql.Composed]:
 def entity_key(shape: Shape) -> sql.Composed:
     key = source_key(shape)
     if len(key) == 1:
-        return sql.SQL(_ROW["single_key"]).format(column=key[0])
-    return sql.SQL(_ROW["composite_key"]).format(columns=commas(as_text(key)))
+        return sql.SQL(_SQL["single_key"]).format(column=key[0])
+    return sql.SQL(_SQL["composite_key"]).format(columns=commas(as_text(key)))
 
 
 def input_hash(shape: Shape) -> sql.Composed:
     columns = as_text(column(shape.source, each) for each in shape.input)
-    return sql.SQL(_ROW["input_hash"]).format(columns=commas(columns))
+    return sql.SQL(_SQL["input_hash"]).format(columns=commas(columns))
 
 
 def source_row(shape: Shape) -> sql.Composed:
@@ -92,16 +92,16 @@ def source_row(shape: Shape) -> sql.Composed:
 
 
 def in_scope(shape: Shape) -> sql.Composed:
-    """The rows of the source that the theme is about."""
+    """The condition for the rows of the source that the theme covers."""
     conditions: list[sql.Composable] = [sql.SQL("{} IS NOT NULL").format(key) for key in source_key(shape)]
     if shape.theme.source.where:
-        conditions.append(own(shape.theme.source.where))
-    return both(conditions)
+        conditions.append(parenthesised(shape.theme.source.where))
+    return all_of(conditions)
 
 
-def same(left: Iterable[sql.Composable], right: Iterable[sql.Composable]) -> sql.Composed:
+def equal(left: Iterable[sql.Composable], right: Iterable[sql.Composable]) -> sql.Composed:
     """`a1 = b1 AND a2 = b2`."""
-    return both(sql.SQL("{} = {}").format(a, b) for a, b in zip(left, right, strict=True))
+    return all_of(sql.SQL("{} = {}").format(a, b) for a, b in zip(left, right, strict=True))
 
 
 def key_of(alias: str, shape: Shape) -> list[sql.SQL]:
@@ -110,7 +110,7 @@ def key_of(alias: str, shape: Shape) -> list[sql.SQL]:
 
 
 def key_arrays(shape: Shape) -> sql.Composed:
-    """`unnest` arguments for candidate keys bound as `k1 …`, lists of texts."""
+    """The arguments of `unnest` for candidate keys bound as `k1 …`, lists of texts."""
     return commas(sql.SQL("{}::text[]").format(sql.Placeholder(each)) for each in numbered("k", shape.key))
 
 
@@ -119,13 +119,13 @@ def key_columns(shape: Shape) -> sql.Composed:
 
 
 def cast_keys(shape: Shape, texts: Iterable[sql.Composable]) -> list[sql.Composed]:
-    """Key texts in the source's own types, so that its index serves."""
+    """Key texts in the source's own types, so that its index can be used."""
     pairs = zip(texts, shape.key, strict=True)
     return [sql.SQL("({})::{}").format(text, verbatim(key.type)) for text, key in pairs]
 
 
 def key_of_entry(shape: Shape) -> list[sql.Composed]:
-    """The key that `e.entity_key` stands for."""
+    """The key columns' values from `e.entity_key`."""
     whole = sql.SQL("e.entity_key")
     if len(shape.key) == 1:
         return cast_keys(shape, [whole])

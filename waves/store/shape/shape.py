@@ -1,6 +1,6 @@
-"""What a theme looks like in this database: names resolved through pg_catalog, types, and what is slow about it.
+"""A theme in this database: names resolved through pg_catalog, types, and advice on what is slow.
 
-A `Shape` comes from `catalog.describe` alone; everything that puts a configured name into SQL takes it from here.
+A `Shape` comes from `catalog.describe` only; all code that puts a configured name into SQL takes the name from it.
 Types are those of `format_type(…, -1)`: without length, so that an assignment still checks the length.
 """
 
@@ -38,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Something that works but costs: `statement` is the SQL that mends it, or None."""
+    """Something that works but is expensive: `statement` is the SQL that fixes it, or None."""
 
     message: str
     statement: str | None = None
@@ -47,7 +47,7 @@ class Advice:
 @dataclass(frozen=True, slots=True)
 class Shape:
     """`columns` are (value, target column) pairs, e.g. `("$labels", Column("labels", "text"))`. `key` and `target_key`
-    correspond by position. `changed_type` is the type of `source.changed`, None where the theme has none."""
+    correspond by position. `changed_type` is the type of `source.changed`, None if the theme has none."""
 
     theme: Theme
     source: Relation
@@ -73,5 +73,5 @@ class Shape:
 
     @property
     def same_table(self) -> bool:
-        """The items come from the very table that verdicts are written to."""
+        """Whether the items come from the table that verdicts are written to."""
         return self.target is not None and self.target.oid == self.source.oid

@@ -3,7 +3,7 @@ INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, before_json, af
 VALUES (%(run_id)s, %(theme_id)s, %(actor)s, %(entity_id)s, %(before)s, %(after)s, %(reason)s)
 
 -- entries --
--- The newest that fit, in the order in which they were written, each with how many fit in all.
+-- The newest entries that match, in the order in which they were written, each with the number of all that match.
 SELECT at, run_id, actor, entity, before, after, reason, fitting
 FROM (
     SELECT id, created_at AS at, run_id, actor, entity_id AS entity, before_json AS before, after_json AS after, reason,

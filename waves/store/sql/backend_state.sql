@@ -1,5 +1,5 @@
 -- snoozed --
--- Not believed: what lasts longer than any snooze may, and what was written later than now. In both cases a clock was
+-- Ignored: a snooze that is longer than any may be, and one that was written in the future. In both cases a clock was
 -- ahead, and has been set back since.
 SELECT snoozed_until, reason FROM waves.backend_state
 WHERE backend = %(backend)s AND snoozed_until > now() AND snoozed_until < now() + interval '9 days'

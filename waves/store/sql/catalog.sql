@@ -1,4 +1,4 @@
-What pg_catalog says about the relations and columns that a theme names.
+What pg_catalog holds about the relations and columns that a theme names.
 
 -- relation --
 SELECT c.oid, n.nspname, c.relname, c.relkind

@@ -1,4 +1,5 @@
-How far a theme is. `exact` judges every row as the gap does; the others count through indexes or ask the planner.
+The progress of a theme. `exact` assesses every row as the gap does; the others count through indexes or take the
+planner's estimate.
 
 -- exact --
 SELECT count(*) FILTER (WHERE need = 'done'), count(*) FILTER (WHERE need = 'ask'),

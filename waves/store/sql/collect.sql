@@ -29,7 +29,7 @@ RETURNING v.entity_key, v.input_hash
 SELECT count(*) FROM pg_temp.wave_entry JOIN upserted USING (entity_key, input_hash)
 
 -- audit_history --
--- Verdicts that enter history and not the target. Those that the target refused have an entry of their own.
+-- Verdicts that enter history but not the target. Those that the target refused have an entry of their own.
 INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, after_json, reason)
 SELECT %(run)s, %(theme)s, 'waves', e.entity_key,
        jsonb_build_object('state', 'accepted', 'output', e.output, 'rubric_version', %(version)s::text,

@@ -1,4 +1,4 @@
-Two rubric versions on the same content of the same rows. Of a row that was judged with several contents, the newest
+Two rubric versions on the same content of the same rows. For a row that was judged with several contents, the newest
 verdict counts.
 
 -- pairs --

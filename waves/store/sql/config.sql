@@ -5,7 +5,7 @@ SELECT key, value FROM waves.theme_config WHERE theme_id = %(theme_id)s ORDER BY
 SELECT value FROM waves.theme_config WHERE theme_id = %(theme_id)s AND key = %(key)s FOR UPDATE
 
 -- sign --
--- For the audit entry that the change sets off; it ends with the transaction.
+-- For the audit entry that the change triggers; the settings end with the transaction.
 SELECT set_config('waves.actor', %(by)s, true), set_config('waves.reason', coalesce(%(reason)s, ''), true)
 
 -- put --

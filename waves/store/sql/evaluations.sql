@@ -1,4 +1,4 @@
-Gold and what was measured on it. The source has no alias, so that the operator's own SQL may name it.
+Gold and the results on it. The source has no alias, so that the operator's own SQL may name it.
 
 -- rows --
 SELECT c.n, s.entity_key, s.input_hash, {inputs}
@@ -10,7 +10,7 @@ SELECT c.n, s.entity_key, s.input_hash, {inputs}
 SELECT {column}::text, {key} FROM {relation} WHERE {column} IS NOT NULL ORDER BY {order}
 
 -- store --
--- Nothing where the newest row of this setting says the same.
+-- Nothing if the newest row of this setting has the same report.
 INSERT INTO waves.evaluation (theme_id, rubric_version, backend, model, batch_size, gold_sha256, items, whole,
                               answered, macro_f1, cost_usd, report)
 SELECT %(theme_id)s, %(rubric_version)s, %(backend)s, %(model)s, %(batch_size)s, %(gold_sha256)s, %(items)s,

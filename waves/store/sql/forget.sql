@@ -1,4 +1,4 @@
-What the schema `waves` holds of one row, and its end. The user's own tables are not touched.
+What the schema `waves` holds of one row, and its erasure. The user's own tables are not touched.
 
 -- waves --
 SELECT DISTINCT wave_id FROM waves.verdict
@@ -12,7 +12,7 @@ SELECT count(*), coalesce(array_agg(DISTINCT wave_id) FILTER (WHERE wave_id IS N
        coalesce(array_agg(DISTINCT call_id) FILTER (WHERE call_id IS NOT NULL), '{}') FROM gone
 
 -- answers --
--- The text of an answer stands with each row that failed by it, and is about all that were asked for with it.
+-- The text of an answer is stored with each row that failed by it, and covers all rows of its request.
 UPDATE waves.verdict SET raw = NULL
 WHERE theme_id = %(theme_id)s AND raw IS NOT NULL AND call_id = ANY (%(calls)s)
 
@@ -23,7 +23,7 @@ DELETE FROM waves.audit_log WHERE theme_id = %(theme_id)s AND entity_id = %(key)
 DELETE FROM waves.outcome_feedback WHERE theme_id = %(theme_id)s AND output_row_id = %(key)s
 
 -- wave_reasons --
--- Why a wave was held may name rows.
+-- The reason why a wave was held may name rows.
 UPDATE waves.wave SET reason = %(blank)s
 WHERE theme_id = %(theme_id)s AND wave_id = ANY (%(waves)s) AND reason ~ %(named)s
 
@@ -36,7 +36,7 @@ UPDATE waves.audit_log SET reason = %(blank)s
 WHERE theme_id = %(theme_id)s AND entity_id = ANY (%(waves)s) AND reason ~ %(named)s
 
 -- drift_cursor --
--- The search for edited rows begins anew where it stood at this row.
+-- The search for edited rows starts again if its cursor was at this row.
 UPDATE waves.theme SET drift_cursor = NULL WHERE theme_id = %(theme_id)s AND drift_cursor->'at' ?| %(parts)s::text[]
 
 -- reports --

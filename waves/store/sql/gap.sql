@@ -1,5 +1,5 @@
-Which rows need work. `candidate` queries stream keys as text; `judged` says of each what it needs; the source has no
-alias anywhere, so that the operator's own SQL may name it.
+The rows that need work. `candidate` queries stream keys as text; `judged` finds the need of each; the source never has
+an alias, so that the operator's own SQL may name it.
 
 -- judged --
 WITH candidate AS (
@@ -9,7 +9,7 @@ WITH candidate AS (
       FROM candidate AS c
       JOIN (SELECT {source_row} FROM {source} WHERE {in_scope}) AS s ON {same_key}
 ), judged AS (
-    SELECT c.*, {need} AS need,               -- an accepted row with a reason was cleared and asked again in vain
+    SELECT c.*, {need} AS need,               -- an accepted row with a reason was cleared, then asked in vain
            coalesce(CASE v.state WHEN 'failed' THEN v.attempts > 0 WHEN 'accepted' THEN v.reason IS NOT NULL END, false)
            AS tried{also}
       FROM current AS c

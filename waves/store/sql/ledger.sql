@@ -1,6 +1,6 @@
 -- settle --
--- xmax is 0 in a row that this statement inserted, and not in one that it updated; what the statement reads beside that
--- is as it was before. The run that learned how a request ended is the one that spent.
+-- xmax is 0 in a row that this statement inserted, and not 0 in a row that it updated; the subquery reads the table as
+-- it was before. The run that recorded the end of a request is the one that spent.
 INSERT INTO waves.ledger AS known (
     call_id, theme_id, wave_id, run_id, backend, model, fate, status, items, input_tokens, output_tokens,
     cache_write_tokens, cache_write_1h_tokens, cache_read_tokens, batch, reserved_usd, cost_usd, price_table, reason,
@@ -86,8 +86,8 @@ FROM (
 ) AS entries
 
 -- spent --
--- What counts against a cap: what may have been paid counts as what was reserved for it, and so does an answer whose
--- price nobody knows. `others`: of all runs but this one; else of this run alone.
+-- What counts against a cap: a request that may have been paid counts at its reserve, and so does an answer without a
+-- known price. `others`: of all runs but this one; else of this run only.
 SELECT coalesce(sum(CASE WHEN fate = 'paid' THEN coalesce(cost_usd, reserved_usd)
                          WHEN fate = 'maybe_paid' THEN reserved_usd END), 0)
 FROM waves.ledger
@@ -98,8 +98,8 @@ WHERE (run_id <> %(run_id)s) = %(others)s
   AND (%(period)s::text IS NULL OR sent_at >= date_trunc(%(period)s, now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
 
 -- claimed --
--- What other fires hold and have not booked yet. A fire that died keeps its claim until it is put right, at most for a
--- day into the next period; one that runs for days renews it with each draw.
+-- What other fires have claimed and not booked yet. A fire that died keeps its claim until its row is closed, at most
+-- for a day into the next period; a fire that runs for days renews it with each draw.
 SELECT coalesce(sum(greatest(0, run.reserved_usd - booked.usd)), 0)
 FROM waves.runs AS run, LATERAL (
     SELECT coalesce(sum(CASE WHEN fate = 'paid' THEN coalesce(cost_usd, reserved_usd)
@@ -112,7 +112,7 @@ WHERE run.state = 'running' AND run.run_id <> %(run_id)s
   AND coalesce(run.reserved_at, run.started_at) >= date_trunc(%(period)s, now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '1 day'
 
 -- lock --
--- One fire at a time looks at what is left and takes of it.
+-- One fire at a time reads the remaining budget and claims from it.
 SELECT pg_advisory_xact_lock(hashtext('waves.ledger.budget'))
 
 -- claim --

@@ -1,4 +1,4 @@
-Entries (verdicts with content that they judged) → the target. `e` is an entry, `r` its row where that still has the
+Entries (verdicts with the content that they judged) → the target. `e` is an entry, `r` its row if that still has the
 content, `t` the target.
 
 -- create_tables --
@@ -48,7 +48,7 @@ SELECT r.n, {row_keys}, {before}
           FROM pg_temp.wave_entry AS e
           JOIN (SELECT {source_row}{also} FROM {source} WHERE {in_scope}) AS s ON {same_key}
          WHERE e.n BETWEEN %(low)s AND %(high)s
-        OFFSET 0) AS r                       -- hashes are computed for these rows alone, not to find them
+        OFFSET 0) AS r                       -- hashes are computed for these rows only, not to find them
   {target_join}
  WHERE r.input_hash = r.judged_hash
 
@@ -70,7 +70,7 @@ WITH changed AS (
 )
 
 -- insert_target --
--- Of rows that the target has none of. One that somebody else inserts at the same moment is left to `overtaken`.
+-- Rows that the target does not have. A row that another session inserts at the same time is left to `overtaken`.
 WITH written AS (
     INSERT INTO {target} AS t ({keys}, {columns})
     SELECT {row_keys}, {values}
@@ -95,7 +95,7 @@ WITH written AS (
 INSERT INTO pg_temp.wave_applied SELECT n FROM changed WHERE kept
 
 -- overtaken --
--- What the target has now where it had nothing: from somebody else, or from a trigger that routes rows elsewhere.
+-- Rows that the target has now but did not have before: from another session, or from a trigger that routes rows.
 WITH there AS (
     SELECT r.n, {before} AS before_json FROM pg_temp.wave_row AS r JOIN {target} AS t ON {same_key}
      WHERE r.before_json IS NULL AND NOT EXISTS (SELECT FROM pg_temp.wave_applied AS a WHERE a.n = r.n)
@@ -104,7 +104,7 @@ WITH there AS (
 UPDATE pg_temp.wave_row AS r SET before_json = there.before_json FROM there WHERE there.n = r.n RETURNING r.n
 
 -- moved --
--- Of some rows that were written: how many there are, and how many have another content by that.
+-- Of some written rows: their number, and the number of those whose input the write has changed.
 SELECT count(*), count(*) FILTER (WHERE s.input_hash <> e.input_hash)
   FROM (SELECT n FROM pg_temp.wave_applied LIMIT %(some)s) AS a
   JOIN pg_temp.wave_row AS r ON r.n = a.n
@@ -122,7 +122,7 @@ SELECT %(run)s, %(theme)s, 'waves', e.entity_key, '{{"state": "quarantined"}}', 
 RETURNING entity_id
 
 -- mark_restored --
-WITH marked AS MATERIALIZED (                -- materialised: the verdicts come last, or it takes the square of the time
+WITH marked AS MATERIALIZED (                -- materialised: joined to the verdicts last, or the time is quadratic
     SELECT e.entity_key, e.input_hash, x.n IS NOT NULL AS refused, x.reason
       FROM pg_temp.wave_entry AS e
       LEFT JOIN pg_temp.wave_applied AS a ON a.n = e.n

@@ -1,5 +1,5 @@
 A bounded, repeatable sample of the rows that a version has not judged, and what is known about rows by their keys. `e`
-is a row of `wanted`, `t` the target, `o` the old verdict.
+is a row of `wanted`, `t` the target, `o` the prior verdict.
 
 -- pool --
 SELECT {names} FROM (
@@ -19,7 +19,7 @@ EXPLAIN (FORMAT JSON) SELECT FROM {relation} WHERE {in_scope}
 {judged} SELECT n, entity_key FROM judged WHERE need = 'ask' ORDER BY n
 
 -- old --
--- What the target was last given; else the newest verdict; and what the target holds.
+-- The verdict last written to the target; else the newest verdict; and the target's own values.
 SELECT e.entity_key, o.output, o.rubric_version, {held}
   FROM unnest(%(wanted)s::text[]) AS e (entity_key)
   {target_join}

@@ -1,4 +1,4 @@
-What is known about rubric versions beside the registry: verdicts, evaluations, comparisons, decisions.
+What is known about rubric versions apart from the registry: verdicts, evaluations, comparisons, decisions.
 
 -- evaluations --
 SELECT DISTINCT ON (rubric_version) rubric_version AS version, macro_f1, backend, model, batch_size, items, usual
@@ -19,7 +19,7 @@ WHERE theme_id = %(theme_id)s AND entity_id = %(version)s AND after_json ?| '{ac
 EXPLAIN (FORMAT JSON) SELECT FROM waves.verdict
 
 -- planned --
--- A version names its theme: to the planner the two are independent, and it would take them for far fewer.
+-- A version implies its theme, but the planner takes the two for independent, and would estimate far too few rows.
 EXPLAIN (FORMAT JSON) SELECT FROM waves.verdict WHERE rubric_version = %(version)s
 
 -- counted --

@@ -7,7 +7,7 @@ UPDATE waves.runs SET gap_before = greatest(gap_before, %(found)s), items_restor
 WHERE run_id = %(run_id)s
 
 -- completion_due --
-WITH last AS (                              -- rows that nobody can compute stay in the gap: `left_over`
+WITH last AS (                              -- rows that cannot be computed stay in the gap: `left_over`
     (SELECT finished_at AS at, coalesce(gap_after, 0) AS left_over
        FROM waves.runs WHERE theme_id = %(theme_id)s AND on_complete_exit_code = 0
       ORDER BY finished_at DESC LIMIT 1)
@@ -47,8 +47,8 @@ WHERE run_id = %(run_id)s
 SELECT run_id FROM waves.runs WHERE theme_id = %(theme_id)s AND host = %(host)s AND state = 'running'
 
 -- foreseen --
--- One statement: a dry run holds no lock, so that a row that was open meanwhile could be taken for that of a dead fire.
--- Nothing where the theme is not registered yet: a dry run registers none.
+-- One statement: a dry run holds no lock, so a row that is open meanwhile could be taken for that of a dead fire.
+-- Nothing if the theme is not registered yet: a dry run registers none.
 INSERT INTO waves.runs (run_id, theme_id, wave_id, started_at, finished_at, dry_run, trigger, host, pid,
                         items_considered, llm_cost_usd, rubric_version, duration_ms, gap_before, gap_after, state,
                         error_summary)

@@ -1,4 +1,4 @@
--- The rows of data/sample, in one statement; nothing where the table has rows already.
+-- The rows of data/sample, in one statement; nothing if the table has rows already.
 
 -- fill --
 INSERT INTO {table}

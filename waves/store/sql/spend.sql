@@ -1,6 +1,6 @@
 -- report --
--- A row for each name and one for all, whose name is NULL. What a paid answer did not tell is unknown, and so is a sum
--- over it.
+-- A row for each name, and one for all, whose name is NULL. A number that a paid answer did not report is unknown, and
+-- so is a sum over it.
 SELECT CASE WHEN grouping(name) = 0 THEN name END AS name,
        count(*) AS requests,
        count(*) FILTER (WHERE paid) AS paid,
@@ -36,7 +36,7 @@ GROUP BY GROUPING SETS ((name), ())
 ORDER BY grouping(name), name
 
 -- per_item --
--- What an item of a closed wave cost on average, every repetition included, and how many items say so.
+-- The average cost of an item of closed waves, every repetition included, and the number of these items.
 SELECT sum(cost.usd) / nullif(sum(cost.items), 0), coalesce(sum(cost.items), 0)::bigint
 FROM (
     SELECT sum(entry.cost_usd) AS usd, min((wave.counts ->> 'emitted')::bigint) AS items

@@ -1,6 +1,6 @@
 -- enter --
 -- %(settled)s is the state of an item whose attempts reach %(max_attempts)s. An accepted row takes attempts only in the
--- open wave that asked it again, because its target was cleared; its first one there is the one without a reason yet.
+-- open wave that asked it again, because its target was cleared; there its first attempt is the one without a reason.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(failures)s)
         AS f (entity_key text, input_hash text, reason text, raw text, call_id text, attempts integer)
@@ -54,8 +54,8 @@ WHERE theme_id = %(theme_id)s AND rubric_version = %(version)s AND state IN ('fa
 ORDER BY state, entity_key
 
 -- retry --
--- The attempts start anew; reason and raw answer stay until the next one. wave_id stays where the wave still counts the
--- row as settled.
+-- The attempts start again; reason and raw answer stay until the next one. wave_id stays, because the wave still counts
+-- the row as settled.
 WITH before AS (
     SELECT v.entity_key, v.input_hash, v.state, v.attempts
     FROM waves.verdict v
@@ -102,7 +102,7 @@ SELECT %(run_id)s, theme_id, 'waves', entity_key,
 FROM released
 
 -- settled --
--- An accepted one is in an open wave only if it was asked again (its target was cleared) and given back.
+-- An accepted row is in an open wave only if it was asked again (its target was cleared) and released.
 SELECT v.entity_key, v.input_hash, v.state
 FROM waves.verdict v
 WHERE v.wave_id = %(wave_id)s AND (v.state <> 'accepted' OR v.reason IS NOT NULL)

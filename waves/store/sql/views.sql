@@ -3,7 +3,7 @@ SELECT relname FROM pg_catalog.pg_class
 WHERE relnamespace = 'waves'::regnamespace AND relkind = 'v' AND relname = ANY (%(views)s)
 
 -- lock --
--- One process at a time defines views: CREATE VIEW of two at once would fail in one.
+-- One process at a time creates views: of two CREATE VIEW at the same time one would fail.
 SELECT pg_advisory_xact_lock(hashtextextended('waves.views', 0))
 
 -- create_runs --

@@ -11,7 +11,7 @@ SET window_ends = coalesce(excluded.window_ends, known.window_ends), evidence = 
 SELECT pg_advisory_xact_lock(hashtextextended('waves backend ' || %(backend)s, 0))
 
 -- use --
--- A request may have been sent by a clock that was ahead; one that is further off than a whole window is not believed.
+-- A request may carry the time of a clock that was ahead: the caller's `end` allows one window for that, and no more.
 SELECT coalesce(sum(items), 0)::bigint AS keys,
        coalesce(sum(items) FILTER (WHERE fate = 'paid'), 0)::bigint AS paid,
        count(*) FILTER (WHERE fate = 'paid' AND items > 0) AS requests,
@@ -20,8 +20,8 @@ FROM waves.ledger
 WHERE backend = %(backend)s AND fate <> 'unpaid' AND sent_at >= %(start)s AND sent_at <= %(end)s
 
 -- reserved --
--- What the run itself has entered in the ledger is counted there. A run whose host never came back holds its keys for a
--- day, or for a window where that is longer.
+-- Keys that the run has entered in the ledger are counted there. A run whose host never came back holds its keys for a
+-- day, or for a window if that is longer.
 SELECT coalesce(sum(greatest(0, reserved_keys - entered)), 0)::bigint
 FROM waves.runs,
      LATERAL (SELECT coalesce(sum(items), 0) AS entered FROM waves.ledger

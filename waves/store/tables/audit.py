@@ -1,4 +1,5 @@
-"""One row per state change: who changed what from what to what, and why. No entry is without an actor and a reason."""
+"""One row per state change: who changed what, the values before and after, and why. Every entry has an actor and a
+reason."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
     from waves.store.connect import Database
 
 MACHINE = "waves"
-"""The actor of what no person asked for."""
+"""The actor of changes that no person requested."""
 NO_REASON = "no reason was given"
-_SQL = "audit.sql"
+_SQL = queries.load("audit.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One change. `fitting`: how many entries fit what was asked for, whether they are shown or not."""
+    """One change. `fitting`: the number of entries that match the query, shown or not."""
 
     at: datetime
     run_id: str | None
@@ -49,7 +50,7 @@ def record(
     reason: str | None,
     run_id: str | None = None,
 ) -> None:
-    """Writes the row; call it inside the transaction that makes the change. `entity_id` is a row's key, a rubric
+    """Writes the entry; to be called inside the transaction that makes the change. `entity_id` is a row's key, a rubric
     version, a wave or a limit."""
     values = {
         "run_id": run_id,
@@ -58,13 +59,13 @@ def record(
         "entity_id": storable(entity_id),
         "before": None if before is None else Jsonb(before),
         "after": None if after is None else Jsonb(after),
-        "reason": reason_of(reason),
+        "reason": reason_or_default(reason),
     }
-    db.execute(queries.load(_SQL)["record"], values)
+    db.execute(_SQL["record"], values)
 
 
-def reason_of(text: str | None) -> str:
-    """What a person said, or that nothing was said."""
+def reason_or_default(text: str | None) -> str:
+    """The reason that a person gave, or `NO_REASON`."""
     return storable(text or "").strip() or NO_REASON
 
 
@@ -78,16 +79,16 @@ def entries(
     actor: str | None = None,
     since: datetime | None = None,
 ) -> list[AuditEntry]:
-    """The newest `limit` entries that fit, the oldest of them first. What is left of a row that was forgotten is found
-    by its key, too."""
-    key = None if entity is None else key_text(storable(entity))
-    entities = None if key is None else [key, forgotten_as(key)]
+    """The newest `limit` entries that match, the oldest of them first. The key of a forgotten row also finds the entry
+    of its erasure."""
+    key = None if entity is None else stored_key(storable(entity))
+    entities = None if key is None else [key, forgotten_entity(key)]
     values = {"theme_id": theme_id, "entities": entities, "run_id": run_id, "actor": actor, "since": since}
-    return db.records(AuditEntry, queries.load(_SQL)["entries"], values | {"limit": limit})
+    return db.records(AuditEntry, _SQL["entries"], values | {"limit": limit})
 
 
-def key_text(given: str) -> str:
-    """An entity key as it is stored. A composite one may be written as any JSON array of texts and whole numbers."""
+def stored_key(given: str) -> str:
+    """An entity key in its stored form. A composite key may be given as any JSON array of texts and whole numbers."""
     try:
         parts = json.loads(given) if given.startswith("[") else None
     except ValueError:
@@ -97,6 +98,6 @@ def key_text(given: str) -> str:
     return json.dumps([str(part) for part in parts], ensure_ascii=False)
 
 
-def forgotten_as(entity_key: str) -> str:
-    """The entity under which it is recorded that a row was forgotten: a digest, because the key may be personal."""
+def forgotten_entity(entity_key: str) -> str:
+    """The entity under which the erasure of a row is audited: a digest, because the key may be personal data."""
     return "sha256:" + hashlib.sha256(entity_key.encode()).hexdigest()

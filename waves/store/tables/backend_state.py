@@ -1,4 +1,4 @@
-"""What every process, theme and host has to know about a backend: until when it is unusable, and why."""
+"""What all processes, themes and hosts share about a backend: until when it is snoozed, and why."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ if TYPE_CHECKING:
 
     from waves.store.connect import Database
 
-_SQL = "backend_state.sql"
+_SQL = queries.load("backend_state.sql")
 
 
-def snoozed(db: Database, backend: str) -> tuple[datetime, str] | None:
-    """Until when and why the backend is to be left alone; None if it may be used. By the database's clock: a snooze
-    that was written while that clock was ahead is not believed."""
-    row = db.execute(queries.load(_SQL)["snoozed"], {"backend": backend}).fetchone()
+def current_snooze(db: Database, backend: str) -> tuple[datetime, str] | None:
+    """Until when and why the backend is snoozed; None if it may be used. By the database's clock: a snooze that was
+    written while that clock was ahead is ignored."""
+    row = db.execute(_SQL["snoozed"], {"backend": backend}).fetchone()
     return (row[0], row[1]) if row else None
 
 
 def snooze(db: Database, backend: str, until: datetime, reason: str) -> None:
-    """Leaves the backend alone until `until`; a snooze that lasts longer stays, with its reason."""
-    db.execute(queries.load(_SQL)["snooze"], {"backend": backend, "until": until, "reason": storable(reason)})
+    """Snoozes the backend until `until`; a snooze that lasts longer stays, with its reason."""
+    db.execute(_SQL["snooze"], {"backend": backend, "until": until, "reason": storable(reason)})
 
 
-def unwoken(db: Database, backend: str) -> int:
-    """How many snoozes there were since something last succeeded. Not 0: the newest may be over by now, but nobody has
-    tried since."""
-    row = db.execute(queries.load(_SQL)["unwoken"], {"backend": backend}).fetchone()
-    return row[0] if row else 0
+def snoozes_since_success(db: Database, backend: str) -> int:
+    """The number of snoozes since a request last succeeded. It stays above 0 after the newest one has ended, until a
+    request is tried."""
+    return int(db.scalar(_SQL["unwoken"], {"backend": backend}) or 0)
 
 
 def wake(db: Database, backend: str) -> None:
-    """The backend works: it may be used, and the next pause is a short one again."""
-    db.execute(queries.load(_SQL)["wake"], {"backend": backend})
+    """The backend works: it may be used, and the next pause starts short again."""
+    db.execute(_SQL["wake"], {"backend": backend})

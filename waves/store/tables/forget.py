@@ -1,5 +1,6 @@
-"""Erase what the schema `waves` holds of one row of a theme: its verdicts, its audit entries, the feedback on it, and
-where reasons and reports name it. That it was forgotten is recorded under a digest of its key, without content.
+"""Erases what the schema `waves` holds of one row of a theme: its verdicts, its audit entries, the feedback on it, and
+the places in reasons and reports that name it. The erasure itself is audited, under a digest of the key and without
+content.
 """
 
 from __future__ import annotations
@@ -15,22 +16,41 @@ from psycopg.types.json import Jsonb
 
 from waves.store import queries
 from waves.store.tables import audit
-from waves.store.text import shown
+from waves.store.text import printable_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from waves.store.connect import Database
 
-_SQL = "forget.sql"
+_SQL = queries.load("forget.sql")
 BLANK = "(named a row that was forgotten)"
 _NOTES = ("answers", "wave_reasons", "run_reasons", "audit_reasons")
 
 
 @dataclass(frozen=True, slots=True)
+class RowToForget:
+    """A row, with what the files on this host add to what its verdicts know: more waves that held it, more calls that
+    asked for it, and its own texts."""
+
+    theme_id: str
+    entity_key: str
+    wave_ids: frozenset[str] = frozenset()
+    call_ids: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who erases, why, and in which run: for the audit entry."""
+
+    by: str
+    reason: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Traces:
-    """How much there was. `notes` are reasons that named the row, and answers about it that stood with other rows;
-    `reports` are evaluations, comparisons and proposals that showed it."""
+    """The number of traces of each kind. `notes` are reasons that named the row, and answers about it that were stored
+    with other rows; `reports` are evaluations, comparisons and proposals that showed it."""
 
     verdicts: int = 0
     audit_entries: int = 0
@@ -43,102 +63,106 @@ class Traces:
         return any(asdict(self).values())
 
 
-def erase(
-    db: Database,
-    theme_id: str,
-    entity_key: str,
-    *,
-    waves: Iterable[str],
-    texts: Iterable[str],
-    calls: Iterable[str],
-    by: str,
-    reason: str,
-    run_id: str,
-    dry_run: bool,
-) -> Traces:
-    """One transaction, with its record; taken back where it is a dry run. `waves` are known to have held the row beside
-    those of its verdicts, `calls` to have asked for it; `texts` are the row's own. Nothing is recorded twice where
-    nothing is left."""
-    found = Traces()
+def erase(db: Database, row: RowToForget, attribution: Attribution, *, dry_run: bool) -> Traces:
+    """Erases and audits in one transaction, which a dry run rolls back. If nothing is left and the erasure is already
+    audited, no second entry is written."""
+    traces = Traces()
     with db.transaction():
-        found = _erase(db, theme_id, entity_key, set(waves), set(calls), frozenset(texts))
+        traces = _erase(db, row)
         if dry_run:
             raise Rollback
-        if found.any or not _recorded(db, theme_id, entity_key):
-            record(db, theme_id, entity_key, asdict(found), by=by, reason=reason, run_id=run_id)
-    return found
+        if traces.any or not _is_recorded(db, row):
+            record_forgotten(db, row, asdict(traces), attribution)
+    return traces
 
 
 def spellings(entity_key: str) -> list[str]:
-    """How a reason may name the row."""
-    return sorted({entity_key, shown(entity_key)})
+    """The forms in which a reason may name the row."""
+    return sorted({entity_key, printable_key(entity_key)})
 
 
 def waves_of(db: Database, theme_id: str, entity_key: str) -> frozenset[str]:
-    """The waves that settled the row, as far as its verdicts tell."""
-    rows = db.execute(queries.load(_SQL)["waves"], {"theme_id": theme_id, "key": entity_key})
+    """The waves that settled the row, as far as its verdicts show."""
+    rows = db.execute(_SQL["waves"], {"theme_id": theme_id, "key": entity_key})
     return frozenset(wave_id for (wave_id,) in rows)
 
 
-def record(
-    db: Database, theme_id: str, entity_key: str, counts: dict[str, int], *, by: str, reason: str, run_id: str
-) -> None:
-    """That the row was forgotten, by whom and why."""
-    name = audit.forgotten_as(entity_key)
-    after = {"state": "forgotten", **counts}
-    audit.record(db, theme_id, by, name, before=None, after=after, reason=reason, run_id=run_id)
-
-
-def other_hosts(db: Database, theme_id: str, host: str) -> list[str]:
-    """Hosts that had waves of the theme: what lies on their disks only they can erase."""
-    rows = db.execute(queries.load(_SQL)["other_hosts"], {"theme_id": theme_id, "host": host})
-    return [name for (name,) in rows]
-
-
-def _erase(
-    db: Database, theme_id: str, entity_key: str, waves: set[str], calls: set[str], texts: frozenset[str]
-) -> Traces:
-    named = queries.load(_SQL)
-    names: dict[str, Any] = {"theme_id": theme_id, "key": entity_key, "parts": _parts(entity_key), "blank": BLANK}
-    names["named"] = f"(^|[^[:alnum:]_])({'|'.join(map(re.escape, spellings(entity_key)))})($|[^[:alnum:]_])"
-    row = db.execute(named["verdicts"], names).fetchone()
-    verdicts, held, asked = row or (0, [], [])
-    names["waves"], names["calls"] = sorted(waves | set(held)), sorted(calls | set(asked))
-    db.execute(named["drift_cursor"], names)  # a place to go on from: nothing that was known of the row
-    return Traces(
-        verdicts=verdicts,
-        audit_entries=db.execute(named["audit_entries"], names).rowcount,
-        feedback=db.execute(named["feedback"], names).rowcount,
-        notes=sum(db.execute(named[note], names).rowcount for note in _NOTES),
-        reports=_rewrite_reports(db, theme_id, entity_key, texts),
+def record_forgotten(db: Database, row: RowToForget, counts: dict[str, int], attribution: Attribution) -> None:
+    """Audits that the row was forgotten, by whom and why, with the number of traces of each kind."""
+    audit.record(
+        db,
+        row.theme_id,
+        attribution.by,
+        audit.forgotten_entity(row.entity_key),
+        before=None,
+        after={"state": "forgotten", **counts},
+        reason=attribution.reason,
+        run_id=attribution.run_id,
     )
 
 
-def _rewrite_reports(db: Database, theme_id: str, entity_key: str, texts: frozenset[str]) -> int:
-    def about(text: str) -> bool:
-        return text == entity_key or any(own in text for own in texts)
+def other_hosts(db: Database, theme_id: str, host: str) -> list[str]:
+    """Hosts that had waves of the theme: only they can erase what is on their disks."""
+    rows = db.execute(_SQL["other_hosts"], {"theme_id": theme_id, "host": host})
+    return [name for (name,) in rows]
 
-    named, changed = queries.load(_SQL), 0
-    for kind, number, report in db.execute(named["reports"], {"theme_id": theme_id}).fetchall():
+
+def _erase(db: Database, row: RowToForget) -> Traces:
+    values: dict[str, Any] = {"theme_id": row.theme_id, "key": row.entity_key, "blank": BLANK}
+    values |= {"named": _mention_pattern(row.entity_key), "parts": _key_parts(row.entity_key)}
+    verdicts, wave_ids, call_ids = db.execute(_SQL["verdicts"], values).fetchone() or (0, [], [])
+    values |= {"waves": sorted(row.wave_ids.union(wave_ids)), "calls": sorted(row.call_ids.union(call_ids))}
+    db.execute(_SQL["drift_cursor"], values)  # not counted: a position to continue from says nothing about the row
+    return Traces(
+        verdicts=verdicts,
+        audit_entries=db.execute(_SQL["audit_entries"], values).rowcount,
+        feedback=db.execute(_SQL["feedback"], values).rowcount,
+        notes=sum(db.execute(_SQL[note], values).rowcount for note in _NOTES),
+        reports=_rewrite_reports(db, row),
+    )
+
+
+def _mention_pattern(entity_key: str) -> str:
+    """A PostgreSQL regular expression for the key as a word of its own, in each spelling."""
+    return f"(^|[^[:alnum:]_])({'|'.join(map(re.escape, spellings(entity_key)))})($|[^[:alnum:]_])"
+
+
+def _key_parts(entity_key: str) -> list[str]:
+    """The values of a key: a composite key holds its values as a JSON array."""
+    try:
+        values = json.loads(entity_key) if entity_key.startswith("[") else None
+    except ValueError:
+        values = None
+    return [str(value) for value in values] if isinstance(values, list) else [entity_key]
+
+
+def _rewrite_reports(db: Database, row: RowToForget) -> int:
+    """→ the number of reports that showed the row."""
+
+    def about(text: str) -> bool:
+        return text == row.entity_key or any(own in text for own in row.texts)
+
+    changed = 0
+    for kind, number, report in db.execute(_SQL["reports"], {"theme_id": row.theme_id}).fetchall():
         left = without(report, about)
         if left != report:
-            db.execute(named[f"rewrite_{kind}"], {"id": number, "left": Jsonb(left)})
+            db.execute(_SQL[f"rewrite_{kind}"], {"id": number, "left": Jsonb(left)})
             changed += 1
     return changed
 
 
-def without(value: Any, about: Callable[[str], bool]) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """`value` without what is about the row: texts, objects of which one text is, and what stands under its key."""
+def without(value: Any, about: Callable[[str], bool]) -> Any:  # noqa: ANN401 - any JSON value
+    """`value` without what is about the row: texts, objects with such a text, and what is stored under its key."""
     match value:
         case dict():
-            return {k: without(each, about) for k, each in value.items() if not (about(k) or _speaks(each, about))}
+            return {k: without(each, about) for k, each in value.items() if not (about(k) or _mentions(each, about))}
         case list():
-            return [without(each, about) for each in value if not _speaks(each, about)]
+            return [without(each, about) for each in value if not _mentions(each, about)]
         case _:
             return value
 
 
-def _speaks(value: Any, about: Callable[[str], bool]) -> bool:  # noqa: ANN401 - whatever JSON holds
+def _mentions(value: Any, about: Callable[[str], bool]) -> bool:  # noqa: ANN401 - any JSON value
     match value:
         case str():
             return about(value)
@@ -148,15 +172,6 @@ def _speaks(value: Any, about: Callable[[str], bool]) -> bool:  # noqa: ANN401 -
             return False
 
 
-def _parts(entity_key: str) -> list[str]:
-    """The values of a key: those of a composite one stand in it as a JSON array."""
-    try:
-        found = json.loads(entity_key) if entity_key.startswith("[") else None
-    except ValueError:
-        found = None
-    return [str(part) for part in found] if isinstance(found, list) else [entity_key]
-
-
-def _recorded(db: Database, theme_id: str, entity_key: str) -> bool:
-    values = {"theme_id": theme_id, "forgotten": audit.forgotten_as(entity_key)}
-    return db.execute(queries.load(_SQL)["recorded"], values).fetchone() is not None
+def _is_recorded(db: Database, row: RowToForget) -> bool:
+    values = {"theme_id": row.theme_id, "forgotten": audit.forgotten_entity(row.entity_key)}
+    return db.execute(_SQL["recorded"], values).fetchone() is not None

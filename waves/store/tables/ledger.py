@@ -1,7 +1,7 @@
-"""Every request sent, once: paid, unpaid, or maybe paid where the answer never came.
+"""Every request sent, once: paid, unpaid, or maybe paid if the answer never came.
 
-Entering a journal again changes nothing. An entry only ever learns more: a request that was in flight gets its end,
-one that seemed lost turns out paid; what was paid stays paid.
+Entering a journal again changes nothing. An entry only gains information: a request that was in flight gets its end,
+one that seemed lost turns out paid; a paid one stays paid.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 Fate = Literal["paid", "unpaid", "maybe_paid"]
 
-_SQL = "ledger.sql"
+_SQL = queries.load("ledger.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A request with what its answer cost: None where none came, or nobody knows the price. `price_table` says whose
-    prices these are; `batch`: it was sent in a message batch."""
+    """A request with the cost of its answer: None if none came, or if its price is unknown. `price_table` names the
+    source of the price; `batch`: it was sent in a message batch."""
 
     call: Call
     cost_usd: float | None = None
@@ -40,8 +40,8 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """US dollars that were paid for certain, None where the price of an answer is unknown: then `unknown_models` names
-    the models. Today is the day in UTC. `maybe_paid_usd` is the most that may come to it, None where unknown."""
+    """US dollars that were certainly paid, None if the price of an answer is unknown: then `unknown_models` names the
+    models. Today is the day in UTC. `maybe_paid_usd` is the most that may have been paid on top, None if unknown."""
 
     today_usd: float | None
     total_usd: float | None
@@ -51,8 +51,8 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class RunSpend:
-    """`calls` are the requests sent. A number is None where an answer that was paid did not tell it; `cost_usd` is what
-    was paid for certain, None where the price of an answer is unknown."""
+    """`calls` is the number of requests sent. A token count is None if a paid answer did not report it; `cost_usd` is
+    what was certainly paid, None if the price of an answer is unknown."""
 
     calls: int
     tokens: Usage
@@ -60,73 +60,73 @@ class RunSpend:
 
 
 def fate(call: Call) -> Fate:
-    """What became of the money: a request with neither an answer nor an end may have been paid."""
+    """Whether the request was paid: one with neither an answer nor an end may have been."""
     if call.paid is not None:
         return "paid"
     return "unpaid" if call.ended is not None and call.ended.fate == "unpaid" else "maybe_paid"
 
 
 def record_calls(db: Database, theme_id: str, wave_id: str, entries: Iterable[LedgerEntry]) -> set[str]:
-    """Enters requests; the ids of those that the ledger did not have, or whose end it did not know."""
+    """Enters requests. → the ids of those that the ledger did not have, or whose end it did not know."""
     rows = [_row(entry) for entry in entries]
     if not rows:
         return set()
     values = {"theme_id": theme_id, "wave_id": wave_id, "entries": Jsonb(rows)}
-    found = db.execute(queries.load(_SQL)["settle"], values)
-    return {call_id for call_id, is_news in found if is_news}
+    changed = db.execute(_SQL["settle"], values)
+    return {call_id for call_id, is_news in changed if is_news}
 
 
-def spend(db: Database, theme_id: str) -> Spend:
-    return db.records(Spend, queries.load(_SQL)["spend"], {"theme_id": theme_id})[0]
+def theme_spend(db: Database, theme_id: str) -> Spend:
+    return db.records(Spend, _SQL["spend"], {"theme_id": theme_id})[0]
 
 
-def of_run(db: Database, run_id: str) -> RunSpend:
-    """What the fire `run_id` sent and what that cost, as far as its calls are settled."""
-    row = db.execute(queries.load(_SQL)["of_run"], {"run_id": run_id}).fetchone()
+def run_spend(db: Database, run_id: str) -> RunSpend:
+    """The requests of the fire `run_id` and their cost, as far as they are in the ledger."""
+    row = db.execute(_SQL["of_run"], {"run_id": run_id}).fetchone()
     calls, cost, *tokens = row or (0, 0.0, 0, 0, 0, 0)
     return RunSpend(calls, Usage(*tokens), cost)
 
 
-def of_wave(db: Database, wave_id: str) -> float | None:
-    """US dollars that were paid for the wave, over all of its runs; None where the price of an answer is unknown."""
-    row = db.execute(queries.load(_SQL)["of_wave"], {"wave_id": wave_id}).fetchone()
-    return row[0] if row else None
+def wave_cost(db: Database, wave_id: str) -> float | None:
+    """US dollars that were paid for the wave over all of its runs; None if the price of an answer is unknown."""
+    cost: float | None = db.scalar(_SQL["of_wave"], {"wave_id": wave_id})
+    return cost
 
 
 @dataclass(frozen=True, slots=True)
-class Unpriced:
-    """A paid answer whose tokens are known and whose price is not."""
+class UnpricedAnswer:
+    """A paid answer whose tokens are known but whose price is not."""
 
     call_id: str
     sent_at: datetime
     usage: Usage
 
 
-def unpriced(db: Database, theme_id: str) -> list[tuple[str, str]]:
+def unpriced_models(db: Database, theme_id: str) -> list[tuple[str, str]]:
     """The backends and models of such answers."""
-    return [(backend, model) for backend, model in db.execute(queries.load(_SQL)["unpriced"], {"theme_id": theme_id})]
+    return [(backend, model) for backend, model in db.execute(_SQL["unpriced"], {"theme_id": theme_id})]
 
 
-def unpriced_answers(db: Database, theme_id: str, backend: str, model: str) -> list[Unpriced]:
+def unpriced_answers(db: Database, theme_id: str, backend: str, model: str) -> list[UnpricedAnswer]:
     values = {"theme_id": theme_id, "backend": backend, "model": model}
-    rows = db.execute(queries.load(_SQL)["unpriced_answers"], values)
-    return [Unpriced(call_id, sent_at, Usage(*tokens)) for call_id, sent_at, *tokens in rows]
+    rows = db.execute(_SQL["unpriced_answers"], values)
+    return [UnpricedAnswer(call_id, sent_at, Usage(*tokens)) for call_id, sent_at, *tokens in rows]
 
 
-def price(db: Database, costs: Iterable[tuple[str, float, str | None]]) -> None:
-    """Enters (call id, US dollars, price table) where the cost is still unknown."""
+def set_costs(db: Database, costs: Iterable[tuple[str, float, str | None]]) -> None:
+    """Enters (call id, US dollars, price table) if the cost is still unknown."""
     rows = [{"call_id": call_id, "cost_usd": usd, "price_table": table} for call_id, usd, table in costs]
-    db.execute(queries.load(_SQL)["price"], {"costs": Jsonb(rows)})
+    db.execute(_SQL["price"], {"costs": Jsonb(rows)})
 
 
 def unknown_models(db: Database, run_id: str) -> list[str]:
-    """The models that answered a run at a cost which nobody knows."""
-    return [model for (model,) in db.execute(queries.load(_SQL)["unknown_models"], {"run_id": run_id})]
+    """The models whose answers to a run have no known cost."""
+    return [model for (model,) in db.execute(_SQL["unknown_models"], {"run_id": run_id})]
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a cap bounds: None means any. Days and months are those of UTC."""
+    """The requests that a cap counts; None means any. Days and months are in UTC."""
 
     theme_id: str | None = None
     backend: str | None = None
@@ -135,28 +135,26 @@ class Scope:
 
 
 def spent(db: Database, scope: Scope, run_id: str, *, others: bool) -> float:
-    """US dollars that count against a cap: what was paid, and what may have been at its reserve. Of this run, or of
-    all `others`."""
-    row = db.execute(queries.load(_SQL)["spent"], {**asdict(scope), "run_id": run_id, "others": others}).fetchone()
-    return float(row[0]) if row else 0.0
+    """US dollars that count against a cap: what was paid, and the reserve of what may have been paid. For this run, or
+    for all `others`."""
+    return float(db.scalar(_SQL["spent"], {**asdict(scope), "run_id": run_id, "others": others}))
 
 
-def claimed(db: Database, scope: Scope, run_id: str) -> float:
-    """What other fires that run hold and have not booked yet; a wave is nobody else's."""
+def claimed_by_others(db: Database, scope: Scope, run_id: str) -> float:
+    """US dollars that other running fires have claimed and not booked yet; 0 for a cap on a wave: it has one fire."""
     if scope.period is None:
         return 0.0
-    row = db.execute(queries.load(_SQL)["claimed"], {**asdict(scope), "run_id": run_id}).fetchone()
-    return float(row[0]) if row else 0.0
+    return float(db.scalar(_SQL["claimed"], {**asdict(scope), "run_id": run_id}))
 
 
 def claim(db: Database, run_id: str, backend: str, usd: float) -> None:
-    """Note what this run may have spent on the backend, all in all."""
-    db.execute(queries.load(_SQL)["claim"], {"run_id": run_id, "backend": backend, "usd": usd})
+    """Records the total that this run may spend on the backend."""
+    db.execute(_SQL["claim"], {"run_id": run_id, "backend": backend, "usd": usd})
 
 
 def lock_budget(db: Database) -> None:
-    """Until the end of the transaction nobody else looks at what is left, or takes of it."""
-    db.execute(queries.load(_SQL)["lock"])
+    """Keeps others from reading or claiming the remaining budget until the transaction ends."""
+    db.execute(_SQL["lock"])
 
 
 def _row(entry: LedgerEntry) -> dict[str, Any]:

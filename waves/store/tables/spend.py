@@ -1,4 +1,4 @@
-"""What the ledger adds up to: by day, theme, model or backend; and what an item has cost so far."""
+"""The sums of the ledger by day, theme, model or backend, and the cost of an item so far."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
     from waves.store.connect import Database
 
-By = Literal["day", "theme", "model", "backend"]
+GroupBy = Literal["day", "theme", "model", "backend"]
 
-_SQL = "spend.sql"
+_SQL = queries.load("spend.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """Requests of one name; `name` is None in the line that adds up all. A sum is None where one of its answers did not
-    tell, or had no price: `unpriced` counts those. What was maybe paid is in no cost; it counts at its reserve."""
+class SpendLine:
+    """The requests of one day, theme, model or backend, or of all (`name` is None). A sum is None if one of its
+    answers did not report the number, or had no price: `unpriced` counts those. Requests that were maybe paid are in no
+    cost; `maybe_paid_usd` is their reserve."""
 
     name: str | None
     requests: int
@@ -39,20 +40,20 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class PerItem:
-    """The mean cost of an item of closed waves, None where there are none; `items` says how many."""
+class CostPerItem:
+    """The mean cost of an item of closed waves, None if there are none; `items` is the number of items behind it."""
 
     usd: float | None
     items: int
 
 
-def report(db: Database, by: By, theme_id: str | None, since: date | None) -> list[Line]:
-    """A line for each name, in order, then the one for all. Days are those of UTC, `since` included."""
-    return db.records(Line, queries.load(_SQL)["report"], {"by": by, "theme_id": theme_id, "since": since})
+def report(db: Database, by: GroupBy, theme_id: str | None, since: date | None) -> list[SpendLine]:
+    """A line for each name, in order, then the line for all. Days are in UTC, `since` included."""
+    return db.records(SpendLine, _SQL["report"], {"by": by, "theme_id": theme_id, "since": since})
 
 
-def per_item(db: Database, theme_id: str, version: str, backend: str, models: Sequence[str]) -> PerItem:
-    """Of waves that this rubric took through this backend and these models alone."""
+def cost_per_item(db: Database, theme_id: str, version: str, backend: str, models: Sequence[str]) -> CostPerItem:
+    """The cost of waves that this rubric version ran on this backend and these models only."""
     values = {"theme_id": theme_id, "version": version, "backend": backend, "models": list(models)}
-    usd, items = db.execute(queries.load(_SQL)["per_item"], values).fetchone() or (None, 0)
-    return PerItem(usd, items)
+    usd, items = db.execute(_SQL["per_item"], values).fetchone() or (None, 0)
+    return CostPerItem(usd, items)

@@ -1,8 +1,8 @@
 """What is known about items that were not accepted: failed, refused or quarantined. Accepted ones are collect's.
 
-A failure never replaces `accepted`, but for a row whose target was cleared: the open wave that asks it again counts
-its attempts, and settles it once they are used up. A failed row has no wave until its item is released in one: as long
-as it has none, the item may be asked again in the wave that is open. Refused and quarantined are settled at once.
+A failure never replaces `accepted`, except for a row whose target was cleared: the open wave that asks about it again
+counts its attempts, and settles it once they are used up. A failed row has no wave until its item is released in one:
+until then the open wave may ask about the item again. Refused and quarantined rows are settled at once.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from waves.models import VerdictState
     from waves.store.connect import Database
 
-_SQL = "verdicts.sql"
+_SQL = queries.load("verdicts.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One item that an answer did not settle. `raw` is the answer's text where there is one, kept for whoever looks
-    into it; `attempts_to_add` is 0 where the item is not to blame."""
+    """One item that an answer did not settle. `raw` is the answer's text if there is one, kept for inspection;
+    `attempts_to_add` is 0 if the item is not to blame."""
 
     entity_key: str
     input_hash: str
@@ -60,7 +60,7 @@ def charge(
     run_id: str | None = None,
 ) -> dict[Identity, tuple[VerdictState, int]]:
     """Adds the attempts of `failures`; an item that reaches `max_attempts` is quarantined in `wave_id`, and audited.
-    Returns what each item is now, with its attempts: also of those that were settled before and stay as they are."""
+    → the state and attempts of each item, including those that were settled before and stay as they are."""
     limit = {"settled": "quarantined", "max_attempts": max_attempts}
     return _enter(db, theme_id, wave_id, version, failures, limit, run_id)
 
@@ -73,40 +73,40 @@ def refuse(
     failures: Iterable[Failure],
     run_id: str | None = None,
 ) -> dict[Identity, tuple[VerdictState, int]]:
-    """The provider will not take these items: final for this version and content, and audited. Returns as `charge`."""
+    """Records that the provider refuses these items: final for this version and content, and audited. Returns as
+    `charge` does."""
     limit = {"settled": "refused", "max_attempts": 0}
     return _enter(db, theme_id, wave_id, version, failures, limit, run_id)
 
 
 def release(db: Database, wave_id: str, items: Iterable[Identity], reason: str, run_id: str | None = None) -> None:
-    """Gives items of the wave back to the gap, audited; state and attempts stay what they are. An accepted one can be
-    among them: its target was cleared, so it was asked again, and no answer came. Refused and quarantined ones stay."""
+    """Returns items of the wave to the gap, audited; state and attempts stay as they are. An accepted item can be among
+    them: its target was cleared, so it was asked about again, and no answer came. Refused and quarantined ones stay."""
     given = [{"entity_key": key, "input_hash": digest} for key, digest in dict.fromkeys(items)]
     if given:
         values = {"wave_id": wave_id, "items": Jsonb(given), "reason": storable(reason), "run_id": run_id}
-        db.execute(queries.load(_SQL)["release"], values)
+        db.execute(_SQL["release"], values)
 
 
-def settled(db: Database, wave_id: str) -> dict[Identity, VerdictState]:
-    """The wave's items that have no part and need none: `failed` and `accepted` mean released, the others
-    what they say."""
-    rows = db.execute(queries.load(_SQL)["settled"], {"wave_id": wave_id})
+def settled_items(db: Database, wave_id: str) -> dict[Identity, VerdictState]:
+    """The wave's items that are settled without a part, by state: `failed` and `accepted` ones are released."""
+    rows = db.execute(_SQL["settled"], {"wave_id": wave_id})
     return {(key, digest): state for key, digest, state in rows}
 
 
 def given_up(db: Database, theme_id: str, version: str, keys: Sequence[str] | None) -> list[GivenUp]:
     """Items of this version that are failed, refused or quarantined: those with these keys, or all."""
     values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
-    return db.records(GivenUp, queries.load(_SQL)["given_up"], values)
+    return db.records(GivenUp, _SQL["given_up"], values)
 
 
 def retry(
     db: Database, theme_id: str, version: str, keys: Sequence[str] | None, *, by: str, reason: str
 ) -> list[GivenUp]:
-    """Puts those items back into the gap with no attempt used up, audited; what they were before."""
+    """Returns those items to the gap with no attempt used, audited. → the items as they were before."""
     values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
-    texts = {"by": storable(by), "reason": audit.reason_of(reason)}
-    return db.records(GivenUp, queries.load(_SQL)["retry"], {**values, **texts})
+    texts = {"by": storable(by), "reason": audit.reason_or_default(reason)}
+    return db.records(GivenUp, _SQL["retry"], {**values, **texts})
 
 
 def _enter(
@@ -128,12 +128,12 @@ def _enter(
         "run_id": run_id,
         "failures": Jsonb(given),
     }
-    rows = db.execute(queries.load(_SQL)["enter"], {**values, **limit})
+    rows = db.execute(_SQL["enter"], {**values, **limit})
     return {(key, digest): (state, attempts) for key, digest, state, attempts in rows}
 
 
 def _merged(failures: Iterable[Failure]) -> list[dict[str, Any]]:
-    """One entry per item: attempts add up, the last reason stands."""
+    """One entry per item: attempts add up, the last reason counts."""
     entries: dict[Identity, dict[str, Any]] = {}
     for failure in failures:
         identity = (failure.entity_key, failure.input_hash)

@@ -1,5 +1,5 @@
 """For each theme the views `<theme>_runs`, `<theme>_audit_log` and `<theme>_outcome_feedback` in the schema `waves`,
-under the names and columns that the theme's users know. The last one takes INSERTs, which become the theme's own.
+under the names and columns that the theme's users know. The last one takes INSERTs, which fill in the theme.
 """
 
 from __future__ import annotations
@@ -13,31 +13,30 @@ from waves.store import queries
 if TYPE_CHECKING:
     from waves.store.connect import Database
 
-_SQL = "views.sql"
+_SQL = queries.load("views.sql")
 _KINDS = ("runs", "audit_log", "outcome_feedback")
 
 
 def ensure_views(db: Database, theme_id: str) -> None:
-    """Makes the views that are lacking. Existing ones are left alone: replacing a view waits for its readers."""
-    if not _lacking(db, theme_id):
+    """Creates the missing views. Existing ones are left alone: replacing a view waits for its readers."""
+    if not _missing(db, theme_id):
         return
-    named = queries.load(_SQL)
     with db.transaction():
-        db.execute(named["lock"])
-        for kind in _lacking(db, theme_id):
+        db.execute(_SQL["lock"])
+        for kind in _missing(db, theme_id):
             view = f"{theme_id}_{kind}"
-            _run(db, named[f"create_{kind}"], view, theme_id)
+            _run(db, _SQL[f"create_{kind}"], view, theme_id)
             if kind == "outcome_feedback":
-                _run(db, named["fill_in_theme"], view, theme_id)
+                _run(db, _SQL["fill_in_theme"], view, theme_id)
 
 
-def _lacking(db: Database, theme_id: str) -> list[str]:
-    rows = db.execute(queries.load(_SQL)["existing"], {"views": [f"{theme_id}_{kind}" for kind in _KINDS]})
+def _missing(db: Database, theme_id: str) -> list[str]:
+    rows = db.execute(_SQL["existing"], {"views": [f"{theme_id}_{kind}" for kind in _KINDS]})
     existing = {name for (name,) in rows}
     return [kind for kind in _KINDS if f"{theme_id}_{kind}" not in existing]
 
 
 def _run(db: Database, query: str, view: str, theme_id: str) -> None:
-    """Definitions take no bound values: the theme goes in as a quoted literal, the name as a quoted identifier."""
+    """Definitions take no bound values: the theme is a quoted literal, the name a quoted identifier."""
     statement = sql.SQL(query).format(view=sql.Identifier("waves", view), theme=sql.Literal(theme_id))
     db.execute(statement)

@@ -1,6 +1,6 @@
-"""The `wave` rows: at most one of a theme is open (submitted and held included), on whichever host.
+"""The `wave` rows: at most one of a theme is open (submitted and held included), on any host.
 
-`closed` and `abandoned` are final: a wave leaves them never.
+`closed` and `abandoned` are final states.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from waves.models import Counts, Manifest, WaveKind, WaveState
     from waves.store.connect import Database
 
-_SQL = "waves.sql"
+_SQL = queries.load("waves.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class WaveRow:
-    """`counts` has the names of `models.Counts`, as they were last written."""
+    """`counts` has the fields of `models.Counts`, as they were last written."""
 
     wave_id: str
     theme_id: str
@@ -42,13 +42,12 @@ class WaveRow:
 
 def current(db: Database, theme_id: str) -> WaveRow | None:
     """The theme's wave that is open, submitted or held."""
-    found = db.records(WaveRow, queries.load(_SQL)["current"], {"theme_id": theme_id})
-    return found[0] if found else None
+    return db.record(WaveRow, _SQL["current"], {"theme_id": theme_id})
 
 
 def open_wave(db: Database, manifest: Manifest, host: str) -> None:
-    """Enters the wave of `manifest`; nothing happens where it is entered already. LockedError if the theme has
-    another one open."""
+    """Enters the wave of `manifest`; does nothing if it is entered already. LockedError if the theme has another one
+    open."""
     values = {
         "wave_id": manifest.wave_id,
         "theme_id": manifest.theme_id,
@@ -58,42 +57,42 @@ def open_wave(db: Database, manifest: Manifest, host: str) -> None:
         "counts": Jsonb({"emitted": len(manifest.items), "missing": len(manifest.items)}),
     }
     with db.transaction():
-        db.execute(queries.load(_SQL)["open"], values)
+        db.execute(_SQL["open"], values)
         other = current(db, manifest.theme_id)
     if other is None or other.wave_id != manifest.wave_id:
         which = f"{other.wave_id}, on host {other.host}" if other else "closed meanwhile"
         raise LockedError(
             f"the theme {manifest.theme_id} has another wave: {which}",
-            f"`wave fire {manifest.theme_id}` goes on with it on its own host; "
+            f"`wave fire {manifest.theme_id}` continues it on its own host; "
             f"`wave takeover {manifest.theme_id} --by NAME` abandons it",
         )
 
 
 def set_state(db: Database, wave_id: str, state: WaveState, reason: str | None, counts: Counts | None) -> bool:
-    """Moves an open wave on; a change of state is audited, new counts replace the old ones. False if the wave is
-    final or unknown, and then nothing is written."""
+    """Sets the state of an open wave; a change of state is audited, new counts replace the old ones. False if the wave
+    is final or unknown: then nothing is written."""
     return _change(db, wave_id, state, reason, actor=audit.MACHINE, run_id=None, counts=counts)
 
 
 def abandon(db: Database, wave_id: str, actor: str, reason: str | None, run_id: str | None = None) -> bool:
-    """Ends an open wave without a merge; audited. False if it was final already, or is unknown."""
+    """Ends an open wave without a merge; audited. False if it was final already or is unknown."""
     return _change(db, wave_id, "abandoned", reason, actor=actor, run_id=run_id, counts=None)
 
 
 def state(db: Database, wave_id: str) -> WaveState | None:
-    """None where the database does not know the wave."""
-    row = db.execute(queries.load(_SQL)["state"], {"wave_id": wave_id}).fetchone()
-    return row[0] if row else None
+    """None if the database does not know the wave."""
+    known: WaveState | None = db.scalar(_SQL["state"], {"wave_id": wave_id})
+    return known
 
 
 def closed(db: Database, wave_id: str) -> bool:
-    """Whether the wave was collected. An abandoned one was not: what it paid for may still enter history."""
+    """Whether the wave was collected. An abandoned wave was not: what it paid for may still enter history."""
     return state(db, wave_id) == "closed"
 
 
 def closed_before(db: Database, theme_id: str, days: int) -> list[str]:
     """The waves that were collected more than `days` days ago: those whose folders may go."""
-    rows = db.execute(queries.load(_SQL)["closed_before"], {"theme_id": theme_id, "days": days})
+    rows = db.execute(_SQL["closed_before"], {"theme_id": theme_id, "days": days})
     return [wave_id for (wave_id,) in rows]
 
 
@@ -114,11 +113,11 @@ def _change(
         "counts": None if counts is None else Jsonb(asdict(counts)),
     }
     with db.transaction():
-        row = db.execute(queries.load(_SQL)["lock_open"], {"wave_id": wave_id}).fetchone()
+        row = db.execute(_SQL["lock_open"], {"wave_id": wave_id}).fetchone()
         if row is None:
             return False
         theme_id, before = row
-        db.execute(queries.load(_SQL)["change"], values)
+        db.execute(_SQL["change"], values)
         if before != after:
             states = ({"state": before}, {"state": after})
             audit.record(db, theme_id, actor, wave_id, before=states[0], after=states[1], reason=reason, run_id=run_id)

@@ -1,7 +1,7 @@
 """What the database knows of a backend's quota window: evidence of its capacity, keys sent, keys reserved by fires.
 
-Keys are counted across themes. Whoever reserves holds the backend's lock from the count to the reservation, so that
-two fires that come at once do not both take what is left.
+Keys are counted across themes. A fire that reserves keys holds the backend's lock from the count to the reservation, so
+that two fires at the same time do not both take the rest.
 """
 
 from __future__ import annotations
@@ -22,47 +22,47 @@ if TYPE_CHECKING:
 
     from waves.store.connect import Database
 
-_SQL = "windows.sql"
+_SQL = queries.load("windows.sql")
 
 
 @contextmanager
-def locked(db: Database, backend: str) -> Iterator[None]:
-    """A transaction that no other one on this backend comes between."""
+def backend_lock(db: Database, backend: str) -> Iterator[None]:
+    """A transaction that excludes all others on this backend."""
     with db.transaction():
-        db.execute(queries.load(_SQL)["lock"], {"backend": backend})
+        db.execute(_SQL["lock"], {"backend": backend})
         yield
 
 
-def known(db: Database, backend: str) -> tuple[datetime | None, list[Evidence]]:
-    """The newest end that the provider named, and the evidence, oldest first."""
-    row = db.execute(queries.load(_SQL)["known"], {"backend": backend}).fetchone()
+def read_window(db: Database, backend: str) -> tuple[datetime | None, list[Evidence]]:
+    """The newest window end that the provider reported, and the evidence, oldest first."""
+    row = db.execute(_SQL["known"], {"backend": backend}).fetchone()
     return (row[0], [_evidence(entry) for entry in row[1]]) if row else (None, [])
 
 
-def learn(db: Database, backend: str, window_ends: datetime | None, evidence: Iterable[Evidence]) -> None:
-    """Replaces the evidence; an end that is not known leaves the one that was."""
+def save_window(db: Database, backend: str, window_ends: datetime | None, evidence: Iterable[Evidence]) -> None:
+    """Replaces the evidence, and the window's end unless `window_ends` is None."""
     entries = [
-        {"start": one.start.isoformat(), "at": one.at.isoformat(), "how": one.how, "used": one.used} for one in evidence
+        {"start": seen.start.isoformat(), "at": seen.at.isoformat(), "how": seen.how, "used": seen.used}
+        for seen in evidence
     ]
     values = {"backend": backend, "window_ends": window_ends, "evidence": Jsonb(entries)}
-    db.execute(queries.load(_SQL)["learn"], values)
+    db.execute(_SQL["learn"], values)
 
 
-def use(db: Database, backend: str, start: datetime, end: datetime) -> KeysSent:
-    """What was sent from `start` to `end`, both included, as far as its calls are settled."""
-    return db.records(KeysSent, queries.load(_SQL)["use"], {"backend": backend, "start": start, "end": end})[0]
+def keys_sent(db: Database, backend: str, start: datetime, end: datetime) -> KeysSent:
+    """What was sent from `start` to `end`, both included, as far as it is in the ledger."""
+    return db.records(KeysSent, _SQL["use"], {"backend": backend, "start": start, "end": end})[0]
 
 
-def reserved(db: Database, backend: str, length: timedelta, besides: str | None = None) -> int:
-    """Keys that running fires have reserved and not sent yet, the run `besides` left out."""
+def keys_reserved(db: Database, backend: str, length: timedelta, besides: str | None = None) -> int:
+    """Keys that running fires have reserved and not sent yet, except for the run `besides`."""
     values = {"backend": backend, "length": length, "besides": besides}
-    row = db.execute(queries.load(_SQL)["reserved"], values).fetchone()
-    return int(row[0]) if row else 0
+    return int(db.scalar(_SQL["reserved"], values))
 
 
-def reserve(db: Database, backend: str, run_id: str, keys: int) -> None:
-    """The run will send so many keys from now on; what it had reserved before is replaced."""
-    db.execute(queries.load(_SQL)["reserve"], {"backend": backend, "run_id": run_id, "keys": keys})
+def reserve_keys(db: Database, backend: str, run_id: str, keys: int) -> None:
+    """Records that the run will send `keys` keys from now on; replaces its earlier reservation."""
+    db.execute(_SQL["reserve"], {"backend": backend, "run_id": run_id, "keys": keys})
 
 
 def _evidence(entry: dict[str, Any]) -> Evidence:

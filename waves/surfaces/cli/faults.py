@@ -1,6 +1,8 @@
-"""Faults as a person reads them: what is wrong, then what to do."""
+"""Faults as a person reads them."""
 
 from __future__ import annotations
+
+import traceback
 
 import click
 
@@ -15,9 +17,8 @@ def show(fault: WaveError) -> None:
 
 
 def as_fault(error: Exception) -> WaveError:
-    """A fault as it is; anything else as a bug: where it happened, without the values, which may hold row text."""
-    import traceback
-
+    """A fault as it is. Anything else is a bug: reported with the place in the code, without values, which may hold row
+    text."""
     if isinstance(error, WaveError):
         return error
     last = traceback.extract_tb(error.__traceback__)[-1]

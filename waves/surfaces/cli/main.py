@@ -1,10 +1,11 @@
-"""The command `wave`. A command's module is imported when the command runs: `--help` must not pay for any of them.
+"""The command `wave`. A command's module is imported when that command runs: `wave --help` imports none of them.
 
 This is the one place where a fault becomes text and an exit code.
 """
 
 from __future__ import annotations
 
+import difflib
 import gc
 import importlib
 import os
@@ -17,36 +18,51 @@ from waves.errors import EXIT_CODES, DiskError
 from waves.surfaces.cli.faults import as_fault, show
 
 COMMANDS: dict[str, str] = {
-    "status": "Every theme at a glance: progress, open wave, quarantine, spend.",
-    "fire": "The whole cycle, what cron calls: rescue, prepare, run, collect.",
+    "status": "Show every theme at a glance: progress, open wave, quarantine, spend.",
+    "fire": "Run the whole cycle, as cron does: rescue, prepare, run, collect.",
     "prepare": "Open a wave from the gap, and write its batch files.",
-    "run": "Classify what is missing of the open wave.",
-    "collect": "Merge the open wave into the database, if it converged.",
-    "quota": "How full a backend's window is; what the next fire may take.",
-    "spend": "Requests, tokens and US dollars: by day, theme, model or backend.",
-    "pilot": "Have a rubric version judge a sample, and show what it would change.",
-    "compare": "Two rubric versions on the same rows: agreement, and what flips.",
+    "run": "Classify the missing items of the open wave.",
+    "collect": "Merge the open wave into the database, if it has converged.",
+    "quota": "Show how full a backend's window is, and what the next fire may take.",
+    "spend": "Show requests, tokens and US dollars by day, theme, model or backend.",
+    "pilot": "Let a rubric version judge a sample, and show what it would change.",
+    "compare": "Compare two rubric versions on the same rows: agreement and flips.",
     "approve": "Open the gate for a rubric version, and merge its pilot.",
     "eval": "Compare versions, models and batch sizes on gold.",
-    "rubrics": "The rubric versions of a theme: show, compare, activate, roll back.",
-    "audit": "What changed, who changed it, and why: of one row, one run, or all.",
-    "config": "The limits of a theme, where each comes from; set one.",
-    "retry": "Have quarantined, refused and failed items asked again.",
+    "rubrics": "List, show, compare, activate and roll back a theme's rubric versions.",
+    "audit": "Show what changed, who changed it, and why: one row, one run, or all.",
+    "config": "Show the limits of a theme and where each comes from; set one.",
+    "retry": "Give quarantined, refused and failed items back to the gap.",
     "abandon": "Give up the open wave; what was paid for stays in history.",
     "takeover": "Give up a wave that another host holds open.",
     "forget": "Erase what is known of a row: verdicts, audit entries, files.",
     "prune": "Remove closed waves from disk.",
-    "doctor": "Check configuration, database, themes and disk; offer remedies.",
-    "db": "Run psql on the project's database, the embedded one included.",
+    "doctor": "Check configuration, database, themes and disk; suggest fixes.",
+    "db": "Run psql on the project's database, also on the embedded one.",
     "rehearse": "Run the rehearsal provider by itself.",
-    "demo": "Work through the sample comments, or another sample, to 100 %.",
+    "demo": "Classify the sample comments, or another sample, to 100 %.",
 }
-"""In the order of an operator's needs: look, fire, step by step, what it takes, decide, mend, try out."""
+"""In the order in which an operator needs them: look, fire, single steps, cost, decisions, repairs, trying out."""
+
+ROOMS: dict[str, tuple[str, ...]] = {
+    "reports": ("status", "quota", "spend", "audit"),
+    "fires": ("fire", "prepare", "run", "collect", "retry", "abandon", "takeover"),
+    "rubrics": ("pilot", "compare", "approve", "eval", "rubrics"),
+    "project": ("config", "forget", "prune", "doctor", "db", "rehearse", "demo"),
+}
+"""The folders of `commands/`, and the commands in each."""
+
 EXIT_CODE_HELP = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
 
 
+def _load(name: str) -> click.Command:
+    room = next(room for room, names in ROOMS.items() if name in names)
+    command: click.Command = importlib.import_module(f"waves.surfaces.cli.commands.{room}.{name}").command
+    return command
+
+
 class LazyGroup(click.Group):
-    """Knows the names and one-line helps of all commands, and imports the one that is called."""
+    """Knows the name and the one-line help of every command, and imports only the command that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -54,11 +70,10 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"waves.surfaces.cli.commands.{cmd_name}")
-        command: click.Command = module.command
+        command = _load(cmd_name)
         inner = command.commands.values() if isinstance(command, click.Group) else ()
-        for one in (command, *inner):
-            one.epilog = f"{one.epilog or ''}\n\n{EXIT_CODE_HELP}".strip()
+        for each in (command, *inner):
+            each.epilog = f"{each.epilog or ''}\n\n{EXIT_CODE_HELP}".strip()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -69,8 +84,6 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS:
-            import difflib
-
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             ctx.fail(f"No such command {args[0]!r}.{hint}")
@@ -82,24 +95,23 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="headless-waves", prog_name="wave")
 @click.pass_context
 def cli(ctx: click.Context, *, status: bool) -> None:
-    """Have a language model classify or enrich every row of a PostgreSQL table, wave by wave, from cron.
+    """Let a language model classify or enrich every row of a PostgreSQL table, wave by wave, from cron.
 
     \b
     Example:
-      wave fire comment_classifier     one fire, as cron does it
-      wave --status                    where every theme stands
+      wave --status                    the progress of every theme
+      wave fire comment_classifier     one fire, as cron runs it
     """
     if status:
-        command = importlib.import_module("waves.surfaces.cli.commands.status").command
-        ctx.invoke(command)
+        ctx.invoke(_load("status"))
     elif ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
 def main() -> None:
-    """Run the command line; faults leave as two lines on stderr and their exit code."""
-    gc.set_threshold(100_000, 50)  # rows and parts hold no cycles: looking for some took a fifth of a large collect
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it was closed before us
+    """Run the command line. A fault becomes two lines on stderr and its exit code."""
+    gc.set_threshold(100_000, 50)  # rows and parts hold no cycles: the search for them took a fifth of a large collect
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - the caller closed it
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -110,15 +122,15 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         code = 75
-    except SystemExit:  # how click says that the reader of our output has left
+    except SystemExit:  # click raises it when the reader of our output has closed the pipe
         code = 0
-    except OSError as error:  # disk and network have faults of their own: what is left is our output
-        unwritten = DiskError(f"cannot write the output: {error.strerror}", "Make room, or send it somewhere else.")
+    except OSError as error:  # disk and network have faults of their own, so this is about our output
+        unwritten = DiskError(f"cannot write the output: {error.strerror}", "Make room, or write it somewhere else.")
         show(unwritten)
         code = unwritten.exit_code
-    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a page
+    except Exception as error:  # noqa: BLE001 - the last resort: two lines instead of a traceback
         fault = as_fault(error)
         show(fault)
         code = fault.exit_code
-    gc.freeze()  # all of it goes with the process: looking through it once more at the end took 0.1 s
+    gc.freeze()  # everything ends with the process: a last collection at exit took 0.1 s
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,23 +1,20 @@
-"""How the command line speaks: JSON on stdout, lines for people, a progress bar on a terminal, silence for cron."""
+"""How the command line prints: JSON or a table on stdout, short messages on stderr, nothing under cron."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from waves.errors import WaveError
 from waves.models import FireReport
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 WIDE = 200
-"""Columns where no terminal says how many there are: nothing is cut in a pipe or a mail."""
+"""Columns if there is no terminal: in a pipe or a mail nothing is cut."""
 
 
 def emit(value: Mapping[str, Any]) -> None:
@@ -26,23 +23,28 @@ def emit(value: Mapping[str, Any]) -> None:
 
 
 def moment(value: datetime | None) -> str | None:
-    """ISO 8601 in UTC with the zone, to the second."""
+    """ISO 8601 in UTC, with the zone, to the second."""
     return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if value else None
 
 
 def dollars(usd: float | None) -> str:
-    """To the hundredth of a cent: a wave of short texts costs less than a cent. `?` where nobody knows."""
+    """To the hundredth of a cent: a wave of short texts costs less than one. `?` if it is unknown."""
     return "?" if usd is None else f"${usd:,.4f}"
 
 
+def count(number: int | None) -> str:
+    """`12,345`; `?` if it is unknown."""
+    return "?" if number is None else f"{number:,}"
+
+
 def exact_moment(value: datetime) -> str:
-    """As `moment`, to the microsecond: for what is read in order."""
+    """Like `moment`, to the microsecond, for entries whose order matters."""
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def harmless(text: str, keep: str = "") -> str:
-    """Text from a row, a file or a model, for a terminal: what is not to be printed, such as the start of an escape
-    sequence, becomes a visible escape, but for the characters of `keep`."""
+    """Text from a row, a file or a model, made safe for a terminal: a character that is not printable, such as the
+    start of an escape sequence, becomes a visible escape, unless it is in `keep`."""
     return "".join(char if char.isprintable() or char in keep else ascii(char)[1:-1] for char in text)
 
 
@@ -53,7 +55,7 @@ def error_object(fault: WaveError) -> dict[str, str]:
 def fire_object(report: FireReport) -> dict[str, Any]:
     """`wave fire --json`, as docs/design.md fixes it."""
     counts, tokens = report.counts, report.tokens
-    found: dict[str, Any] = {
+    fire: dict[str, Any] = {
         "theme": report.theme,
         "run_id": report.run_id,
         "wave_id": report.wave_id,
@@ -71,30 +73,45 @@ def fire_object(report: FireReport) -> dict[str, Any]:
         "reason": report.ending.reason,
     }
     if report.fault is not None:
-        found["error"] = error_object(report.fault)
-    return found
+        fire["error"] = error_object(report.fault)
+    return fire
 
 
-def console() -> Console:
-    """For tables on stdout."""
-    from rich.console import Console
+def table(
+    names: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Container[str] = (),
+    fold: bool = False,
+    title: str | None = None,
+) -> None:
+    """A table on stdout. The columns in `right` are aligned to the right. A cell is plain text: nothing in it is
+    markup. With `fold` a long cell takes several lines; otherwise it is cut."""
+    from rich.console import Console  # importing rich is a tenth of the start-up time: only a table pays for it
+    from rich.table import Table
+    from rich.text import Text
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    drawn = Table(box=None, pad_edge=False, title=Text(title) if title else None, title_justify="left", title_style="")
+    for name in names:
+        drawn.add_column(name, justify="right" if name in right else "left", overflow="fold" if fold else "ellipsis")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(drawn)
 
 
 def on_terminal() -> bool:
     return sys.stderr.isatty()
 
 
-def tell(report: FireReport) -> None:
-    """What a person wants to read at the end of a fire; for cron only what needs a person."""
+def show_ending(report: FireReport) -> None:
+    """How a fire ended, on stderr. Without a terminal, under cron, only what needs a person is printed."""
     ending = report.ending
     if report.fault is not None:
         return
-    troubled = ending.state == "complete" and ending.reason is not None  # the theme's own command failed
-    if report.exit_code in {0, 75} and not on_terminal() and not troubled:
+    command_failed = ending.state == "complete" and ending.reason is not None  # the theme's `on_complete`
+    if report.exit_code in {0, 75} and not on_terminal() and not command_failed:
         return
-    if ending.state == "complete" and not troubled:
+    if ending.state == "complete" and not command_failed:
         click.echo("nothing is missing: the gap is empty", err=True)
     else:
         click.echo(f"{ending.state.replace('_', ' ')}{': ' + ending.reason if ending.reason else ''}", err=True)

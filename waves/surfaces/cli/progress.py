@@ -1,4 +1,4 @@
-"""How a fire is watched: a progress bar on a terminal, a line for each wave in a pipe, nothing under cron."""
+"""What a fire shows while it runs: a progress bar on a terminal, a line for each wave in a pipe, nothing under cron."""
 
 from __future__ import annotations
 
@@ -14,16 +14,6 @@ from waves.surfaces.cli.output import on_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-
-class Silent:
-    """Nobody looks on."""
-
-    def opened(self, wave_id: str, emitted: int, done: int) -> None: ...
-
-    def advanced(self, done: int) -> None: ...
-
-    def converged(self, wave_id: str, counts: Counts) -> None: ...
 
 
 class Bar:
@@ -48,7 +38,7 @@ class Bar:
 
     def converged(self, wave_id: str, counts: Counts) -> None:
         if self._task is not None:
-            self._progress.refresh()  # a wave shorter than the refresh interval was never drawn
+            self._progress.refresh()  # otherwise a wave shorter than the refresh interval is never drawn
             self._progress.remove_task(self._task)
             self._task = None
         self._progress.console.print(f"wave {wave_id}: {counts.line()}", highlight=False)
@@ -66,12 +56,12 @@ class Lines:
 
 
 @contextmanager
-def watching(*, wanted: bool) -> Iterator[Bar | Silent]:
-    """A bar on a terminal, otherwise nothing: cron mails what is printed."""
-    if not wanted or not on_terminal():
-        yield Silent()
+def watching(*, enabled: bool) -> Iterator[Bar | None]:
+    """A bar if it is enabled and stderr is a terminal. Otherwise None, because cron mails what is printed."""
+    if not enabled or not on_terminal():
+        yield None
         return
-    from rich.console import Console
+    from rich.console import Console  # imported here, because cron and `--json` show no bar
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
     columns = (

@@ -1,1 +1,1 @@
-"""Reports as tables for a terminal."""
+"""What commands print for a person: tables, and notes below them."""

@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import click
 
+from waves.learn.evaluation.metrics import Metrics
+from waves.learn.evaluation.ranking import Ranking
+from waves.learn.evaluation.report.model import EvaluationReport, SettingReport
 from waves.learn.evaluation.report.words import NO_ANSWER, confused_labels, report_notes, setting_name
 from waves.surfaces.cli import output
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
-
-    from waves.learn.evaluation.metrics import Metrics
-    from waves.learn.evaluation.ranking import Ranking
-    from waves.learn.evaluation.report.model import EvaluationReport, SettingReport
-
+_FIGURES = ("answered", "macro F1", "micro F1", "exact", "ECE", "$/item", "tokens/item", "s/item", "to best", "p", "")
 _CONFUSIONS = 10
 """Pairs of labels that are shown, the most frequent ones."""
 
 
 def show(report: EvaluationReport) -> None:
     """The report as tables; of an evaluation that was interrupted, what was finished and why it ended."""
-    console = output.console()
     if report.settings:
-        _show_settings(console, report)
+        rows = [
+            (*_figures(setting, number, report.ranking), *_ranks(number, report.ranking))
+            for number, setting in enumerate(report.settings)
+        ]
+        output.table(("rubric", "model", "batch", *_FIGURES), rows, right=_FIGURES)
     if report.ranking is not None:
         best = report.settings[report.ranking.best]
-        _show_best(console, best)
-        _show_confusions(console, best.metrics)
+        _show_best(best)
+        _show_confusions(best.metrics)
     for note in report_notes(report):
-        console.print(_plain(note), soft_wrap=True)
+        click.echo(_plain(note))
 
 
-def _show_settings(console: Console, report: EvaluationReport) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("rubric", "model", "batch"):
-        table.add_column(name)
-    names = ("answered", "macro F1", "micro F1", "exact", "ECE", "$/item", "tokens/item", "s/item", "to best", "p")
-    for name in (*names, ""):
-        table.add_column(name, justify="right")
-    for number, setting in enumerate(report.settings):
-        table.add_row(*_figures(setting, number, report.ranking), *_ranks(number, report.ranking))
-    console.print(table)
-
-
-def _figures(setting: SettingReport, number: int, ranking: Ranking | None) -> tuple[Text | str, ...]:
+def _figures(setting: SettingReport, number: int, ranking: Ranking | None) -> tuple[str, ...]:
     """The score of fields, which have no F1, stands in its column."""
     metrics, cost = setting.metrics, setting.cost
     score = metrics.macro.f1 if metrics.macro else None
@@ -79,42 +64,30 @@ def _ranks(number: int, ranking: Ranking | None) -> tuple[str, str, str]:
     return f"{comparison.low:+.3f} … {comparison.high:+.3f}", _number(comparison.p), words
 
 
-def _show_best(console: Console, best: SettingReport) -> None:
-    from rich.table import Table
-
+def _show_best(best: SettingReport) -> None:
     metrics = best.metrics
-    table = Table(box=None, pad_edge=False, title=_plain(setting_name(best)), title_justify="left", title_style="")
-    table.add_column("field" if metrics.fields else "label")
-    for name in ("match", "support") if metrics.fields else ("precision", "recall", "F1", "support"):
-        table.add_column(name, justify="right")
-    for field in metrics.fields or ():
-        table.add_row(_plain(field.field), _number(field.match), str(field.support))
-    for label in metrics.labels or ():
-        shares = [_number(share) for share in (label.precision, label.recall, label.f1)]
-        table.add_row(_plain(label.label), *shares, str(label.support))
-    console.print()
-    console.print(table)
+    figures = ("match", "support") if metrics.fields else ("precision", "recall", "F1", "support")
+    fields = [(_plain(each.field), _number(each.match), str(each.support)) for each in metrics.fields or ()]
+    labels = [
+        (_plain(each.label), *map(_number, (each.precision, each.recall, each.f1)), str(each.support))
+        for each in metrics.labels or ()
+    ]
+    names = ("field" if metrics.fields else "label", *figures)
+    click.echo()
+    output.table(names, [*fields, *labels], right=figures, title=_plain(setting_name(best)))
 
 
-def _show_confusions(console: Console, metrics: Metrics) -> None:
-    from rich.table import Table
-
+def _show_confusions(metrics: Metrics) -> None:
     pairs = confused_labels(metrics)[:_CONFUSIONS]
-    if not pairs:
-        return
-    table = Table("gold", "answer", box=None, pad_edge=False)
-    table.add_column("items", justify="right")
-    for gold, answer, count in pairs:
-        table.add_row(_plain(gold), _plain(answer or NO_ANSWER), str(count))
-    console.print()
-    console.print(table)
+    if pairs:
+        rows = [(_plain(gold), _plain(answer or NO_ANSWER), str(count)) for gold, answer, count in pairs]
+        click.echo()
+        output.table(("gold", "answer", "items"), rows, right={"items"})
 
 
-def _plain(text: str) -> Text:
-    """Text from files as it stands there: nothing in it is markup, no character of it controls the terminal."""
-    from rich.text import Text
-
-    return Text("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text))
+def _plain(text: str) -> str:
+    """Text from files as it stands there, but for the characters that control a terminal."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -1,0 +1,106 @@
+"""When a request without an answer is the provider's fault, when that of its items, and when a probe has to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from waves.calls import Call, Sent
+from waves.errors import ConfigurationError, CredentialsError, TryLaterError, WaveError
+from waves.ids import now
+from waves.models import Item
+from waves.outcomes import Answered, Discarded, Fatal, Outcome, Retryable
+from waves.spool.fire_log import FireLog
+from waves.steps.requests.in_flight import InFlight, PendingRequest, follow_up
+from waves.steps.requests.outage import OutageDetector, probe_fault
+from waves.steps.requests.policy import Try
+
+DOWN = Retryable("outage", "overloaded")
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Iterator[OutageDetector]:
+    log = FireLog(tmp_path, "notes", "run-1")
+    yield OutageDetector(0.5, "m", log)
+    log.close()
+
+
+def pending(key: str, since: int | None = None) -> PendingRequest:
+    return PendingRequest(Try(("1",), "m"), {"1": Item(key, "hash", {})}, since=since)
+
+
+def in_flight(request: PendingRequest, answers: int) -> InFlight:
+    sent = Sent("call", "v1-0", "m", "b", (("1", "k", "hash"),), strict=False, reserved_usd=None, at=now())
+    return InFlight(request, Call(sent, "run-1"), 100, answers)
+
+
+def test_an_item_is_to_blame_only_if_another_was_answered_between_two_of_its_tries(detector: OutageDetector) -> None:
+    first = pending("k")
+    again = follow_up(first, first.next_try, detector.since(first), at=0.0)
+    detector.observe(pending("other"), Answered())
+    detector.leave_unanswered(in_flight(again, detector.answers), ["1"], "no answer")
+    assert [(failure.entity_key, failure.reason) for failure in detector.take_unanswered()] == [("k", "no answer")]
+    assert detector.take_unanswered() == ()
+    detector.end_of_queue()
+    assert not detector.probe_due
+
+
+def test_without_another_answer_the_probe_decides_and_the_item_is_asked_again(detector: OutageDetector) -> None:
+    first = pending("k")
+    again = follow_up(first, first.next_try, detector.since(first), at=0.0)
+    detector.leave_unanswered(in_flight(again, detector.answers), ["1"], "no answer")
+    detector.end_of_queue()
+    assert detector.take_unanswered() == ()
+    assert detector.probing
+    probe = detector.take_probe()
+    assert probe is not None
+    assert probe.probe
+    assert detector.probing, "nothing else goes out while it is in flight"
+    assert not detector.probe_due
+    assert detector.probe_ended() == "no request was answered since some items were not"
+    assert [request.items["1"].entity_key for request in detector.provider_works()] == ["k"]
+    assert not detector.probing
+    assert detector.answers == 1
+
+
+def test_a_provider_that_is_down_for_different_items_is_probed_once(detector: OutageDetector) -> None:
+    for number in range(10):
+        assert not detector.probing
+        detector.observe(pending(f"k{number}"), DOWN)
+    assert detector.probing
+    probe = detector.take_probe()
+    detector.observe(pending("late"), DOWN)
+    assert not detector.probe_due, "one is in flight"
+    assert probe is not None
+    detector.put_back(probe)
+    assert detector.probe_due
+
+
+def test_a_request_called_invalid_is_probed_only_before_the_first_answer(detector: OutageDetector) -> None:
+    detector.observe(pending("a"), Answered())
+    detector.observe(pending("b"), Discarded("invalid", "no"))
+    assert not detector.probing
+
+
+def test_a_first_request_called_invalid_is_probed(detector: OutageDetector) -> None:
+    detector.observe(pending("b"), Discarded("invalid", "no"))
+    assert detector.probing
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fault"),
+    [
+        (Discarded("invalid", "no"), ConfigurationError),
+        (Fatal("credentials", "no key", "set it"), CredentialsError),
+        (Fatal("configuration", "no model", "name one"), ConfigurationError),
+        (Retryable("lost", "killed"), TryLaterError),
+        (DOWN, None),
+        (Answered(), None),
+        (Discarded("refused", "no"), None),
+    ],
+)
+def test_what_a_probe_proves_about_everything_else(outcome: Outcome, fault: type[WaveError] | None) -> None:
+    found = probe_fault(outcome, "b", "why")
+    assert (type(found) if found else None) is fault

@@ -1,0 +1,52 @@
+"""The message of the Messages API around the text of an answer, read with care: anything may be missing or strange."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from waves.models import Usage
+
+Envelope = Mapping[str, Any] | None
+"""The message, or None if the answer is something else."""
+
+_MOST_TOKENS = 10**9
+"""Tokens of one request; a larger count is not believed."""
+
+
+def read_envelope(raw: str) -> Envelope:
+    try:
+        message = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def usage_of(envelope: Envelope) -> Usage:
+    """The tokens that the provider counted; None in a class that it does not report."""
+    usage = (envelope or {}).get("usage")
+    if not isinstance(usage, dict):
+        return Usage()
+    written = usage.get("cache_creation")
+    return Usage(
+        input=_count(usage, "input_tokens"),
+        output=_count(usage, "output_tokens"),
+        cache_write=_count(usage, "cache_creation_input_tokens"),
+        cache_read=_count(usage, "cache_read_input_tokens"),
+        cache_write_1h=_count(written, "ephemeral_1h_input_tokens") if isinstance(written, dict) else None,
+    )
+
+
+def _count(usage: Mapping[str, Any], name: str) -> int | None:
+    """An impossible count is treated as missing: it goes into the journal, and the ledger must accept it."""
+    count = usage.get(name)
+    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS else None
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    """The text blocks, joined."""
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else []
+    texts = [block.get("text") for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
+    return "".join(text for text in texts if isinstance(text, str))

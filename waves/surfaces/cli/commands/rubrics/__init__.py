@@ -1,0 +1,1 @@
+"""Commands about rubric versions: try, measure, compare, approve, activate."""
