@@ -14,7 +14,7 @@ from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
 from waves.config.theme import Source, Theme
 from waves.errors import BadDataError
-from waves.learn.evaluation.gold import Gold, read_gold
+from waves.learn.evaluation.gold.gold import Gold, read_gold
 from waves.models import Limits
 from waves.steps.session.session import Session
 

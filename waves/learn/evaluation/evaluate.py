@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from waves.config.project import Project
 from waves.learn.evaluation.calibration import calibrate
 from waves.learn.evaluation.cost import measure_cost
-from waves.learn.evaluation.gold import SHOWN
-from waves.learn.evaluation.gold_wave import open_gold_wave
+from waves.learn.evaluation.gold.gold import SHOWN
+from waves.learn.evaluation.gold.wave import open_gold_wave
 from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure
 from waves.learn.evaluation.plan import EvaluationPlan, evaluation_invocation, plan_evaluation
 from waves.learn.evaluation.ranking import rank_settings

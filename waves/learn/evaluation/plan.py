@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from waves.config import theme as themes
 from waves.config.project import Project
-from waves.learn.evaluation.gold import SHOWN, Gold, read_gold
-from waves.learn.evaluation.gold_wave import forgotten_items
+from waves.learn.evaluation.gold.gold import SHOWN, Gold, read_gold
+from waves.learn.evaluation.gold.wave import forgotten_items
 from waves.learn.evaluation.report.model import GoldReport, MissingRows
 from waves.learn.evaluation.settings import EvaluationOptions, Setting, choose_settings
 from waves.models import Identity

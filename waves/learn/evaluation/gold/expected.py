@@ -6,7 +6,7 @@ from typing import Any
 
 from waves.config.rubric import Rubric
 from waves.errors import BadDataError
-from waves.learn.evaluation.gold_entries import GoldEntry
+from waves.learn.evaluation.gold.entries import GoldEntry
 
 
 def expected_output(entry: GoldEntry, rubric: Rubric) -> dict[str, Any]:

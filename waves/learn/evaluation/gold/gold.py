@@ -14,8 +14,8 @@ from typing import Any
 
 from waves.config.rubric import Rubric
 from waves.errors import BadDataError
-from waves.learn.evaluation.expected import expected_output
-from waves.learn.evaluation.gold_entries import GoldEntry, duplicate_error, read_entries
+from waves.learn.evaluation.gold.entries import GoldEntry, duplicate_error, read_entries
+from waves.learn.evaluation.gold.expected import expected_output
 from waves.models import Item
 from waves.spool.sealed import canonical
 from waves.steps.session.session import Session

@@ -66,7 +66,7 @@ def duplicate_error(first: GoldEntry, second: GoldEntry) -> BadDataError:
 def _from_file(path: Path) -> Iterator[GoldEntry]:
     from pydantic import ValidationError
 
-    from waves.learn.evaluation.gold_file import GoldLine
+    from waves.learn.evaluation.gold.line import GoldLine
 
     try:
         raw = path.read_bytes()
