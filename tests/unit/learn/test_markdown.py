@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.learn.markdown import escaped, readable, table, worded
+from waves.learn.markdown import escaped, readable, table, verdict_text
 
 
 @given(st.text(), st.integers(1, 80))
@@ -40,4 +40,4 @@ def test_a_cell_of_any_text_is_one_cell(text: str) -> None:
     ],
 )
 def test_a_verdict_in_words(output: dict[str, object] | None, text: str) -> None:
-    assert worded(output) == text
+    assert verdict_text(output) == text

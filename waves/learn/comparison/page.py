@@ -83,7 +83,7 @@ def _flip_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 def _group_name(group: Group) -> str:
     if group.field is not None:
         return group.field
-    sides = (markdown.worded({"labels": list(labels or ())}) for labels in (group.old, group.new))
+    sides = (markdown.verdict_text({"labels": list(labels or ())}) for labels in (group.old, group.new))
     return " → ".join(markdown.readable(side, _WIDTH) for side in sides)
 
 
@@ -91,5 +91,5 @@ def _example(group: Group, pair: Pair) -> str:
     key = markdown.readable(pair.entity_key, _KEY_WIDTH)
     if group.field is None:
         return key
-    values = (markdown.worded({group.field: output.get(group.field)}) for output in (pair.old, pair.new))
+    values = (markdown.verdict_text({group.field: output.get(group.field)}) for output in (pair.old, pair.new))
     return f"{key}: {' → '.join(markdown.readable(value, _WIDTH) for value in values)}"

@@ -1,4 +1,4 @@
-"""Versions, models and batch sizes against gold: what each gets right, what it takes, and which one is enough.
+"""Rubric versions, models and batch sizes on gold: what each gets right, what it costs, and which one is enough.
 
 Each setting is asked as a fire asks a wave, with journal and parts on disk, under the theme's locks, caps and windows;
 but nothing is merged, and no row is judged by it. Nothing is paid for twice: an evaluation that was interrupted

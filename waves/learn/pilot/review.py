@@ -117,7 +117,7 @@ def _changed_first(rows: Iterable[Row]) -> Sequence[Row]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    old, new = (markdown.readable(markdown.worded(output), _WIDTH) for output in (row.old, row.new))
+    old, new = (markdown.readable(markdown.verdict_text(output), _WIDTH) for output in (row.old, row.new))
     confidence = "" if row.confidence is None else f"{row.confidence:.2f}"
     given = markdown.readable(in_short(row.input), _WIDTH)
     return (markdown.readable(row.entity_key, _WIDTH), given, old, new, confidence, "yes" if row.changed else "no")
