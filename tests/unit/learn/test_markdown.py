@@ -1,4 +1,4 @@
-"""Row text is somebody else's: shown to a person it moves no cursor and makes no markup."""
+"""Row text comes from outside: shown to a person it moves no cursor and makes no markup."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waves.learn.markdown import escaped, readable, table, verdict_text
 
 
 @given(st.text(), st.integers(1, 80))
-def test_a_line_is_printable_and_no_longer_than_wanted(text: str, width: int) -> None:
+def test_a_line_is_printable_and_no_longer_than_asked(text: str, width: int) -> None:
     line = readable(text, width)
     assert len(line) <= width
     assert line.isprintable()
