@@ -1,1 +1,1 @@
-"""What is known about a rubric version before and after it is put in force: pilots, evaluations, comparisons."""
+"""What is known about a rubric version before and after it is activated: pilots, evaluations, comparisons."""

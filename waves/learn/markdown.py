@@ -1,4 +1,4 @@
-"""Verdicts and row text for a person's eyes. Row text is somebody else's: nothing in it reaches a terminal as a control
+"""Verdicts and row text as a person reads them. Row text comes from outside: none of it reaches a terminal as a control
 sequence, or a page as markup.
 """
 
@@ -12,18 +12,18 @@ from waves.models import Output
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!|~:@$^=]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_UNSEEN = "\N{REPLACEMENT CHARACTER}"
+_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 def readable(text: str, width: int) -> str:
-    """One line of at most `width` characters. What has no shape of its own, e.g. controls, is replaced."""
+    """One line of at most `width` characters. Unprintable characters, e.g. controls, are replaced."""
     line = " ".join(text[: 4 * width].split())
-    line = "".join(character if character.isprintable() else _UNSEEN for character in line)
+    line = "".join(character if character.isprintable() else _UNPRINTABLE for character in line)
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
-def worded(output: Output | None) -> str:
-    """A verdict in short: its labels, or its fields as JSON."""
+def verdict_text(output: Output | None) -> str:
+    """A verdict as short text: its labels, or its fields as JSON."""
     if output is None:
         return ""
     labels = output.get("labels")
@@ -33,7 +33,7 @@ def worded(output: Output | None) -> str:
 
 
 def escaped(text: str) -> str:
-    """As text of Markdown (CommonMark and GitHub's), whatever stands in it."""
+    """As plain text in Markdown (CommonMark and GitHub's): none of it is markup."""
     return _MARKUP.sub(lambda mark: "\\" + mark[0], re.sub("[&<>]", lambda sign: _ENTITIES[sign[0]], text))
 
 

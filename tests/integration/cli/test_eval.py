@@ -219,7 +219,7 @@ GOOD = '{"id": "a", "label": "age_limit", "input": {"text": "secret words"}}'
         ),
         (
             '{"id": "a", "label": "atm_support", "input": {"text": "b"}}',
-            "gold.jsonl:2: this id stands already at",
+            "gold.jsonl:2: this id is already used at",
             "gold.jsonl:1",
         ),
         ('{"id": "b", "label": ', "gold.jsonl:2: this is not JSON in UTF-8", "one object"),

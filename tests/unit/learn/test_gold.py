@@ -1,4 +1,4 @@
-"""`gold.jsonl`, line by line: what is accepted, and what is said about a line that is not. No database is needed."""
+"""`gold.jsonl`, line by line: what is accepted, and the message about a line that is not. No database is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from waves.config import rubric as rubrics
 from waves.config.rubric import Rubric
 from waves.config.theme import Source, Theme
 from waves.errors import BadDataError
-from waves.learn.evaluation.gold import Gold, gather
+from waves.learn.evaluation.gold.gold import Gold, read_gold
 from waves.models import Limits
 from waves.steps.session.session import Session
 
@@ -39,7 +39,7 @@ def session(tmp_path: Path) -> Session:
 
 def gold_of(session: Session, *lines: str) -> Gold:
     (session.theme.folder / "gold.jsonl").write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
-    return gather(session)
+    return read_gold(session)
 
 
 def line(key: Any, **verdict: Any) -> str:
@@ -86,18 +86,18 @@ def test_the_digest_changes_with_what_is_asked_and_with_what_is_expected(session
 
 
 @pytest.mark.parametrize(
-    ("second", "said"),
+    ("second", "message"),
     [
         ('{"id": "b", "label": "questions", "input": {}}', "unknown label 'questions'"),
         ('{"id": "b", "labels": ["question", "Praise"], "input": {}}', "unknown label 'Praise'"),
-        ('{"id": "a", "label": "praise", "input": {}}', "this id stands already at"),
+        ('{"id": "a", "label": "praise", "input": {}}', "this id is already used at"),
         ('{"id": "b", "label": ', "this is not JSON in UTF-8"),
         ('{"id": "b", "label": "\udcff", "input": {}}', "this is not JSON in UTF-8"),
         ('{"id": "b", "output": {"labels": NaN}, "input": {}}', "this is not JSON in UTF-8"),
         ("[" * 100_000, "this is not JSON in UTF-8"),
         ("[1]", "Input should be a valid dictionary"),
-        ('{"id": "b", "input": {}}', "one of `label`, `labels` and `output` is wanted"),
-        ('{"id": "b", "label": "praise", "labels": []}', "one of `label`, `labels` and `output` is wanted"),
+        ('{"id": "b", "input": {}}', "exactly one of `label`, `labels` and `output` is required"),
+        ('{"id": "b", "label": "praise", "labels": []}', "exactly one of `label`, `labels` and `output` is required"),
         ('{"label": "praise"}', "id: field required"),
         ('{"id": true, "label": "praise"}', "id: "),
         ('{"id": [], "label": "praise"}', "id: "),
@@ -111,10 +111,12 @@ def test_the_digest_changes_with_what_is_asked_and_with_what_is_expected(session
         ('{"id": ["b", 1], "label": "praise"}', "its id has 2 values, but source.key has 1 columns"),
     ],
 )
-def test_a_defect_is_told_with_its_line_and_without_the_row_s_text(session: Session, second: str, said: str) -> None:
+def test_a_defect_is_reported_with_its_line_and_without_the_row_s_text(
+    session: Session, second: str, message: str
+) -> None:
     with pytest.raises(BadDataError) as caught:
         gold_of(session, GOOD, second).expected(MULTI)
-    assert f"gold.jsonl:2: {said}" in caught.value.message
+    assert f"gold.jsonl:2: {message}" in caught.value.message
     assert caught.value.hint
     assert "secret" not in caught.value.message + caught.value.hint
 
@@ -127,9 +129,11 @@ def test_a_rubric_that_gives_one_label_expects_one(session: Session, labels: lis
         gold.expected(SINGLE)
 
 
-@pytest.mark.parametrize(("verdict", "said"), [({"colour": 1}, "unknown field 'colour'"), ({}, "no object of fields")])
-def test_fields_have_to_be_those_of_the_rubric(session: Session, verdict: dict[str, Any], said: str) -> None:
-    with pytest.raises(BadDataError, match=said):
+@pytest.mark.parametrize(
+    ("verdict", "message"), [({"colour": 1}, "unknown field 'colour'"), ({}, "not an object of fields")]
+)
+def test_fields_have_to_be_those_of_the_rubric(session: Session, verdict: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadDataError, match=message):
         gold_of(session, line("b", output=verdict)).expected(FIELDS)
 
 
@@ -139,7 +143,7 @@ def test_gold_without_a_line_is_refused(session: Session, text: str) -> None:
         gold_of(session, text)
 
 
-def test_a_theme_without_gold_is_told_where_to_write_it(session: Session) -> None:
+def test_a_theme_without_gold_learns_where_to_write_it(session: Session) -> None:
     with pytest.raises(BadDataError, match="has no gold") as caught:
-        gather(session)
+        read_gold(session)
     assert "gold.jsonl" in caught.value.hint

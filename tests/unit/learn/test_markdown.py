@@ -1,4 +1,4 @@
-"""Row text is somebody else's: shown to a person it moves no cursor and makes no markup."""
+"""Row text comes from outside: shown to a person it moves no cursor and makes no markup."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.learn.markdown import escaped, readable, table, worded
+from waves.learn.markdown import escaped, readable, table, verdict_text
 
 
 @given(st.text(), st.integers(1, 80))
-def test_a_line_is_printable_and_no_longer_than_wanted(text: str, width: int) -> None:
+def test_a_line_is_printable_and_no_longer_than_asked(text: str, width: int) -> None:
     line = readable(text, width)
     assert len(line) <= width
     assert line.isprintable()
@@ -40,4 +40,4 @@ def test_a_cell_of_any_text_is_one_cell(text: str) -> None:
     ],
 )
 def test_a_verdict_in_words(output: dict[str, object] | None, text: str) -> None:
-    assert worded(output) == text
+    assert verdict_text(output) == text

@@ -27,7 +27,7 @@ from waves.learn.evaluation.significance import RESAMPLES, SEED, compare_with_be
 LABELS = ("a", "b", "c", "d")
 EXACTLY = 1e-9
 several = st.lists(st.sampled_from(LABELS), unique=True).map(sorted)
-one = st.sampled_from(LABELS).map(lambda label: [label])
+single = st.sampled_from(LABELS).map(lambda label: [label])
 
 
 def rubric(*, multi: bool) -> Rubric:
@@ -40,16 +40,16 @@ MULTI, SINGLE = rubric(multi=True), rubric(multi=False)
 
 
 def judged(pairs: list[tuple[list[str], list[str] | None]]) -> list[ScoredItem]:
-    return [ScoredItem({"labels": due}, None if said is None else {"labels": said}) for due, said in pairs]
+    return [ScoredItem({"labels": due}, None if answer is None else {"labels": answer}) for due, answer in pairs]
 
 
 def occurring(pairs: list[tuple[list[str], list[str] | None]]) -> list[str]:
-    return [label for label in LABELS if any(label in due or label in (said or []) for due, said in pairs)]
+    return [label for label in LABELS if any(label in due or label in (answer or []) for due, answer in pairs)]
 
 
-def same_averages(metrics: Metrics, truth: Any, said: Any, labels: Any) -> None:
+def same_averages(metrics: Metrics, truth: Any, answers: Any, labels: Any) -> None:
     for average in ("macro", "micro", "weighted"):
-        *shares, _ = precision_recall_fscore_support(truth, said, labels=labels, average=average, zero_division=0)
+        *shares, _ = precision_recall_fscore_support(truth, answers, labels=labels, average=average, zero_division=0)
         assert astuple(getattr(metrics, average)) == pytest.approx(shares, abs=EXACTLY)
 
 
@@ -58,7 +58,7 @@ def same_averages(metrics: Metrics, truth: Any, said: Any, labels: Any) -> None:
 def test_several_labels_are_counted_as_scikit_learn_counts_them(pairs: list[Any]) -> None:
     metrics, scores = measure(judged(pairs), MULTI)
     labels = occurring(pairs)
-    exact = [said is not None and due == said for due, said in pairs]
+    exact = [answer is not None and due == answer for due, answer in pairs]
     assert scores.exact.tolist() == exact
     assert metrics.exact_match == pytest.approx(sum(exact) / len(pairs), abs=EXACTLY)
     if not labels:
@@ -66,8 +66,8 @@ def test_several_labels_are_counted_as_scikit_learn_counts_them(pairs: list[Any]
         return
     binarizer = MultiLabelBinarizer(classes=[*labels, "never"])
     truth = binarizer.fit_transform([due for due, _ in pairs])
-    said = binarizer.transform([said or [] for _, said in pairs])
-    same_averages(metrics, truth, said, range(len(labels)))
+    answers = binarizer.transform([answer or [] for _, answer in pairs])
+    same_averages(metrics, truth, answers, range(len(labels)))
     assert metrics.macro is not None
     assert total_score(scores) == pytest.approx(metrics.macro.f1, abs=EXACTLY)
     assert metrics.labels is not None
@@ -77,17 +77,17 @@ def test_several_labels_are_counted_as_scikit_learn_counts_them(pairs: list[Any]
 
 
 @settings(max_examples=25)
-@given(st.lists(st.tuples(one, st.none() | one), min_size=1, max_size=12))
+@given(st.lists(st.tuples(single, st.none() | single), min_size=1, max_size=12))
 def test_one_label_is_counted_as_scikit_learn_counts_it_and_no_answer_is_wrong(pairs: list[Any]) -> None:
     metrics, scores = measure(judged(pairs), SINGLE)
     labels = occurring(pairs)
     truth = [due[0] for due, _ in pairs]
-    said = ["" if answer is None else answer[0] for _, answer in pairs]
-    same_averages(metrics, truth, said, labels)
+    answers = ["" if answer is None else answer[0] for _, answer in pairs]
+    same_averages(metrics, truth, answers, labels)
     assert metrics.macro is not None
     assert total_score(scores) == pytest.approx(metrics.macro.f1, abs=EXACTLY)
-    assert metrics.exact_match == pytest.approx(accuracy_score(truth, said), abs=EXACTLY)
-    matrix = confusion_matrix(truth, said, labels=[*labels, ""])[:-1]
+    assert metrics.exact_match == pytest.approx(accuracy_score(truth, answers), abs=EXACTLY)
+    matrix = confusion_matrix(truth, answers, labels=[*labels, ""])[:-1]
     assert metrics.confusion == ConfusionMatrix(tuple(labels), tuple(map(tuple, matrix.tolist())))
 
 
@@ -105,11 +105,11 @@ def test_the_error_is_weighted_by_the_answers_of_a_bin_and_a_bin_holds_its_upper
     assert calibration.error == pytest.approx((2 * abs(0.5 - 0.05) + 0.100001) / 3)
 
 
-def _scores(truth: list[str], said: list[str]) -> ItemScores:
-    return measure(judged([([due], [answer]) for due, answer in zip(truth, said, strict=True)]), SINGLE)[1]
+def _scores(truth: list[str], answers: list[str]) -> ItemScores:
+    return measure(judged([([due], [answer]) for due, answer in zip(truth, answers, strict=True)]), SINGLE)[1]
 
 
-def test_a_worse_setting_is_told_from_an_unlucky_one() -> None:
+def test_a_worse_setting_is_distinguished_from_an_unlucky_one() -> None:
     truth = [*LABELS] * 30
     unlucky = ["b" if number == 0 else label for number, label in enumerate(truth)]
     worse = ["b" if label == "a" else label for label in truth]
@@ -129,15 +129,15 @@ def _macro_f1(truth: list[str], said: list[str]) -> float:
     return sum(2 * right[label] / times[label] for label in labels) / len(labels)
 
 
-def test_the_bootstrap_is_that_of_macro_f1_over_items_drawn_anew() -> None:
+def test_the_bootstrap_is_that_of_macro_f1_over_items_drawn_again() -> None:
     truth = [*LABELS] * 10
-    said = [LABELS[(number * 7) % 4] if number % 3 else label for number, label in enumerate(truth)]
-    scores = [_scores(truth, truth), _scores(truth, said)]
+    answers = [LABELS[(number * 7) % 4] if number % 3 else label for number, label in enumerate(truth)]
+    scores = [_scores(truth, truth), _scores(truth, answers)]
     chance = np.random.default_rng(SEED)
     drawn = [chance.integers(len(truth), size=len(truth)) for _ in range(RESAMPLES)]
-    macros = [_macro_f1([truth[n] for n in each], [said[n] for n in each]) for each in drawn]
+    macros = [_macro_f1([truth[n] for n in each], [answers[n] for n in each]) for each in drawn]
     for each, macro in list(zip(drawn, macros, strict=True))[:20]:
-        due, given_ = [truth[n] for n in each], [said[n] for n in each]
+        due, given_ = [truth[n] for n in each], [answers[n] for n in each]
         assert macro == pytest.approx(f1_score(due, given_, average="macro", zero_division=0), abs=EXACTLY)
     differences = [macro - 1 for macro in macros]
     _, comparison = compare_with_best(scores, 0)

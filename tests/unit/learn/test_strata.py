@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.learn.pilot.strata import UNJUDGED, allocate, choose, stratum
+from waves.learn.pilot.strata import UNJUDGED, allocate, choose_rows, stratum
 
 SIZES = st.dictionaries(st.text(max_size=3), st.integers(1, 50), max_size=8)
 
@@ -38,7 +38,7 @@ def test_the_sample_is_in_proportion(sizes: dict[str, int], keys: int, expected:
 
 def test_the_first_rows_of_each_stratum_are_chosen() -> None:
     strata = ["a", "a", "b", "a", "a", "b", "a"]
-    chosen = choose(strata, 4)
+    chosen = choose_rows(strata, 4)
     assert chosen == sorted(chosen)
     assert Counter(strata[n] for n in chosen) == {"a": 3, "b": 1}
     assert 2 in chosen

@@ -1,6 +1,6 @@
-"""Shadow comparison: what would change if another version were in force, on rows that both have judged, without gold.
+"""Shadow comparison: what would change if another version were active, on rows that both have judged, without gold.
 
-Reads the verdicts that are known and the parts of the open pilot; asks nobody. What was found is kept, as figures.
+Reads known verdicts and the parts of the open pilot; asks no model. The figures of the comparison are kept.
 """
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ from waves.store.tables.waves import WaveRow
 _SHOWN = 40
 """Groups of flips that are reported; the others are counted."""
 
+Versions = tuple[str, str]
+"""The old one and the new one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """`pilot` is the open wave that some of the pairs come from; `groups` are the most frequent flips, `more_groups`
-    how many others there are; `inputs` the content of their examples, as far as it is still what was judged."""
+    is the number of others; `inputs` holds the content of their examples, as far as it did not change since."""
 
     comparison_id: int
     old: str
@@ -55,23 +58,21 @@ def compare(project: Project, theme_id: str, *, old: str | None, new: str | None
     theme = themes.load(project.prompts, theme_id)
     with open_database(project) as db:
         shape = catalog.describe(db, theme)
-        pilot = _pilot(project, db, theme)
-        before = load_rubric(db, theme, _active(db, theme_id) if old is None else old)
-        after = load_rubric(db, theme, _latest(theme, pilot) if new is None else new)
-        if before.version == after.version:
-            raise ConfigurationError(f"both sides are {before.version}", "Name another version with --old or --new.")
-        agreement = _blank(before, after)
+        pilot = _find_pilot(project, db, theme)
+        before, after = _choose_rubrics(db, theme, pilot, old, new)
         versions = (before.version, after.version)
+        agreement = _empty_agreement(before, after)
         if pilot is not None and pilot.rubric_version not in versions:
             pilot = None
-        _add_up(db, theme_id, agreement, versions, _of_pilot(project, db, theme, pilot, versions), limit)
+        _add_pairs(db, theme_id, agreement, versions, _pilot_pairs(project, db, theme, pilot, versions), limit)
         if not agreement.compared:
             raise _nothing_in_common(db, theme_id, versions, pilot)
+        whole = limit is None or agreement.compared < limit
         groups = agreement.groups()
         shown = tuple(groups[:_SHOWN])
         keys = {pair.entity_key for group in shown for pair in group.examples}
         return Comparison(
-            comparison_id=_record(db, theme_id, versions, agreement, whole=limit is None or agreement.compared < limit),
+            comparison_id=_record(db, theme_id, versions, agreement, whole=whole),
             old=before.version,
             new=after.version,
             pilot=pilot.wave_id if pilot is not None else None,
@@ -82,90 +83,106 @@ def compare(project: Project, theme_id: str, *, old: str | None, new: str | None
         )
 
 
-def _active(db: Database, theme_id: str) -> str:
-    found = rubric_registry.active(db, theme_id)
-    if found is None:
-        raise ConfigurationError(f"theme {theme_id} has no active rubric yet", f"`wave fire {theme_id}` begins it.")
-    return found.version
+def _choose_rubrics(
+    db: Database, theme: Theme, pilot: WaveRow | None, old: str | None, new: str | None
+) -> tuple[Rubric, Rubric]:
+    before = load_rubric(db, theme, _active_version(db, theme.theme_id) if old is None else old)
+    after = load_rubric(db, theme, _newest_version(theme, pilot) if new is None else new)
+    if before.version == after.version:
+        raise ConfigurationError(f"both sides are {before.version}", "Name another version with --old or --new.")
+    return before, after
 
 
-def _latest(theme: Theme, pilot: WaveRow | None) -> str:
+def _active_version(db: Database, theme_id: str) -> str:
+    active = rubric_registry.active(db, theme_id)
+    if active is None:
+        raise ConfigurationError(
+            f"theme {theme_id} has no active rubric yet", f"`wave fire {theme_id}` activates the first one."
+        )
+    return active.version
+
+
+def _newest_version(theme: Theme, pilot: WaveRow | None) -> str:
     return pilot.rubric_version if pilot else rubrics.newest(theme.folder).version
 
 
-def _blank(old: Rubric, new: Rubric) -> Agreement:
+def _empty_agreement(old: Rubric, new: Rubric) -> Agreement:
     if old.kind != "classify" or new.kind != "classify":
         return Agreement(None)
     require_scikit_learn()
     return Agreement(tuple(dict.fromkeys([*old.labels, *new.labels])), single=not (old.multi or new.multi))
 
 
-def _pilot(project: Project, db: Database, theme: Theme) -> WaveRow | None:
-    """The open pilot, where its files are on this host."""
+def _find_pilot(project: Project, db: Database, theme: Theme) -> WaveRow | None:
+    """The open pilot, if its files are on this host."""
     row = waves.current(db, theme.theme_id)
     if row is None or row.kind != "pilot" or row.wave_id not in wave_dir.wave_ids(project.data, theme.theme_id):
         return None
     return row
 
 
-def _of_pilot(
-    project: Project, db: Database, theme: Theme, pilot: WaveRow | None, versions: tuple[str, str]
-) -> list[Pair]:
-    """Its rows that the other version has judged, too. The pilot may be of either."""
+def _pilot_pairs(project: Project, db: Database, theme: Theme, pilot: WaveRow | None, versions: Versions) -> list[Pair]:
+    """The pilot's rows that the other version has judged, too. The pilot may be of either."""
     if pilot is None:
         return []
     wave = load_wave(WaveDir.open(project.data, theme.theme_id, pilot.wave_id, db.installation))
     valid, _ = wave.parts.read()
-    of_new = pilot.rubric_version == versions[1]
-    others = comparisons.accepted_outputs(db, theme.theme_id, versions[0] if of_new else versions[1], valid.keys())
-    pairs = ((identity, others[identity], part.output) for identity, part in valid.items() if identity in others)
-    return [Pair(*each, other, own) if of_new else Pair(*each, own, other) for each, other, own in pairs]
+    old, new = versions
+    pilot_is_new = pilot.rubric_version == new
+    others = comparisons.accepted_outputs(db, theme.theme_id, old if pilot_is_new else new, valid.keys())
+    both = ((identity, others[identity], part.output) for identity, part in valid.items() if identity in others)
+    return [Pair(*row, other, own) if pilot_is_new else Pair(*row, own, other) for row, other, own in both]
 
 
-def _nothing_in_common(
-    db: Database, theme_id: str, versions: tuple[str, str], pilot: WaveRow | None
-) -> ConfigurationError:
-    before, after = versions
+def _nothing_in_common(db: Database, theme_id: str, versions: Versions, pilot: WaveRow | None) -> ConfigurationError:
+    old, new = versions
     held = rubric_facts.verdict_counts(db, theme_id, versions).verdicts
-    tried = before if held[before] < held[after] else after
+    judged_fewer = old if held[old] < held[new] else new
     return ConfigurationError(
-        f"no row was judged by both {before} and {after} with the same content",
+        f"no row was judged by both {old} and {new} with the same content",
         f"The open pilot has rows of its own alone: give it up with `wave abandon {theme_id} --by NAME`, or merge it."
         if pilot is not None
-        else f"`wave pilot {theme_id} --version {tried}` has it judge a sample.",
+        else f"`wave pilot {theme_id} --version {judged_fewer}` has it judge a sample.",
     )
 
 
-def _add_up(
+def _add_pairs(
     db: Database,
     theme_id: str,
     agreement: Agreement,
-    versions: tuple[str, str],
-    of_pilot: Sequence[Pair],
+    versions: Versions,
+    pilot_pairs: Sequence[Pair],
     limit: int | None,
 ) -> None:
     """First the pilot's rows, then the others, `limit` at most."""
-    seen = {pair.entity_key for pair in of_pilot}
+    seen = {pair.entity_key for pair in pilot_pairs}
     with closing(comparisons.pairs(db, theme_id, *versions)) as known:
         others = (pair for pair in known if pair.entity_key not in seen)
-        for pair in islice(chain(of_pilot, others), limit):
+        for pair in islice(chain(pilot_pairs, others), limit):
             agreement.add(pair)
 
 
-def _record(db: Database, theme_id: str, versions: tuple[str, str], agreement: Agreement, *, whole: bool) -> int:
-    figured = figures(agreement)
+def _record(db: Database, theme_id: str, versions: Versions, agreement: Agreement, *, whole: bool) -> int:
     return comparisons.store_comparison(
-        db, theme_id, *versions, compared=agreement.compared, flips=agreement.flips, whole=whole, report=figured
+        db,
+        theme_id,
+        *versions,
+        compared=agreement.compared,
+        flips=agreement.flips,
+        whole=whole,
+        report=_figures(agreement),
     )
 
 
-def figures(agreement: Agreement) -> dict[str, object]:
-    """All that is known without a look at a row."""
-    flips = [{"old": one.old, "new": one.new, "field": one.field, "count": one.count} for one in agreement.groups()]
+def _figures(agreement: Agreement) -> dict[str, object]:
+    """The figures alone: no text of any row."""
+    groups = agreement.groups()[:_SHOWN]
     return {
         "exact_agreement": agreement.exact,
         "kappa": agreement.kappa(),
-        "labels": [asdict(one) for one in agreement.by_label()],
-        "fields": [asdict(one) for one in agreement.by_field()],
-        "groups": flips[:_SHOWN],
+        "labels": [asdict(label) for label in agreement.by_label()],
+        "fields": [asdict(field) for field in agreement.by_field()],
+        "groups": [
+            {"old": group.old, "new": group.new, "field": group.field, "count": group.count} for group in groups
+        ],
     }

@@ -1,4 +1,4 @@
-"""What a setting took: money, tokens and time, from the journals of its evaluation."""
+"""What a setting costs: money, tokens and time, from the journals of its evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions, models and batch sizes against gold: what each gets right, what it takes, and which one is enough.
+"""Rubric versions, models and batch sizes on gold: what each gets right, what it costs, and which one is enough.
 
 Each setting is asked as a fire asks a wave, with journal and parts on disk, under the theme's locks, caps and windows;
 but nothing is merged, and no row is judged by it. Nothing is paid for twice: an evaluation that was interrupted
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from waves.config.project import Project
 from waves.learn.evaluation.calibration import calibrate
 from waves.learn.evaluation.cost import measure_cost
-from waves.learn.evaluation.gold import SHOWN
-from waves.learn.evaluation.gold_wave import open_gold_wave
+from waves.learn.evaluation.gold.gold import SHOWN
+from waves.learn.evaluation.gold.wave import open_gold_wave
 from waves.learn.evaluation.measure import ItemScores, ScoredItem, measure
 from waves.learn.evaluation.plan import EvaluationPlan, evaluation_invocation, plan_evaluation
 from waves.learn.evaluation.ranking import rank_settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from waves.config.project import Project
 from waves.ids import new_run_id
-from waves.learn.evaluation.gold import Gold
-from waves.learn.evaluation.gold_wave import items_to_ask
+from waves.learn.evaluation.gold.gold import Gold
+from waves.learn.evaluation.gold.wave import items_to_ask
 from waves.learn.evaluation.plan import evaluation_invocation, plan_evaluation
 from waves.learn.evaluation.report.model import EvaluationForecast, SettingForecast
 from waves.learn.evaluation.settings import EvaluationOptions, Setting

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from waves.config import theme as themes
 from waves.config.project import Project
-from waves.learn.evaluation import gold as golds
-from waves.learn.evaluation.gold import Gold
-from waves.learn.evaluation.gold_wave import forgotten_items
+from waves.learn.evaluation.gold.gold import SHOWN, Gold, read_gold
+from waves.learn.evaluation.gold.wave import forgotten_items
 from waves.learn.evaluation.report.model import GoldReport, MissingRows
 from waves.learn.evaluation.settings import EvaluationOptions, Setting, choose_settings
 from waves.models import Identity
@@ -26,7 +25,7 @@ class EvaluationPlan:
     forgotten: frozenset[Identity]
 
     def gold_report(self) -> GoldReport:
-        missing = MissingRows(len(self.gold.missing), self.gold.missing[: golds.SHOWN])
+        missing = MissingRows(len(self.gold.missing), self.gold.missing[:SHOWN])
         return GoldReport(self.gold.digest, len(self.gold.items), missing, len(self.forgotten))
 
 
@@ -42,7 +41,7 @@ def evaluation_invocation(
 def plan_evaluation(session: Session, options: EvaluationOptions) -> EvaluationPlan:
     """A defect of a setting or of the gold is an error here, before anything is paid."""
     settings = tuple(choose_settings(session, options))
-    gold = golds.gather(session).first(options.limit)
+    gold = read_gold(session).first(options.limit)
     for setting in settings:
         versions.require_fit(session.db, session.theme, setting.rubric)
         gold.expected(setting.rubric)

@@ -1,1 +1,1 @@
-"""A rubric version on a sample of the table, before it may touch the rest."""
+"""A rubric version judges a sample of the table before it may touch the rest."""

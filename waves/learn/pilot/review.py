@@ -58,51 +58,56 @@ class Review:
         return f"{counted(len(self.rows), 'row')}: {counts}, {self.missing} without an answer"
 
 
-def review(session: Session, wave: Wave, stock: WaveContents) -> Review:
-    """The rows of the wave in its own order."""
+def review_wave(session: Session, wave: Wave, contents: WaveContents) -> Review:
+    """The rows of the wave in its own order, their input columns in the order of the theme."""
     manifest = wave.manifest
-    held = known_rows.prior_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])
-    places = {name: place for place, name in enumerate(session.theme.source.input)}
+    prior_verdicts = known_rows.prior_verdicts(session.db, session.shape, [item.entity_key for item in manifest.items])
+    positions = {name: position for position, name in enumerate(session.theme.source.input)}
     rows = []
     for item in manifest.items:
-        old, part = held.get(item.entity_key), stock.parts.get(item.identity)
-        new = part.output if part else None
-        changed = old is not None and new is not None and differs(old, new)
-        confidence = part.confidence if part else None
-        given = {name: item.input[name] for name in sorted(item.input, key=lambda name: places.get(name, len(places)))}
-        rows.append(Row(item.entity_key, given, old.output if old else None, new, confidence, changed))
+        old, part = prior_verdicts.get(item.entity_key), contents.parts.get(item.identity)
+        columns = sorted(item.input, key=lambda name: positions.get(name, len(positions)))
+        row = Row(
+            entity_key=item.entity_key,
+            input={name: item.input[name] for name in columns},
+            old=old.output if old else None,
+            new=part.output if part else None,
+            confidence=part.confidence if part else None,
+            changed=old is not None and part is not None and differs(old, part.output),
+        )
+        rows.append(row)
     return Review(manifest.theme_id, manifest.rubric_version, manifest.wave_id, tuple(rows))
 
 
 def differs(old: PriorVerdict, new: Output) -> bool:
-    """Whether the target would show something else. Of what is only read from the target, its own fields count."""
-    seen = new if old.version is not None else {name: new[name] for name in old.output if name in new}
-    return not same(old.output, seen)
+    """Whether the target would show something else. Of a verdict that is only read from the target, its own fields
+    count."""
+    comparable = new if old.version is not None else {name: new[name] for name in old.output if name in new}
+    return not same_verdict(old.output, comparable)
 
 
-def same(one: Output, other: Output) -> bool:
-    """Whether two verdicts say the same. Labels are a set."""
-    return _comparable(one) == _comparable(other)
+def same_verdict(verdict: Output, other: Output) -> bool:
+    """Labels are compared as sets."""
+    return _with_label_sets(verdict) == _with_label_sets(other)
 
 
-def _comparable(output: Output) -> dict[str, object]:
-    return {name: frozenset(map(str, value)) if _labels(name, value) else value for name, value in output.items()}
+def _with_label_sets(output: Output) -> dict[str, object]:
+    return {name: frozenset(map(str, value)) if _is_labels(name, value) else value for name, value in output.items()}
 
 
-def _labels(name: str, value: object) -> bool:
+def _is_labels(name: str, value: object) -> bool:
     return name == "labels" and isinstance(value, list)
 
 
-def page(found: Review) -> str:
-    """The review as Markdown, to hand to someone."""
+def review_markdown(review: Review) -> str:
+    """The review as a page of its own, to hand to someone; changed rows come first."""
+    head = ("row", "input", "old", "new", "confidence", "changed")
     lines = [
-        f"# Pilot of rubric {markdown.escaped(found.version)}, theme {markdown.escaped(found.theme_id)}",
+        f"# Pilot of rubric {markdown.escaped(review.version)}, theme {markdown.escaped(review.theme_id)}",
         "",
-        f"Wave {markdown.escaped(found.wave_id)}. {markdown.escaped(found.summary())}.",
+        f"Wave {markdown.escaped(review.wave_id)}. {markdown.escaped(review.summary())}.",
         "",
-        *markdown.table(
-            ("row", "input", "old", "new", "confidence", "changed"), map(_cells, _changed_first(found.rows))
-        ),
+        *markdown.table(head, map(_cells, _changed_first(review.rows))),
     ]
     return "\n".join(lines) + "\n"
 
@@ -112,14 +117,14 @@ def _changed_first(rows: Iterable[Row]) -> Sequence[Row]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    old, new = (markdown.readable(markdown.worded(output), _WIDTH) for output in (row.old, row.new))
+    old, new = (markdown.readable(markdown.verdict_text(output), _WIDTH) for output in (row.old, row.new))
     confidence = "" if row.confidence is None else f"{row.confidence:.2f}"
     given = markdown.readable(in_short(row.input), _WIDTH)
     return (markdown.readable(row.entity_key, _WIDTH), given, old, new, confidence, "yes" if row.changed else "no")
 
 
 def in_short(given: Mapping[str, str | None]) -> str:
-    """The columns that say something: the text alone where there is one of them."""
+    """The columns that are not empty, with their names; a single input column as its text alone."""
     filled = [(name, text) for name, text in given.items() if text]
     if len(given) == 1:
         return "".join(text for _, text in filled)

@@ -1,1 +1,1 @@
-"""The evaluation report as a page of its own: HTML, SVG and Markdown without outside resources."""
+"""The report of an evaluation: its content, as JSON, and as one HTML page that needs no other resource."""

@@ -29,8 +29,8 @@ def _row(row: Row) -> tuple[str, ...]:
     return (
         markdown.readable(row.entity_key, 24),
         markdown.readable(in_short(row.input), 80),
-        markdown.readable(markdown.worded(row.old), 60),
-        markdown.readable(markdown.worded(row.new), 60),
+        markdown.readable(markdown.verdict_text(row.old), 60),
+        markdown.readable(markdown.verdict_text(row.new), 60),
         "" if row.confidence is None else f"{row.confidence:.2f}",
         "yes" if row.changed else "",
     )

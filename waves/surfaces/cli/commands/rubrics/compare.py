@@ -40,7 +40,7 @@ def command(
     """
     comparison = compare(project.load(), theme, old=old, new=new, limit=limit)
     if markdown is not None:
-        write_report(markdown, page.page(comparison))
+        write_report(markdown, page.comparison_markdown(comparison))
     if as_json:
         output.emit({"theme": theme} | _object(comparison))
     else:

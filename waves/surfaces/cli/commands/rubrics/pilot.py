@@ -9,9 +9,8 @@ import click
 
 from waves.config import project
 from waves.ids import new_run_id
-from waves.learn.pilot.pilot import Pilot, PilotOptions
-from waves.learn.pilot.pilot import pilot as run_pilot
-from waves.learn.pilot.review import page
+from waves.learn.pilot.pilot import Pilot, PilotOptions, run_pilot
+from waves.learn.pilot.review import review_markdown
 from waves.models import Ending, FireReport
 from waves.steps.session.session import Watcher
 from waves.surfaces.cli import faults, output, progress
@@ -59,7 +58,7 @@ def command(
         pilot = _piloted(theme, PilotOptions(version, keys, backend, dry_run, by), watcher)
     report, review = pilot.report, pilot.review
     if review is not None and markdown is not None:
-        write_report(markdown, page(review))
+        write_report(markdown, review_markdown(review))
     if as_json:
         output.emit(_object(pilot))
     elif review is not None:
