@@ -29,7 +29,7 @@ pytestmark = pytest.mark.postgres
 USER = """
     import sys
     from pathlib import Path
-    from waves.store import embedded
+    from waves.store.embedded import embedded
     print(embedded.ensure_server(Path(sys.argv[1])), flush=True)
     sys.stdin.read()
 """
