@@ -20,7 +20,7 @@ from waves.spool import files
 from waves.steps.budget.forecast import forecast
 from waves.steps.budget.snooze import snooze_ending
 from waves.steps.budget.window_keys import available_keys, reserve_keys
-from waves.steps.prepare import allowance, open_with
+from waves.steps.prepare import allow_keys, open_wave
 from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
@@ -130,13 +130,13 @@ def _open_pilot(session: Session) -> Wave | None:
 def _prepared(session: Session, keys: int) -> Wave | Ending:
     if (asleep := snooze_ending(session)) is not None:
         return asleep
-    planned = allowance(session, keys, reserve_keys)
+    planned = allow_keys(session, keys, reserve_keys)
     if planned.ending is not None:
         return planned.ending
     items = _sample(session, planned.keys)
     if not items:
         return Ending("complete", f"no row in scope waits for a verdict of rubric {session.rubric.version}")
-    return open_with(session, items, "pilot")
+    return open_wave(session, items, "pilot")
 
 
 def _sample(session: Session, keys: int) -> tuple[Item, ...]:
@@ -156,7 +156,7 @@ def _foresee(invocation: Invocation, keys: int, builder: ReportBuilder) -> None:
             builder.note(wave_id=wave.wave_id)
             builder.end(Ending("dry_run", f"would go on with pilot {wave.wave_id}"))
             return
-        planned = allowance(session, keys, available_keys)
+        planned = allow_keys(session, keys, available_keys)
         if (ending := snooze_ending(session) or planned.ending) is not None:
             builder.end(Ending("dry_run", f"would do nothing: {ending.reason}"))
             return
