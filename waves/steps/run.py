@@ -67,7 +67,7 @@ def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Gu
 def _passes(
     session: Session, wave: Wave, contents: WaveContents, guard: Guard, withheld: frozenset[Identity]
 ) -> RunResult:
-    """Pass after pass, until nothing but `withheld` is missing, or the fire cannot go on."""
+    """Pass after pass, until nothing but `withheld` is missing, or the fire cannot continue."""
     batches_are_written = not wave.folder.journals()  # prepare wrote them, and nothing was asked yet
     with _request_loop(session, wave, guard) as loop:
         for number in range(1, session.limits.passes + 1):
