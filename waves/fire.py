@@ -1,5 +1,5 @@
-"""One fire: the whole cycle of a theme, read from top to bottom. Every step is idempotent: whatever a SIGKILL leaves
-behind at any point, the next fire repairs.
+"""One fire: the whole cycle of a theme, read from top to bottom. Every step is idempotent: the next fire repairs what a
+SIGKILL leaves behind at any point.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from waves.config import project as projects
 from waves.config.project import Project
 from waves.models import Ending, FireReport
 from waves.steps.collect import Collected, collect
-from waves.steps.dry_run import foresee
-from waves.steps.on_complete import complete
+from waves.steps.dry_run import preview_fire
+from waves.steps.on_complete import run_on_complete
 from waves.steps.prepare import prepare, resume_open_wave
 from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
@@ -20,12 +20,12 @@ from waves.steps.session.locking import Guard
 from waves.steps.session.session import Invocation, Session, Watcher
 from waves.steps.session.wave import Wave, WaveContents
 from waves.steps.submissions.carry import fetch
-from waves.steps.superseded import is_superseded, superseded_fire
+from waves.steps.superseded import is_superseded, superseded_ending
 
 
 @dataclass(frozen=True, slots=True)
 class FireOptions:
-    """What a fire is asked for. None: as the theme's limits say."""
+    """What a fire was started with. None: the theme's limit applies."""
 
     keys: int | None = None
     parallel: int | None = None
@@ -48,7 +48,7 @@ def run_once(
     backend: str | None = None,
     project: Project | None = None,
 ) -> FireReport:
-    """One fire, as `wave fire THEME` runs it. `limit` bounds the keys. Raises the fault that ended it, if any."""
+    """One fire, as `wave fire THEME` runs it. `limit` bounds the keys. Raises the fault that ended the fire, if any."""
     options = FireOptions(keys=limit, parallel=parallel, backend=backend, dry_run=dry_run, trigger="python")
     return fire(project or projects.load(), theme_id, options).or_raise()
 
@@ -58,10 +58,11 @@ def fire(project: Project, theme_id: str, options: FireOptions, watcher: Watcher
     invocation = Invocation(project, theme_id, options.flags, options.backend, options.trigger, watcher)
     with reported(theme_id) as builder:
         if options.dry_run:
-            foresee(invocation, builder)
+            preview_fire(invocation, builder)
         else:
             with recorded_session(invocation, builder, asks=True) as (session, guard):
-                builder.end(complete(session, guard, fire_waves(session, options, guard, builder)))
+                ending = fire_waves(session, options, guard, builder)
+                builder.end(run_on_complete(session, guard, ending))
     return builder.report
 
 
@@ -69,7 +70,7 @@ def fire_waves(session: Session, options: FireOptions, guard: Guard, builder: Re
     """(open wave, or a new one → run → collect)* until the keys are used up, the gap is empty, or something ends it."""
     keys_left = session.limits.keys
     while keys_left > 0:
-        if (ending := session.stop.ending or superseded_fire(session)) is not None:
+        if (ending := session.stop.ending or superseded_ending(session)) is not None:
             return ending
         match resume_open_wave(session) or prepare(session, keys_left):
             case Ending(state="collected") if options.until_complete:
@@ -91,8 +92,8 @@ def finish_wave(session: Session, wave: Wave, contents: WaveContents, guard: Gua
     """Run → collect. A wave whose version is no longer active asks nothing more and is collected as it is. Returns what
     was collected, and the number of keys that were asked for."""
     superseded = is_superseded(session, wave)
-    go_on, asked = (fetch, 0) if superseded else (run, len(contents.progress.missing))
-    result = go_on(session, wave, contents, guard)
+    step, asked = (fetch, 0) if superseded else (run, len(contents.progress.missing))
+    result = step(session, wave, contents, guard)
     if result.ending is not None:
         return Collected(result.contents.counts, result.ending), asked
     return collect(session, wave, result.contents, partial=superseded), asked

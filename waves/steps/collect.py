@@ -1,4 +1,6 @@
-"""Parts → database: one transaction once the wave converged. Run again, it finds the wave closed and does nothing."""
+"""Parts → database, in one transaction, once the wave has converged. If run again, it finds the wave closed and changes
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from waves.store.tables import verdicts, waves
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """Where the items of the wave are. `ending` is None if it was merged, else why it was not."""
+    """Where the items of the wave are. `ending` says why it was not merged; None if it was."""
 
     counts: Counts
     ending: Ending | None = None
@@ -29,36 +31,19 @@ def collect(
     partial: bool = False,
     accept_orphans_by: str | None = None,
 ) -> Collected:
-    """Merge the wave, unless it has not converged or is held for a person. `partial` releases what is missing first."""
+    """Merge the wave, unless it has not converged or is held for a person. `partial` releases the missing items first;
+    items whose requests are in flight in a submission are not released, because their answers are paid for."""
     session.log.write("collecting", wave=wave.wave_id)
-    in_flight = submission_progress(wave.folder.history().unfinished) if partial else None
-    if in_flight is not None:
-        reason = f"{in_flight}: what is away is paid for, and is fetched before anything is released"
-        return Collected(contents.counts, Ending("submitted", reason))
     if partial:
+        in_flight = submission_progress(wave.folder.history().unfinished)
+        if in_flight is not None:
+            reason = f"{in_flight}: these requests are paid for, and are fetched before anything is released"
+            return Collected(contents.counts, Ending("submitted", reason))
         contents = _release_missing(session, wave, contents)
-    counts = contents.counts
     if not contents.progress.converged:
-        return Collected(counts, Ending("not_converged", f"wave {wave.wave_id}: {counts.line()}"))
-    try:
-        merge = versioned_upsert.collect(
-            session.db,
-            session.shape,
-            wave.manifest,
-            session.run_id,
-            contents.parts.values(),
-            counts,
-            max_orphan_rate=session.limits.max_orphan_rate,
-            accept_orphans_by=accept_orphans_by,
-        )
-    except HeldError as held:
-        waves.set_state(session.db, wave.wave_id, "held", held.message, counts)
-        return Collected(counts, Ending("held", held.line))
-    counts = merge.fill_in(counts)
-    wave.folder.close({"wave_id": wave.wave_id, "state": "closed", "counts": counts.line()})
-    session.log.write("collected", wave=wave.wave_id, counts=counts.line())
-    session.watcher.converged(wave.wave_id, counts)
-    return Collected(counts)
+        ending = Ending("not_converged", f"wave {wave.wave_id}: {contents.counts.line()}")
+        return Collected(contents.counts, ending)
+    return _merge(session, wave, contents, accept_orphans_by)
 
 
 def _release_missing(session: Session, wave: Wave, contents: WaveContents) -> WaveContents:
@@ -68,3 +53,25 @@ def _release_missing(session: Session, wave: Wave, contents: WaveContents) -> Wa
     reason = "collected in part: nothing was asked, or no answer came"
     verdicts.release(session.db, wave.wave_id, missing, reason, session.run_id)
     return contents_of(session.db, wave, contents.parts)
+
+
+def _merge(session: Session, wave: Wave, contents: WaveContents, accept_orphans_by: str | None) -> Collected:
+    try:
+        merge = versioned_upsert.collect(
+            session.db,
+            session.shape,
+            wave.manifest,
+            session.run_id,
+            contents.parts.values(),
+            contents.counts,
+            max_orphan_rate=session.limits.max_orphan_rate,
+            accept_orphans_by=accept_orphans_by,
+        )
+    except HeldError as held:
+        waves.set_state(session.db, wave.wave_id, "held", held.message, contents.counts)
+        return Collected(contents.counts, Ending("held", held.line))
+    counts = merge.fill_in(contents.counts)
+    wave.folder.close({"wave_id": wave.wave_id, "state": "closed", "counts": counts.line()})
+    session.log.write("collected", wave=wave.wave_id, counts=counts.line())
+    session.watcher.converged(wave.wave_id, counts)
+    return Collected(counts)

@@ -1,6 +1,4 @@
-"""`wave fire --dry-run`: what a fire would do now, and what it would cost. No model is asked; the only thing written is
-the run row.
-"""
+"""`wave fire --dry-run`: what a fire would do now, and its cost. Asks no model, and writes nothing but its run row."""
 
 from __future__ import annotations
 
@@ -10,50 +8,50 @@ from waves.steps import approval_gate
 from waves.steps.budget.forecast import forecast
 from waves.steps.budget.snooze import snooze_ending
 from waves.steps.budget.window_keys import available_keys
-from waves.steps.prepare import Allowance, allowance
+from waves.steps.prepare import Allowance, allow_keys
 from waves.steps.recording import ReportBuilder, record_dry_run
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.wave import batches_of
 from waves.store import gap
+from waves.store.gap import Taken
 from waves.store.tables import waves
 from waves.words import counted
 
 
-def foresee(invocation: Invocation, builder: ReportBuilder) -> None:
-    """What a fire would do now. Asks no model, and writes nothing but its own run row."""
+def preview_fire(invocation: Invocation, builder: ReportBuilder) -> None:
     started = now()
     with open_session(invocation, builder.report.run_id, read_only=True) as session:
         builder.note(rubric_version=session.rubric.version)
-        _foresee(session, builder)
+        builder.end(Ending("dry_run", f"would {_next_step(session, builder)}"))
         record_dry_run(session, invocation.trigger, started, builder)
 
 
-def _foresee(session: Session, builder: ReportBuilder) -> None:
+def _next_step(session: Session, builder: ReportBuilder) -> str:
+    """What a fire would do, in words."""
     row = waves.current(session.db, session.theme.theme_id)
     if row is not None:
         builder.note(wave_id=row.wave_id)
-        waits = approval_gate.pilot_waits(session, row.kind, row.rubric_version)
-        would = f"go on with wave {row.wave_id} ({row.state}, opened on {row.host})"
-        builder.end(Ending("dry_run", f"would do nothing: {waits.reason}" if waits else f"would {would}"))
-        return
+        ending = approval_gate.pilot_ending(session, row.kind, row.rubric_version)
+        if ending is not None:
+            return f"do nothing: {ending.reason}"
+        return f"continue wave {row.wave_id} ({row.state}, opened on {row.host})"
     asleep = snooze_ending(session)
-    planned = Allowance(0, asleep) if asleep else allowance(session, session.limits.keys, available_keys)
-    if planned.ending is not None:
-        builder.end(Ending("dry_run", f"would do nothing: {planned.ending.reason}"))
-        return
+    allowance = Allowance(0, asleep) if asleep else allow_keys(session, session.limits.keys, available_keys)
+    if allowance.ending is not None:
+        return f"do nothing: {allowance.ending.reason}"
     taken = gap.take(
-        session.db, session.shape, session.rubric.version, planned.keys, session.limits.drift_rows, dry_run=True
+        session.db, session.shape, session.rubric.version, allowance.keys, session.limits.drift_rows, dry_run=True
     )
+    return _new_wave(session, taken, builder)
+
+
+def _new_wave(session: Session, taken: Taken, builder: ReportBuilder) -> str:
     batches = list(batches_of(taken.items, session.limits.batch_size))
     costs = forecast(session, batches)
     builder.note(cost_usd=costs.usd)
     builder.add(Counts(emitted=len(taken.items), missing=len(taken.items)))
-    builder.end(
-        Ending(
-            "dry_run",
-            f"would ask {session.backend.models[0]} on backend {session.backend.name} for "
-            f"{counted(len(taken.items), 'item')} in {counted(len(batches), 'request')} by rubric "
-            f"{session.rubric.version}, "
-            f"and restore {counted(taken.restored, 'row')} without asking; {costs.text}",
-        )
+    return (
+        f"ask {session.backend.models[0]} on backend {session.backend.name} for {counted(len(taken.items), 'item')} in "
+        f"{counted(len(batches), 'request')} by rubric {session.rubric.version}, "
+        f"and restore {counted(taken.restored, 'row')} without asking; {costs.text}"
     )

@@ -1,4 +1,4 @@
-"""One judgement outside of any wave: for a program that wants an answer now. Only the ledger remembers it."""
+"""One judgement outside of any wave, for a program that needs an answer now. Only the ledger keeps a record of it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ OUTSIDE = "outside-any-wave"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a model says about one input. `output` has the rubric's fields without `confidence`; `raw` is the answer as
-    it came."""
+    """What a model answers about one input. `output` has the rubric's fields without `confidence`; `raw` is the answer
+    as it came."""
 
     output: Output = field(hash=False)
     confidence: float | None
@@ -39,22 +39,22 @@ class Judgement:
         return list(self.output["labels"])
 
 
-def judge(invocation: Invocation, given: Mapping[str, str | None]) -> Judgement:
-    """Judge one input, a value for each of the theme's input columns (missing ones count as NULL). Asks once.
+def judge(invocation: Invocation, values: Mapping[str, str | None]) -> Judgement:
+    """Judge one input, given as values of the theme's input columns; a column without a value is NULL. Asks once.
 
-    Raises TryLaterError where the provider gives no answer now, BadDataError where the answer may not be used or the
-    model refuses.
+    Raises TryLaterError if the provider gives no answer now, BadDataError if the answer cannot be used or the model
+    refuses.
     """
     with open_session(invocation, new_run_id()) as session:
         columns = session.theme.source.input
-        foreign = sorted(set(given) - set(columns))
+        foreign = sorted(set(values) - set(columns))
         if foreign:
             raise ConfigurationError(f"unknown input {foreign[0]!r}", f"Inputs of this theme: {', '.join(columns)}.")
         with rehearse(session.backend) as backend:
-            ask = Ask(new_call_id(), backend.models[0], (("1", {name: given.get(name) for name in columns}),))
+            ask = Ask(new_call_id(), backend.models[0], (("1", {name: values.get(name) for name in columns}),))
             sent = _reserve(session, ask)
             outcome, answer = asyncio.run(_ask(backend, session.rubric, ask))
-        _book(session, sent, outcome, answer)
+        _record_outcome(session, sent, outcome, answer)
         match outcome:
             case Answered(labelled=(Labelled(output=output, confidence=confidence),)) if answer is not None:
                 return Judgement(output, confidence, session.rubric.version, answer.raw)
@@ -73,8 +73,8 @@ async def _ask(config: BackendConfig, rubric: Rubric, ask: Ask) -> tuple[Outcome
 
 
 def _reserve(session: Session, ask: Ask) -> Sent:
-    """Enter the request before it goes out: nobody else takes the same remainder of a cap, and it counts however this
-    process ends."""
+    """Enter the request into the ledger before it goes out: no other process takes the same remainder of a cap, and
+    the request counts however this process ends."""
     sent = Sent(
         call_id=ask.call_id,
         version=session.rubric.version,
@@ -87,29 +87,29 @@ def _reserve(session: Session, ask: Ask) -> Sent:
     )
     with session.db.transaction():
         ledger.lock_budget(session.db)
-        if (broke := over_budget_ending(session, ask)) is not None:
-            raise OverBudgetError(broke.reason or "", "Nothing was asked.")
-        _settle(session, Call(sent, session.run_id))
+        if (ending := over_budget_ending(session, ask)) is not None:
+            raise OverBudgetError(ending.reason or "", "Nothing was asked.")
+        _record_call(session, Call(sent, session.run_id))
     return sent
 
 
-def _book(session: Session, sent: Sent, outcome: Outcome, answer: Answer | None) -> None:
+def _record_outcome(session: Session, sent: Sent, outcome: Outcome, answer: Answer | None) -> None:
     paid = Paid(sent.call_id, answer.status, answer.usage, "", now()) if answer else None
     maybe = isinstance(outcome, Retryable | Snoozed) and outcome.maybe_paid
     ended = None if answer else Ended(sent.call_id, "maybe_paid" if maybe else "unpaid", type(outcome).__name__, now())
-    _settle(session, Call(sent, session.run_id, paid, ended))
+    _record_call(session, Call(sent, session.run_id, paid, ended))
 
 
-def _settle(session: Session, call: Call) -> None:
+def _record_call(session: Session, call: Call) -> None:
     ledger.record_calls(session.db, session.theme.theme_id, OUTSIDE, price_calls(session, [call]))
 
 
 def _fault(outcome: Outcome) -> WaveError:
     match outcome:
         case Answered(rejected=rejected):
-            return BadDataError(f"the answer may not be used: {rejected[0].reason}", "Ask again, or mend the rubric.")
+            return BadDataError(f"the answer cannot be used: {rejected[0].reason}", "Ask again, or fix the rubric.")
         case Discarded(reason=reason):
-            return BadDataError(f"the provider does not take this input: {reason}", "Look at the input and the rubric.")
+            return BadDataError(f"the provider rejects this input: {reason}", "Check the input and the rubric.")
         case Retryable(reason=reason) | Snoozed(reason=reason):
             return TryLaterError(f"no answer now: {reason}", "Ask again later.")
         case Fatal():

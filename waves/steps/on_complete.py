@@ -1,8 +1,8 @@
-"""The theme's own command, `on_complete`: for a program that rebuilds something from the results.
+"""The theme's own command, `on_complete`, e.g. a program that rebuilds something from the results.
 
-It runs when a fire finds the gap empty and rows were collected or restored since it last ended well; what killed a fire
-before or in the middle of it makes the next fire run it. It gets no shell, no stdin and none of our secrets, and it
-does not outlive the fire.
+It runs when a fire finds the gap empty and rows were collected or restored since the command last succeeded. If a fire
+is killed before the command or during it, the next fire runs it. The command gets no shell, no stdin and none of our
+secrets, and it does not outlive the fire.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ from waves.steps.session.session import Session
 from waves.store.tables import run_metrics
 
 TIMED_OUT, NOT_STARTED = 124, 126
-"""As a shell has it; 127 is what it says where there is no such command, and -9 that signal 9 ended it."""
-MOST_OUTPUT = 4096
-"""Bytes of its output that go to the log: the last ones, which say how it ended."""
-GLANCE = 0.25
-"""Seconds between looks at signals, locks and the clock."""
+"""Exit codes as a shell has them. Besides these, 127 means that there is no such command, -9 that signal 9 ended it."""
+MAX_OUTPUT = 4096
+"""Bytes of output that go to the log: the last ones, which show how the command ended."""
+POLL = 0.25
+"""Seconds between checks of signals, locks and the clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Ran:
+class _Result:
     code: int
     output: bytes
 
 
-def complete(session: Session, guard: Guard, ending: Ending) -> Ending:
-    """The fire's ending, after the theme's command where that is due. A command that fails changes nothing about the
-    data: the fire stays complete, and says so."""
+def run_on_complete(session: Session, guard: Guard, ending: Ending) -> Ending:
+    """Run the theme's command if it is due. Returns the fire's ending: a command that fails changes nothing about the
+    data, so the fire is still complete, and its reason reports the failure."""
     theme = session.theme
     if ending.state != "complete" or not theme.on_complete:
         return ending
     if not run_metrics.on_complete_due(session.db, theme.theme_id):
         return ending
     session.log.write("completing", command=theme.on_complete[0])
-    ran = _run(session, guard)
-    run_metrics.record_on_complete(session.db, session.run_id, ran.code)
-    session.log.write("on_complete", exit_code=ran.code, output=ran.output.decode("utf-8", "replace"))
+    result = _run(session, guard)
+    run_metrics.record_on_complete(session.db, session.run_id, result.code)
+    session.log.write("on_complete", exit_code=result.code, output=result.output.decode("utf-8", "replace"))
     if (interrupted := session.stop.ending) is not None:
         return interrupted
-    return Ending("complete", _failed(session, ran.code)) if ran.code else ending
+    return Ending("complete", _failure(session, result.code)) if result.code else ending
 
 
-def _failed(session: Session, code: int) -> str:
+def _failure(session: Session, code: int) -> str:
     how = f"took longer than {session.theme.on_complete_timeout:g} s" if code == TIMED_OUT else f"ended with {code}"
     return (
         f"nothing is missing, but on_complete of theme {session.theme.theme_id} {how}: its output is in the log of run "
@@ -64,20 +64,21 @@ def _failed(session: Session, code: int) -> str:
     )
 
 
-def _run(session: Session, guard: Guard) -> _Ran:
+def _run(session: Session, guard: Guard) -> _Result:
     folder = Path(tempfile.gettempdir()) / f"waves-complete-{secrets.token_hex(8)}"
     try:
-        keeper = GroupReaper(folder)
+        reaper = GroupReaper(folder)
         try:
             folder.mkdir(0o700)
-            return _run_kept(session, guard, keeper, folder)
+            return _run_in(folder, session, guard, reaper)
         finally:
-            keeper.close()
+            reaper.close()
     except OSError as error:
-        return _Ran(NOT_STARTED, f"{type(error).__name__}: {error.strerror}".encode())
+        return _Result(NOT_STARTED, f"{type(error).__name__}: {error.strerror}".encode())
 
 
-def _run_kept(session: Session, guard: Guard, keeper: GroupReaper, folder: Path) -> _Ran:
+def _run_in(folder: Path, session: Session, guard: Guard, reaper: GroupReaper) -> _Result:
+    """Run the command under the reaper, which ends it if this process dies."""
     process = subprocess.Popen(
         [*START_ON_FIRST_LINE, *session.theme.on_complete],
         cwd=session.project.root,
@@ -92,10 +93,10 @@ def _run_kept(session: Session, guard: Guard, keeper: GroupReaper, folder: Path)
     assert process.stdout is not None  # noqa: S101
     with process, process.stdout as output:
         try:
-            keeper.add(process.pid)
+            reaper.add(process.pid)
             process.stdin.write(b"\n")
             process.stdin.close()
-            return _attend(session, guard, process, output)
+            return _wait(session, guard, process, output)
         finally:
             kill_group(process.pid)
 
@@ -112,8 +113,8 @@ def _environment(session: Session, folder: Path) -> Mapping[str, str]:
     }
 
 
-def _attend(session: Session, guard: Guard, process: subprocess.Popen[bytes], output: IO[bytes]) -> _Ran:
-    """Until it ends, its time is over, or somebody tells us to stop."""
+def _wait(session: Session, guard: Guard, process: subprocess.Popen[bytes], output: IO[bytes]) -> _Result:
+    """Wait until the command ends; kill it when its time is over or the fire has to stop."""
     deadline, tail, timed_out = time.monotonic() + session.theme.on_complete_timeout, b"", False
     os.set_blocking(output.fileno(), False)
     with selectors.DefaultSelector() as ready:
@@ -124,19 +125,19 @@ def _attend(session: Session, guard: Guard, process: subprocess.Popen[bytes], ou
             if timed_out or session.stop.requested:
                 kill_group(process.pid)
                 process.wait()
-            elif ready.select(GLANCE):
-                tail, over = _read(output, tail)
-                if over:
+            elif ready.select(POLL):
+                tail, at_end = _read(output, tail)
+                if at_end:
                     ready.unregister(output)
-    kill_group(process.pid)  # what it started and left behind holds its output open
+    kill_group(process.pid)  # processes that the command left behind hold its output open
     tail, _ = _read(output, tail)
-    return _Ran(TIMED_OUT if timed_out else process.returncode, tail)
+    return _Result(TIMED_OUT if timed_out else process.returncode, tail)
 
 
 def _read(output: IO[bytes], tail: bytes) -> tuple[bytes, bool]:
-    """The end of what it said up to now, and whether it will say no more."""
+    """The last bytes of the output so far, and whether the output is at its end."""
     with suppress(BlockingIOError):
         while data := os.read(output.fileno(), 65536):
-            tail = (tail + data)[-MOST_OUTPUT:]
+            tail = (tail + data)[-MAX_OUTPUT:]
         return tail, True
     return tail, False

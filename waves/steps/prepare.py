@@ -1,6 +1,6 @@
 """Gap → wave: take a bounded set of items, write the wave's folder and batch files, open its row.
 
-The folder comes first and the row second: what a crash leaves between the two, `rescue` removes.
+The folder comes first and the row second: `rescue` removes what a crash leaves between the two.
 """
 
 from __future__ import annotations
@@ -18,67 +18,79 @@ from waves.steps.budget.window_keys import KeyGrant, reserve_keys
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, batches_of, find_open_wave, load_wave
 from waves.store import gap
+from waves.store.gap import Taken
 from waves.store.tables import run_metrics, waves
 from waves.words import counted
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the next wave would take, and what stands in its way."""
+    """The keys that the next wave may take. `ending` says why there are none."""
 
     keys: int
     ending: Ending | None
 
 
 def resume_open_wave(session: Session) -> Wave | Ending | None:
-    """The open wave of this theme, if there is one; the ending where it is a pilot that nobody approved: a fire leaves
-    that to a person."""
+    """The open wave of this theme, None if there is none; or the ending of the fire if it has to leave the wave to a
+    person, because it is a pilot that nobody approved."""
     wave = find_open_wave(session)
-    return wave and (approval_gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version) or wave)
-
-
-def allowance(session: Session, keys: int, quota: Callable[[Session, int], KeyGrant]) -> Allowance:
-    """How many keys a wave may take now: the gate and the window come before the gap. `quota` reserves them, or only
-    foresees what it would give."""
-    left = approval_gate.rows_left(session)
-    if left is not None and left <= 0:
-        return Allowance(0, approval_gate.closed(session))
-    if (broke := over_budget_ending(session)) is not None:
-        return Allowance(0, broke)
-    granted = quota(session, keys if left is None else min(keys, left))
-    return Allowance(granted.keys, None if granted.keys else granted.ending)
+    if wave is None:
+        return None
+    return approval_gate.pilot_ending(session, wave.manifest.kind, wave.manifest.rubric_version) or wave
 
 
 def prepare(session: Session, keys: int) -> Wave | Ending:
-    """Open a wave of at most `keys` items; the ending `complete` where the gap is empty."""
-    if (asleep := snooze_ending(session)) is not None:
-        return asleep
-    planned = allowance(session, keys, reserve_keys)
+    """Open a wave of at most `keys` items. Returns the ending `complete` if the gap is empty."""
+    if (ending := snooze_ending(session)) is not None:
+        return ending
+    allowance = allow_keys(session, keys, reserve_keys)
+    taken = _take_from_gap(session, allowance)
+    if not taken.items:
+        return _nothing_to_ask(taken)
+    return allowance.ending or open_wave(session, taken.items)
+
+
+def allow_keys(session: Session, keys: int, grant_keys: Callable[[Session, int], KeyGrant]) -> Allowance:
+    """How many of `keys` keys the gate, the caps and the window allow now. `grant_keys` takes them from the window:
+    `reserve_keys`, or `available_keys` for a preview that reserves nothing."""
+    left = approval_gate.rows_left(session.db, session.theme, session.rubric.version, session.limits)
+    if left is not None and left <= 0:
+        return Allowance(0, approval_gate.unapproved_ending(session))
+    if (ending := over_budget_ending(session)) is not None:
+        return Allowance(0, ending)
+    grant = grant_keys(session, keys if left is None else min(keys, left))
+    return Allowance(grant.keys, None if grant.keys else grant.ending)
+
+
+def _take_from_gap(session: Session, allowance: Allowance) -> Taken:
+    """Take the allowed number of items and restore rows. Restoring costs nothing, so neither gate nor cap nor window
+    holds it back: without an allowance one item is taken, which shows whether the gap is empty."""
     taken = gap.take(
         session.db,
         session.shape,
         session.rubric.version,
-        planned.keys or 1,
+        allowance.keys or 1,
         session.limits.drift_rows,
         run_id=session.run_id,
-    )  # to restore costs nothing: neither gate nor cap nor window holds back what the version had judged before
+    )
     session.log.write("taken", items=len(taken.items), restored=taken.restored, unreadable=taken.unreadable)
     run_metrics.record_taken(session.db, session.run_id, len(taken.items) + taken.restored, taken.restored)
-    if planned.ending is not None and taken.items:
-        return planned.ending
-    if taken.items:
-        return open_with(session, taken.items)
+    return taken
+
+
+def _nothing_to_ask(taken: Taken) -> Ending:
     if taken.exhausted:
         return Ending("complete")
     if not taken.restored:
-        return Ending("not_converged", "rows wait to be restored, and none could be; the next fire goes on")
+        return Ending("not_converged", "rows wait to be restored, and none could be; the next fire tries again")
     return Ending(
         "collected", f"restored {counted(taken.restored, 'row')} without asking; more are left for the next fire"
     )
 
 
-def open_with(session: Session, items: tuple[Item, ...], kind: WaveKind = "normal") -> Wave:
-    """A wave of these items, on the disk and in the database."""
+def open_wave(session: Session, items: tuple[Item, ...], kind: WaveKind = "normal") -> Wave:
+    """A wave of these items, on disk and in the database."""
     manifest = Manifest(
         installation=session.db.installation,
         theme_id=session.theme.theme_id,

@@ -1,5 +1,5 @@
-"""What every command that changes something does first and last: open the session, lock, rescue, and keep a run row,
-which is opened before anything is asked and finished with what was done, whatever ended it.
+"""What every command that changes something does first and last: open the session, take the locks, rescue, and keep a
+run row. The row is opened before anything is asked, and finished with what was done, however the command ends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from waves.worker import preload
 
 
 class ReportBuilder:
-    """The report in the making. It holds what was done so far, so that any ending can report it."""
+    """A report that is being built. It holds what was done so far, so that any ending can report it."""
 
     def __init__(self, report: FireReport) -> None:
         self.report = report
@@ -39,7 +39,7 @@ class ReportBuilder:
         self.note(ending=ending)
 
     def add(self, counts: Counts) -> None:
-        """Add the counts of one wave. None stands for unknown: it stays until a wave knows the number."""
+        """Add the counts of one wave. None means unknown, and remains until a wave knows the number."""
         sums = {}
         for name in (field.name for field in fields(Counts)):
             before, more = getattr(self.report.counts, name), getattr(counts, name)
@@ -49,8 +49,8 @@ class ReportBuilder:
 
 @contextmanager
 def reported(theme_id: str) -> Iterator[ReportBuilder]:
-    """A report of what happens in the block, with its duration. A lock that another process holds ends the report as
-    `locked`, a fault as `failed`; the fault stays in the report, beside the counts of what was done before it."""
+    """A report of what happens in the block, with its duration. If another process holds a lock, the report ends as
+    `locked`; after a fault it ends as `failed`, and holds the fault beside the counts of what was done before it."""
     started = time.monotonic()
     builder = ReportBuilder(FireReport(theme_id, new_run_id(), Ending("failed"), 0))
     try:
@@ -67,24 +67,24 @@ def reported(theme_id: str) -> Iterator[ReportBuilder]:
 def recorded_session(
     invocation: Invocation, builder: ReportBuilder, *, asks: bool = False
 ) -> Iterator[tuple[Session, Guard]]:
-    """A session under all locks, with everything put right that a killed fire left, and a run row of its own. Where it
-    `asks` a model, the workers' imports, the longest part of the way there, begin once there is something to ask."""
+    """A session under all locks, with a run row of its own, after the rescue of what a killed fire left. If it `asks` a
+    model, the workers' imports, which take the longest, start as soon as it is known that there is something to ask."""
     stop = Stop()
     with stop.on_signals(), open_session(invocation, builder.report.run_id, stop=stop) as session:
         builder.note(rubric_version=session.rubric.version)
         with hold_locks(session) as guard:
             rescue(session)
-            with recorded(session, invocation.trigger, builder, gold=invocation.gold) as gap:
+            with _run_row(session, invocation.trigger, builder, gold=invocation.gold) as gap:
                 if asks and gap and not session.backend.traits.takes_submissions:
                     warm(preload(session.backend))
                 yield session, guard
 
 
 @contextmanager
-def recorded(session: Session, trigger: str, builder: ReportBuilder, *, gold: bool = False) -> Iterator[int | None]:
-    """Open the run row and give the size of the gap, None where it is about gold; finish it with the tally's figures. A
-    fault is recorded and goes on."""
-    before = None if gold else _gap(session)
+def _run_row(session: Session, trigger: str, builder: ReportBuilder, *, gold: bool = False) -> Iterator[int | None]:
+    """Open the run row and finish it with the builder's figures. Gives the size of the gap, None for an evaluation. A
+    fault is recorded and raised again."""
+    before = None if gold else _gap_size(session)
     run_metrics.start_run(
         session.db, session.run_id, session.theme.theme_id, trigger, session.host, os.getpid(), False, before
     )
@@ -102,12 +102,12 @@ def recorded(session: Session, trigger: str, builder: ReportBuilder, *, gold: bo
     _finish(session, builder, before)
 
 
-def _gap(session: Session) -> int:
+def _gap_size(session: Session) -> int:
     return gap.census(session.db, session.shape, session.rubric.version).missing
 
 
 def record_dry_run(session: Session, trigger: str, started: datetime, builder: ReportBuilder) -> None:
-    """The run row of a fire that only looked."""
+    """The run row of a dry run."""
     report = builder.report
     dry_run = DryRun(
         started_at=started,
@@ -115,7 +115,7 @@ def record_dry_run(session: Session, trigger: str, started: datetime, builder: R
         host=session.host,
         pid=os.getpid(),
         items_considered=report.counts.emitted,
-        gap=_gap(session),
+        gap=_gap_size(session),
         rubric_version=session.rubric.version,
         wave_id=report.wave_id,
         error_summary=report.ending.reason,
@@ -128,8 +128,7 @@ def _finish(session: Session, builder: ReportBuilder, gap_before: int | None) ->
     builder.note(llm_calls=spent.calls, tokens=spent.tokens, cost_usd=spent.cost_usd)
     if spent.cost_usd is None:
         session.log.write("cost_unknown", models=", ".join(ledger.unknown_models(session.db, session.run_id)))
-    report: FireReport = builder.report
-    counts = report.counts
+    report, counts = builder.report, builder.report.counts
     run_metrics.finish_run(
         session.db,
         session.run_id,
@@ -143,6 +142,6 @@ def _finish(session: Session, builder: ReportBuilder, gap_before: int | None) ->
         llm_calls=report.llm_calls,
         llm_cost_usd=report.cost_usd,
         rubric_version=session.rubric.version,
-        gap_after=None if gap_before is None else _gap(session),
+        gap_after=None if gap_before is None else _gap_size(session),
     )
     session.log.write("ended", state=report.ending.state, reason=report.ending.reason, counts=counts.line())

@@ -1,5 +1,5 @@
-"""Put right what a killed fire left: journals settled, lacking parts rebuilt, temporary files swept, run rows of dead
-processes closed. Idempotent, and free: nothing is asked here.
+"""Repairs what a killed fire left: journals are entered into the ledger, missing parts rebuilt, temporary files
+removed, run rows of dead processes closed. Idempotent and free: nothing is asked.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ def rescue(session: Session) -> None:
     for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id):
         if not wave_dir.closed_on_disk(session.data, session.theme.theme_id, wave_id):
             _rescue_wave(session, wave_id)
-    _settle_evaluations(session)
+    _rescue_evaluations(session)
     price_unpriced_calls(session)
-    # last: until its journals are in the ledger, a dead run's row says what it may have spent
+    # last: until its journals are in the ledger, a dead run's row is the record of what it may have spent
     run_metrics.close_dead_runs(session.db, session.theme.theme_id, session.host)
 
 
 def _rescue_wave(session: Session, wave_id: str) -> None:
-    """Raises before anything is touched where the folder is that of another database."""
+    """ConfigurationError, before anything is changed, if the folder belongs to another database."""
     path = session.folder / "waves" / wave_id
     state = waves.state(session.db, wave_id)
     try:
@@ -39,12 +39,12 @@ def _rescue_wave(session: Session, wave_id: str) -> None:
         files.set_aside(path, session.folder / "unreadable")
         return
     if state is None and not wave.folder.journals():
-        # prepare makes the folder first and the row second: here nothing was ever sent
+        # prepare makes the folder first and the row second: nothing was ever sent for this wave
         files.remove_tree(path)
         return
     session.log.write("rescued", wave=wave_id, parts_rebuilt=replay_journals(session, wave))
     if state in (None, "abandoned"):
-        # a database that came back from an older backup knows nothing of a wave that was paid for
+        # a database that was restored from an older backup does not know a wave that was paid for
         valid, _ = wave.parts.read()
         kept = versioned_upsert.remember(session.db, session.shape, wave.manifest, session.run_id, valid.values())
         session.log.write("remembered", wave=wave_id, verdicts=kept)
@@ -52,13 +52,13 @@ def _rescue_wave(session: Session, wave_id: str) -> None:
         wave.folder.close({"wave_id": wave_id, "state": state or "forgotten"})
 
 
-def _settle_evaluations(session: Session) -> None:
-    """Enter what a killed evaluation has sent into the ledger; it goes on when it is asked for again. One that ended in
-    order has done so itself: only those in which a run has a journal that died on this host are read."""
-    died = set(run_metrics.running_ids(session.db, session.theme.theme_id, session.host))
+def _rescue_evaluations(session: Session) -> None:
+    """Enter what a killed evaluation has sent into the ledger; the evaluation continues when it is started again. One
+    that ended in order has done this itself: only those with a journal of a run that died on this host are read."""
+    dead_runs = set(run_metrics.running_ids(session.db, session.theme.theme_id, session.host))
     for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations"):
         journals = (session.folder / "evaluations" / wave_id / "journal").glob("*.jsonl")
-        if died.isdisjoint(path.stem for path in journals):
+        if dead_runs.isdisjoint(path.stem for path in journals):
             continue
         try:
             wave = open_from_disk(session, wave_id, "evaluations")

@@ -33,7 +33,7 @@ from waves.worker import Classifier, preload
 
 
 def run(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> RunResult:
-    """Ask for the missing items, in the way that the wave's backend takes them."""
+    """Ask for the missing items, in the way that the wave's backend needs."""
     progress = contents.progress
     session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(progress.parts))
     backend = submission_backend(session, wave, converged=progress.converged)
@@ -48,8 +48,8 @@ def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Gu
     missing = contents.progress.missing
     if not missing:
         return RunResult(None, contents)
-    if (asleep := snooze_ending(session)) is not None:
-        return RunResult(asleep, contents)
+    if (ending := snooze_ending(session)) is not None:
+        return RunResult(ending, contents)
     require_room(wave, missing)
     grant = reserve_keys(session, len(missing))
     if grant.ending is not None and not grant.keys:
@@ -67,7 +67,7 @@ def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Gu
 def _passes(
     session: Session, wave: Wave, contents: WaveContents, guard: Guard, withheld: frozenset[Identity]
 ) -> RunResult:
-    """Pass after pass, until nothing but `withheld` is missing, or the fire cannot go on."""
+    """Pass after pass, until nothing but `withheld` is missing, or the fire cannot continue."""
     batches_are_written = not wave.folder.journals()  # prepare wrote them, and nothing was asked yet
     with _request_loop(session, wave, guard) as loop:
         for number in range(1, session.limits.passes + 1):
@@ -98,9 +98,9 @@ def _record(session: Session, wave: Wave, result: PassResult) -> None:
 
 
 def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:
-    """The items of a batch in pass `number`: one each in the last pass before they would be given up, which finds the
-    one that spoils the answers. If no answer at all was of use it is not the items, and asking alone only costs; but a
-    single batch is cheap enough."""
+    """The items of a batch in pass `number`. In the last pass before items are given up it is one, which finds the item
+    that spoils the answers of others. If no answer at all was of use the items are not the cause, and asking for each
+    alone would only cost more; a single batch is cheap enough."""
     last = min(limits.passes, limits.max_attempts)
     alone = number > 1 and number >= last and (have > 0 or missing <= limits.batch_size)
     return 1 if alone else limits.batch_size
@@ -119,7 +119,7 @@ def _request_loop(session: Session, wave: Wave, guard: Guard) -> Iterator[Reques
     with rehearse(session.backend) as backend:
         if (fatal := unusable(backend)) is not None:
             raise fatal.as_error()
-        budget = open_budget(session, wave)  # before the workers: the table of prices is read while they still import
+        budget = open_budget(session, wave)  # before the workers: the price table is read while they still import
         with _workers(session, wave, backend) as workers, closing(wave.folder.new_journal(session.run_id)) as journal:
             requests = InFlightRequests(wave, session.backend, session.run_id, journal, budget)
             yield RequestLoop(session, wave, guard, backend, workers, requests)

@@ -1,5 +1,5 @@
-"""A rubric version that stops being active while its waves are open: what was paid for is kept, nothing more is asked
-by it, and no further wave is opened for it.
+"""A rubric version that stops being active while its wave is open: what was paid for is kept, nothing more is asked by
+it, and no other wave is opened for it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from waves.store.rubrics import rubric_registry
 
 
 def is_superseded(session: Session, wave: Wave) -> bool:
-    """Whether another version is active than the wave's own. A pilot asks by such a version on purpose."""
+    """Whether another version than the wave's own is active. A pilot asks by such a version on purpose."""
     manifest = wave.manifest
     return (
         manifest.kind != "pilot" and _active_instead_of(session.db, session.theme, manifest.rubric_version) is not None
     )
 
 
-def superseded_fire(session: Session) -> Ending | None:
-    """The ending of a fire whose own version was superseded since it began."""
+def superseded_ending(session: Session) -> Ending | None:
+    """The ending of a fire whose own version was superseded since the fire began."""
     version = _active_instead_of(session.db, session.theme, session.rubric.version)
     if version is None:
         return None
-    return Ending("collected", f"rubric {version} has become active; the next fire goes on with it")
+    return Ending("collected", f"rubric {version} has become active; the next fire uses it")
 
 
 def _active_instead_of(db: Database, theme: Theme, version: str) -> str | None:

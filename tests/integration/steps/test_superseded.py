@@ -1,4 +1,4 @@
-"""Another rubric version comes into force in the middle of things: what was paid is kept, the target is left alone, and
+"""Another rubric version becomes active in the middle of things: what was paid is kept, the target is left alone, and
 nothing more is paid for the version of before."""
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Meddler:
 
 
 def activate(project: Project, more: str = "Be brief.") -> str:
-    """A second version comes into force; its name."""
+    """Activates a second version; its name."""
     (project.prompts / "notes" / "v2.md").write_text(f"{RUBRIC}\n{more}\n")
     found = activation_cost(project, "notes", None, migrate=False).version
     activation.activate(project, "notes", found, by="ana", reason="")
@@ -136,7 +136,7 @@ def test_a_rollback_in_the_middle_of_a_fire_lets_it_end_well_and_costs_nothing(p
     assert calls(db) == after
 
 
-def test_a_fire_opens_no_further_wave_for_a_version_that_is_out_of_force(project: Project, db: Database) -> None:
+def test_a_fire_opens_no_further_wave_for_a_version_that_is_no_longer_active(project: Project, db: Database) -> None:
     old = fire(project, "notes", FireOptions(until_complete=True)).rubric_version or ""
     new = activate(project)
     report = fire(project, "notes", FireOptions(until_complete=True), Meddler(at_opening=lambda: back(project)))

@@ -7,7 +7,7 @@ from waves.models import Counts, Ending
 from waves.steps.budget.forecast import forecast
 from waves.steps.budget.snooze import snooze_ending
 from waves.steps.budget.window_keys import available_keys
-from waves.steps.prepare import allowance
+from waves.steps.prepare import allow_keys
 from waves.steps.recording import ReportBuilder
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.wave import batches_of
@@ -24,7 +24,7 @@ def _foresee(session: Session, keys: int, builder: ReportBuilder) -> str:
     if (wave := find_open_pilot(session)) is not None:
         builder.note(wave_id=wave.wave_id)
         return f"would go on with pilot {wave.wave_id}"
-    planned = allowance(session, keys, available_keys)
+    planned = allow_keys(session, keys, available_keys)
     if (ending := snooze_ending(session) or planned.ending) is not None:
         return f"would do nothing: {ending.reason}"
     items = sample_rows(session, planned.keys)

@@ -7,7 +7,7 @@ from waves.learn.pilot.strata import choose_rows, stratum
 from waves.models import Ending, Item
 from waves.steps.budget.snooze import snooze_ending
 from waves.steps.budget.window_keys import reserve_keys
-from waves.steps.prepare import allowance, open_with
+from waves.steps.prepare import allow_keys, open_wave
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, find_open_wave
 from waves.store.rows import known_rows, pilot_sample
@@ -51,10 +51,10 @@ def sample_rows(session: Session, keys: int) -> tuple[Item, ...]:
 def _prepare(session: Session, keys: int) -> Wave | Ending:
     if (asleep := snooze_ending(session)) is not None:
         return asleep
-    planned = allowance(session, keys, reserve_keys)
+    planned = allow_keys(session, keys, reserve_keys)
     if planned.ending is not None:
         return planned.ending
     items = sample_rows(session, planned.keys)
     if not items:
         return Ending("complete", f"no row in scope waits for a verdict of rubric {session.rubric.version}")
-    return open_with(session, items, "pilot")
+    return open_wave(session, items, "pilot")

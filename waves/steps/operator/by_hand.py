@@ -41,7 +41,7 @@ def prepare_wave(invocation: Invocation) -> tuple[FireReport, int]:
 def run_wave(invocation: Invocation) -> FireReport:
     """Classify the missing items of the open wave."""
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder, asks=True) as (session, guard):
-        wave = _open_wave(session)
+        wave = _require_open_wave(session)
         builder.note(wave_id=wave.wave_id)
         result = run(session, wave, read_wave(session, wave), guard)
         counts = result.contents.counts
@@ -53,12 +53,12 @@ def run_wave(invocation: Invocation) -> FireReport:
 def collect_wave(invocation: Invocation, *, partial: bool, accept_orphans_by: str | None) -> FireReport:
     """Merge the open wave if it has converged."""
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder) as (session, _guard):
-        wave = _open_wave(session)
+        wave = _require_open_wave(session)
         builder.note(wave_id=wave.wave_id)
         contents = read_wave(session, wave)
-        waits = approval_gate.pilot_waits(session, wave.manifest.kind, wave.manifest.rubric_version)
-        if waits is not None:
-            collected = Collected(contents.counts, waits)
+        ending = approval_gate.pilot_ending(session, wave.manifest.kind, wave.manifest.rubric_version)
+        if ending is not None:
+            collected = Collected(contents.counts, ending)
         else:
             collected = collect(session, wave, contents, partial=partial, accept_orphans_by=accept_orphans_by)
         builder.add(collected.counts)
@@ -78,7 +78,7 @@ def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:
         return row.wave_id
 
 
-def _open_wave(session: Session) -> Wave:
+def _require_open_wave(session: Session) -> Wave:
     wave = find_open_wave(session)
     if wave is None:
         raise _no_open_wave(session.theme)

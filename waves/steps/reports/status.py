@@ -91,10 +91,10 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         newest_version=next(reversed(files), None),
         has_file=version in files,
         approved=active is not None and active.rows_for(theme.source.input) is not None,
-        rows_left=approval_gate.rows_left_of(db, theme, version, limits),
+        rows_left=approval_gate.rows_left(db, theme, version, limits),
         backend=backend.name,
         census=gap.census(db, catalog.describe(db, theme), version),
-        wave=_open_wave(project, db, theme),
+        wave=_wave_status(project, db, theme),
         quota=backend_quota(db, backend),
         last_run=run_metrics.last_run(db, theme_id),
         runs=run_metrics.last_runs(db, theme_id, RUNS),
@@ -103,7 +103,7 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
     )
 
 
-def _open_wave(project: Project, db: Database, theme: Theme) -> WaveStatus | None:
+def _wave_status(project: Project, db: Database, theme: Theme) -> WaveStatus | None:
     row = waves.current(db, theme.theme_id)
     if row is None:
         return None

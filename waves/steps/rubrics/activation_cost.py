@@ -70,8 +70,8 @@ def activation_cost(project: Project, theme_id: str, version: str | None, *, mig
             waves=max(_divide_up(rows.to_ask, session.limits.keys), windows or 0),
             windows=windows,
             backend=session.backend.name,
-            approved=approval_gate.approved(session, new),
-            rows_left=approval_gate.rows_left(session),
+            approved=approval_gate.is_approved(session, new),
+            rows_left=approval_gate.rows_left(session.db, session.theme, new, session.limits),
             waits=_pilot_reason(session),
             refusal=activation_gate.refusal(project, session.db, session.theme, new),
         )
@@ -79,7 +79,7 @@ def activation_cost(project: Project, theme_id: str, version: str | None, *, mig
 
 def _pilot_reason(session: Session) -> str | None:
     row = waves.current(session.db, session.theme.theme_id)
-    ending = row and approval_gate.pilot_waits(session, row.kind, row.rubric_version)
+    ending = row and approval_gate.pilot_ending(session, row.kind, row.rubric_version)
     return ending.reason if ending else None
 
 

@@ -134,7 +134,7 @@ def open_session(
 
 
 def effective_limits(project: Project, db: Database, theme: Theme, flags: Mapping[str, Any] | None = None) -> Limits:
-    """The theme's limits under those of `theme_config`, of the environment and of the command line, in this order."""
+    """The theme's limits, overridden by `theme_config`, these by the environment, these by the command line."""
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     return themes.merge_limits(theme.limits, theme_config.overrides(db, theme.theme_id), project.limits, given)
 

@@ -44,8 +44,8 @@ def submission_backend(session: Session, wave: Wave, *, converged: bool = False)
 
 def run_submissions(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> RunResult:
     """Fetch the results that are ready, then hand over what is still missing."""
-    if (asleep := snooze_ending(session)) is not None:
-        return RunResult(asleep, contents)
+    if (ending := snooze_ending(session)) is not None:
+        return RunResult(ending, contents)
     require_room(wave, contents.progress.missing)
     with _visit(session, wave, guard) as visit:
         return visit.fetch_and_submit(contents)
@@ -57,8 +57,8 @@ def fetch(session: Session, wave: Wave, contents: WaveContents, guard: Guard) ->
     if backend is None:
         return RunResult(None, contents)
     session = replace(session, backend=backend)
-    if (asleep := snooze_ending(session)) is not None:
-        return RunResult(asleep, contents)
+    if (ending := snooze_ending(session)) is not None:
+        return RunResult(ending, contents)
     with _visit(session, wave, guard) as visit:
         return visit.fetch(contents)
 
