@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -30,8 +31,10 @@ settings.load_profile("waves")
 _FOREIGN = ("WAVES_", "ANTHROPIC_", "PG", "CLAUDE_")
 _TEMPLATE = "waves_template"
 _FOLDER = "TESTS_SERVER_FOLDER"
+_SERVER_URL = "TESTS_SERVER_URL"
+_MEMORY = Path("/dev/shm")  # a database of its own for each test: copied in memory it costs a quarter
 _ROOM = 2 << 30
-"""Bytes that have to be free in memory."""
+_FORGETFUL = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
 _numbers = itertools.count(1)
 
 
@@ -45,27 +48,27 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of the session's server, with the template in it: that of TESTS_SERVER_URL, of any version from 14 on and
-    for tests alone, else the embedded one, shared by the workers of pytest-xdist, where nothing is fsynced."""
-    if (given := os.environ.get("TESTS_SERVER_URL")) is not None:
+    for tests alone, else the embedded one, shared by the workers of pytest-xdist, which keeps nothing."""
+    if (given := os.environ.get(_SERVER_URL)) is not None:
         _make_template(given)
         yield given
         return
     folder = Path(os.environ[_FOLDER])
     folder.mkdir(exist_ok=True, mode=0o711)
     url = embedded.ensure_server(folder)
-    _make_template(url, fsync=False)
+    _make_template(url, *_FORGETFUL)
     yield url
     embedded.leave_server(folder)
 
 
-def _make_template(url: str, *, fsync: bool = True) -> None:
-    """Made by the first worker that arrives."""
+def _make_template(url: str, *settings: LiteralString) -> None:
+    """Made by the first worker that comes."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(1)")
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone() is None:
-            if not fsync:
-                connection.execute("ALTER SYSTEM SET fsync = off")
-                connection.execute("SELECT pg_reload_conf()")
+            for setting in settings:
+                connection.execute(sql.SQL("ALTER SYSTEM SET {}").format(sql.SQL(setting)))
+            connection.execute("SELECT pg_reload_conf()")
             connection.execute("CREATE DATABASE waves_template_new")
             with psycopg.connect(make_conninfo(url, dbname="waves_template_new"), autocommit=True) as fresh:
                 migrations.migrate(fresh)
@@ -76,13 +79,19 @@ def _make_template(url: str, *, fsync: bool = True) -> None:
 def database_url(server_url: str, worker_id: str) -> Iterator[str]:
     """A database of the test's own, migrated; it goes with the test, whoever is still connected."""
     name = f"test_{worker_id}_{os.getpid()}_{next(_numbers)}"
-    embedded_server = "TESTS_SERVER_URL" not in os.environ
     with psycopg.connect(server_url, autocommit=True) as connection:
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}" + (" STRATEGY FILE_COPY" if embedded_server else ""))
-        connection.execute(create.format(sql.Identifier(name), sql.Identifier(_TEMPLATE)))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
+            sql.Identifier(name), sql.Identifier(_TEMPLATE), sql.SQL(_strategy())
+        )
+        connection.execute(create)
     yield make_conninfo(server_url, dbname=name)
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _strategy() -> LiteralString:
+    """On a disk, and of another server, what the server itself prefers is the cheapest."""
+    return "STRATEGY FILE_COPY" if Path(os.environ[_FOLDER]).is_relative_to(_MEMORY) else ""
 
 
 @pytest.fixture
@@ -93,15 +102,9 @@ def db(database_url: str, tmp_path: Path) -> Iterator[Database]:
 
 def pytest_configure() -> None:
     """The controller names the folder; its workers inherit the variable."""
-    os.environ.setdefault(_FOLDER, str(_fast_folder() / f"waves-tests-{os.getpid()}"))
-
-
-def _fast_folder() -> Path:
-    """In memory if there is room for it: a thousand databases are made from a template of 400 files."""
-    memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM:
-        return memory
-    return Path(tempfile.gettempdir())
+    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM and _SERVER_URL not in os.environ
+    home = _MEMORY if in_memory else Path(tempfile.gettempdir())
+    os.environ.setdefault(_FOLDER, str(home / f"waves-tests-{os.getpid()}"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,4 +1,4 @@
-"""A project in a folder of its own and `wave` as the process that a person or cron starts.
+"""A project in a folder of its own and `wave` as a person or cron calls it, in this process or in one of its own.
 
 The table is `comment`; the theme `comments` asks the backend `provider`, a rehearsal server outside of the project.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.project_folder import WAVE, ProjectFolder, Ran
+from tests.wave_command import WARNINGS, run
 
 ROOT = Path(__file__).parents[3]
 THEME = "comments"
@@ -98,11 +99,14 @@ class Site(ProjectFolder):
         return [*WAVE, *arguments]
 
     def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        # aiohttp warns of bodies over 1 MB by a ResourceWarning, which nobody sees by default
-        return {**os.environ, "PYTHONWARNINGS": "error,ignore::ResourceWarning", **self.environment, **(more or {})}
+        return {**os.environ, "PYTHONWARNINGS": ",".join(WARNINGS), **self.environment, **(more or {})}
 
     def wave(self, *arguments: str, **more: str) -> Ran:
-        """`wave` without a terminal, as cron runs it; `more` is the environment's."""
+        """`wave` without a terminal, as cron runs it, but in this process; `more` is the environment's."""
+        return run(arguments, self.root, self.environ(more))
+
+    def process(self, *arguments: str, **more: str) -> Ran:
+        """The same in a process of its own."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.root,

@@ -112,7 +112,7 @@ def test_a_fire_in_the_way_is_75_and_waves_of_other_hosts_are_named(site: Site) 
         assert site.wave("forget", THEME, "--key", KEY, "--by", "ana").code == 75
     ran = site.wave("forget", THEME, "--key", KEY, "--key", "1", "--by", "ana")
     assert (ran.code, known(site)) == (0, [])
-    assert ran.err.endswith("run it there as well: elsewhere\n")
+    assert ran.err.endswith("run the command there too: elsewhere\n")
 
 
 def test_the_logs_of_fires_do_not_name_it_either(site: Site) -> None:

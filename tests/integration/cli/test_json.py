@@ -120,7 +120,7 @@ def test_a_bug_is_told_as_json_too_without_values(site: Site) -> None:
         "main()\n"
     )
     site.command = lambda *arguments: [sys.executable, "-c", code, *arguments]  # type: ignore[method-assign]
-    ran = site.wave("fire", THEME, "--json")
+    ran = site.process("fire", THEME, "--json")
     assert ran.code == 70
     shapes.check(shapes.FAILED_FIRE, ran.json)
     assert ran.json["error"]["code"] == "bug"

@@ -238,7 +238,7 @@ def test_the_gate_names_the_version_that_it_holds_back(site: Site) -> None:
     assert site.wave("approve", THEME, "--version", version, "--by", "ana").code == 0
     assert site.fire()["counts"]["matched"] == 16
     assert site.sql(
-        "SELECT items_restored, items_processed FROM waves.runs WHERE trigger = 'shell' ORDER BY run_id"
+        "SELECT items_restored, items_processed FROM waves.runs WHERE trigger = 'shell' ORDER BY started_at"
     ) == [
         (0, 20),
         (4, 0),

@@ -322,7 +322,7 @@ def test_of_two_who_activate_at_once_one_comes_after_the_other(judged: Site) -> 
     old, *both = [one["version"] for one in listed]
 
     def activate(version: str) -> int:
-        return judged.wave("rubrics", "activate", THEME, version, "--by", version, "--yes").code
+        return judged.process("rubrics", "activate", THEME, version, "--by", version, "--yes").code
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(activate, both)) == [0, 0]

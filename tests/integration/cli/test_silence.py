@@ -18,7 +18,7 @@ def plain(shown: str) -> str:
 def test_a_fire_without_a_terminal_is_silent(site: Site) -> None:
     site.fill(20)
     for _ in range(2):
-        ran = site.wave("fire", THEME)
+        ran = site.process("fire", THEME)
         assert (ran.code, ran.out, ran.err) == (0, "", "")
 
 
@@ -35,7 +35,7 @@ def test_a_fire_on_a_terminal_shows_progress_rate_eta_and_the_counts_line(site: 
 
 def test_what_needs_a_person_is_said_to_cron_too(site: Site) -> None:
     site.fill(51)
-    ran = site.wave("fire", THEME)
+    ran = site.process("fire", THEME)
     assert (ran.code, ran.out) == (76, "")
     version = site.status()["rubric_version"]
     assert f"`wave approve comments --version {version} --by NAME` opens the gate" in ran.err
@@ -44,7 +44,7 @@ def test_what_needs_a_person_is_said_to_cron_too(site: Site) -> None:
 
 def test_status_without_a_terminal_has_no_escape_codes(site: Site) -> None:
     site.fill(3)
-    ran = site.wave("status")
+    ran = site.process("status")
     assert ran.code == 0
     assert "\x1b" not in ran.out
 
