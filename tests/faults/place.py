@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from tests import wave_command
 from tests.faults.corpus import PROJECT, RUBRIC, TABLE, THEME_FILE
 from tests.faults.provider import Provider
 from tests.project_folder import WAVE, ProjectFolder, Ran
@@ -110,8 +111,7 @@ class Place(ProjectFolder):
 
     def begin(self, *arguments: str, traps: Sequence[Trap] | None = None, program: Sequence[str] = WAVE) -> Wave:
         """`wave` with these arguments; with an empty list of traps every operation is noted. `program` is what runs."""
-        environ = {name: value for name, value in os.environ.items() if name not in {"TRAP", MARK}}
-        environ |= {MARK: self.mark, "FAULTS_KEY": "dummy"}
+        environ = self._environ() | {MARK: self.mark}
         if traps is not None:
             environ["TRAP"] = json.dumps({"note": str(self.note), "traps": [asdict(trap) for trap in traps]})
             program = (sys.executable, str(TRAP))
@@ -131,10 +131,19 @@ class Place(ProjectFolder):
         return self.begin("fire", THEME, "--json", *arguments, traps=traps)
 
     def fire(self, *arguments: str, traps: Sequence[Trap] | None = None) -> Ran:
-        return self.begin_fire(*arguments, traps=traps).end()
+        """With traps in a process of its own, which they kill; else in this one, which saves the start of both."""
+        if traps is not None:
+            return self.begin_fire(*arguments, traps=traps).end()
+        return self.run("fire", THEME, "--json", *arguments)
 
     def run(self, *arguments: str) -> Ran:
-        return self.begin(*arguments).end()
+        """`wave` in this process, without a mark: its forkserver stays for the next test."""
+        return wave_command.run(arguments, self.root, self._environ())
+
+    def _environ(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if name not in {"TRAP", MARK}} | {
+            "FAULTS_KEY": "dummy"
+        }
 
     def fire_until_complete(self, fires: int = 8) -> Ran:
         """As an operator who wakes the backend after each fire that could not end."""
