@@ -39,7 +39,7 @@ def test_answers_that_are_under_way_when_the_database_fails_are_kept(
     fire_at: FireAt, provider: Provider, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OutageDetector, "observe", gone)
-    report = fire_at(latency={"kind": "uniform", "a": 0.1, "b": 0.8})(kind="anthropic")
+    report = fire_at(latency={"kind": "uniform", "a": 0.1, "b": 0.8})(kind="anthropic", timeout=30.0)
     assert isinstance(report.fault, DatabaseError)
     assert fates(db) == {"paid": len(provider.lines("arrived"))}
 
@@ -54,7 +54,7 @@ def test_nothing_more_is_sent_once_the_database_cannot_tell_what_may_be_spent(
         return None if len(reserved) <= 2 else gone()
 
     monkeypatch.setattr(budget.Budget, "reserve", reserve)
-    report = fire_at(latency={"a": 0.3})(kind="anthropic")
+    report = fire_at(latency={"a": 0.3})(kind="anthropic", timeout=30.0)
     assert isinstance(report.fault, DatabaseError)
     assert len(provider.lines("arrived")) == 2
     assert fates(db) == {"paid": 2}
@@ -64,7 +64,7 @@ def test_what_was_in_flight_when_the_disk_failed_is_in_the_ledger_as_maybe_paid(
     fire_at: FireAt, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Journal, "paid", full)
-    report = fire_at()(kind="anthropic")
+    report = fire_at()(kind="anthropic", timeout=30.0)
     assert isinstance(report.fault, DiskError)
     assert fates(db) == {"maybe_paid": N_PARALLEL}
 
