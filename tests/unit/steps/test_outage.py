@@ -71,7 +71,8 @@ def test_a_provider_that_is_down_for_different_items_is_probed_once(detector: Ou
         detector.observe(pending(f"k{number}"), DOWN)
     assert detector.probing
     probe = detector.take_probe()
-    detector.observe(pending("late"), DOWN)
+    for number in range(10):
+        detector.observe(pending(f"late{number}"), DOWN)
     assert not detector.probe_due, "one is in flight"
     assert probe is not None
     detector.put_back(probe)
