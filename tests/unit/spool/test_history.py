@@ -88,3 +88,9 @@ def test_a_torn_line_of_its_requests_means_that_it_never_went_out_and_a_damaged_
 def test_a_copy_of_a_journal_is_no_second_submission() -> None:
     one = reading(INTENT, *SENT)
     assert len(history(one, one, reading(TICKET)).submissions) == 1
+
+
+def test_of_two_journals_with_the_same_request_the_one_that_was_answered_counts() -> None:
+    paid = Paid("c0", 200, Usage(), "raw", AT)
+    merged = history(reading(SENT[0]), reading(SENT[0], paid))
+    assert merged.calls["c0"].paid == paid
