@@ -6,29 +6,25 @@ and the journals alone (`judge`).
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 import psutil
 
-from tests import wave_command
+from tests import prefork, wave_command
 from tests.faults.corpus import PROJECT, RUBRIC, TABLE, THEME_FILE
 from tests.faults.provider import Provider
-from tests.project_folder import WAVE, ProjectFolder, Ran
+from tests.project_folder import ProjectFolder, Ran
 from waves.config import project as projects
 from waves.steps.rubrics import approval
 
-TRAP = Path(__file__).with_name("trap.py")
-MARK = "FAULTS_PLACE"
 THEME = "notes"
 GONE_WITHIN = 2.0
 """Seconds after a kill in which every process of a fire has to be gone."""
@@ -58,7 +54,8 @@ class Place(ProjectFolder):
     parallel: int = 4
     timeout: float = 20.0
     backend: str = "kind: anthropic"
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    sessions: set[int] = field(default_factory=set)
+    """Those of all that `begin` started."""
 
     def __post_init__(self) -> None:
         self.root.mkdir()
@@ -109,26 +106,49 @@ class Place(ProjectFolder):
 
     # --- wave as a process ------------------------------------------------------------------------------------------
 
-    def begin(self, *arguments: str, traps: Sequence[Trap] | None = None, program: Sequence[str] = WAVE) -> Wave:
-        """`wave` with these arguments; with an empty list of traps every operation is noted. `program` is what runs."""
-        environ = self._environ() | {MARK: self.mark}
-        if traps is not None:
-            environ["TRAP"] = json.dumps({"note": str(self.note), "traps": [asdict(trap) for trap in traps]})
-            program = (sys.executable, str(TRAP))
-        process = subprocess.Popen(
+    def begin(self, *arguments: str, traps: Sequence[Trap] | None = None, program: Sequence[str] | None = None) -> Wave:
+        """`wave` with these arguments, forked; with an empty list of traps every operation is noted. `program`, where
+        the start of the process matters, is what runs instead, from its first instruction."""
+        out, err = _Pipe(), _Pipe()
+        with Path(os.devnull).open("rb") as nothing:
+            streams = (nothing.fileno(), out.sink, err.sink)
+            process = (
+                self._forked(arguments, streams, traps) if program is None else self._real(program, arguments, streams)
+            )
+        self.sessions.add(process.pid)
+        return Wave(process, out.opened(), err.opened())
+
+    def _forked(
+        self, arguments: Sequence[str], streams: tuple[int, int, int], traps: Sequence[Trap] | None
+    ) -> prefork.Forked:
+        laid = traps if traps is None else [asdict(trap) for trap in traps]
+        return prefork.start(
+            "wave",
+            arguments,
+            folder=self.root,
+            environ=self._environ(),
+            streams=streams,
+            traps=laid if laid is None else {"note": str(self.note), "data": str(self.folder), "traps": laid},
+        )
+
+    def _real(
+        self, program: Sequence[str], arguments: Sequence[str], streams: tuple[int, int, int]
+    ) -> subprocess.Popen[bytes]:
+        stdin, stdout, stderr = streams
+        return subprocess.Popen(
             [*program, *arguments],
             cwd=self.root,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            env=self._environ(),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
         )
-        return Wave(process)
 
-    def begin_fire(self, *arguments: str, traps: Sequence[Trap] | None = None) -> Wave:
-        return self.begin("fire", THEME, "--json", *arguments, traps=traps)
+    def begin_fire(
+        self, *arguments: str, traps: Sequence[Trap] | None = None, program: Sequence[str] | None = None
+    ) -> Wave:
+        return self.begin("fire", THEME, "--json", *arguments, traps=traps, program=program)
 
     def fire(self, *arguments: str, traps: Sequence[Trap] | None = None) -> Ran:
         """With traps in a process of its own, which they kill; else in this one, which saves the start of both."""
@@ -137,13 +157,11 @@ class Place(ProjectFolder):
         return self.run("fire", THEME, "--json", *arguments)
 
     def run(self, *arguments: str) -> Ran:
-        """`wave` in this process, without a mark: its forkserver stays for the next test."""
+        """`wave` in this process; its forkserver stays for the next test."""
         return wave_command.run(arguments, self.root, self._environ())
 
     def _environ(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name not in {"TRAP", MARK}} | {
-            "FAULTS_KEY": "dummy"
-        }
+        return {**os.environ, "FAULTS_KEY": "dummy"}
 
     def fire_until_complete(self, fires: int = 8) -> Ran:
         """As an operator who wakes the backend after each fire that could not end."""
@@ -167,31 +185,44 @@ class Place(ProjectFolder):
     # --- processes --------------------------------------------------------------------------------------------------
 
     def processes(self) -> list[psutil.Process]:
-        """Whatever `wave` and its children still run, wherever they hang."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
+        """Whatever `wave` and its children still run, wherever they hang: nobody leaves a session but to lead one."""
+        return [psutil.Process(pid) for pid in psutil.pids() if self._is_ours(pid)]
 
     def workers(self) -> list[psutil.Process]:
-        """Whatever the forkserver started; its children bear its command line."""
+        """Each leads a process group with what it starts itself; all others stay in that of the runner."""
         ours = self.processes()
-        parents = {process.pid for process in ours if _is_forkserver(process)}
-        return [process for process in ours if _parent(process) in parents]
+        return [one for one in ours if one.pid not in self.sessions and _group(one) == one.pid]
 
-    def _is_ours(self, process: psutil.Process) -> bool:
+    def _is_ours(self, pid: int) -> bool:
         try:
-            return process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE
+            return os.getsid(pid) in self.sessions and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OSError):
             return False
 
 
+class _Pipe:
+    """Its `sink` is for a process that is about to start; `opened` gives the other end, and leaves it the only one."""
+
+    def __init__(self) -> None:
+        self._source, self.sink = os.pipe()
+
+    def opened(self) -> IO[str]:
+        os.close(self.sink)
+        return os.fdopen(self._source, encoding="utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """A `wave` that runs."""
+    """A `wave` that runs, and what it writes. A pipe holds 64 KiB: more than a `wave` without a terminal says."""
 
-    process: subprocess.Popen[str]
+    process: prefork.Forked | subprocess.Popen[bytes]
+    out: IO[str]
+    err: IO[str]
 
     def end(self, timeout: float = 60) -> Ran:
-        out, err = self.process.communicate(timeout=timeout)
-        return Ran(self.process.returncode, out, err)
+        code = self.process.wait(timeout)
+        with self.out, self.err:
+            return Ran(code, self.out.read(), self.err.read())
 
     def signal(self, number: signal.Signals, *, group: bool = False) -> None:
         if group:
@@ -212,15 +243,8 @@ def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> 
         threading.Event().wait(0.002)
 
 
-def _is_forkserver(process: psutil.Process) -> bool:
+def _group(process: psutil.Process) -> int:
     try:
-        return any("forkserver" in word for word in process.cmdline())
-    except psutil.Error:
-        return False
-
-
-def _parent(process: psutil.Process) -> int:
-    try:
-        return int(process.ppid())
-    except psutil.Error:
+        return os.getpgid(process.pid)
+    except OSError:
         return 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from tests import prefork
 
 
 class Provider:
@@ -16,18 +18,23 @@ class Provider:
     def __init__(self, record: Path) -> None:
         self.record = record
         self.url = ""
-        self._process: subprocess.Popen[str] | None = None
+        self._process: prefork.Forked | None = None
+        self._stdin = -1
         self._read = 0
         self._lines: list[dict[str, Any]] = []
 
     def start(self, scenario: Mapping[str, Any] | None = None, *, port: int = 0, seed: int = 0) -> str:
-        command = [sys.executable, "-m", "waves.rehearsal", "--port", str(port), "--seed", str(seed)]
-        command += ["--record", str(self.record), "--scenario", json.dumps(scenario or {}), "--until-stdin-closes"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        arguments = ["--port", str(port), "--seed", str(seed), "--record", str(self.record)]
+        arguments += ["--scenario", json.dumps(scenario or {}), "--until-stdin-closes"]
+        stdin, self._stdin = os.pipe()
+        out, announced = os.pipe()
+        self._process = prefork.start(
+            "rehearsal", arguments, folder=self.record.parent, environ=os.environ, streams=(stdin, announced, 2)
         )
-        assert self._process.stdout is not None
-        self.url = str(json.loads(self._process.stdout.readline())["url"])
+        os.close(stdin)
+        os.close(announced)
+        with os.fdopen(out, encoding="utf-8") as announcement:
+            self.url = str(json.loads(announcement.readline())["url"])
         return self.url
 
     def restart(self, scenario: Mapping[str, Any] | None = None) -> None:
@@ -38,16 +45,13 @@ class Provider:
     def stop(self) -> None:
         if self._process is None:
             return
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
+        os.close(self._stdin)
         self._process.wait(10)
-        self._process.stdout.close()
         self._process = None
 
     def kill(self) -> None:
         assert self._process is not None
-        self._process.kill()
+        self._process.send_signal(signal.SIGKILL)
         self.stop()
 
     def lines(self, kind: str) -> list[dict[str, Any]]:

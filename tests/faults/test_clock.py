@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -42,7 +43,7 @@ def test_a_wave_of_the_future_is_gone_on_with_when_the_clock_is_right_again(make
     place = make({"latency": {"a": 0.05}})
     fire = begin(place, days=400)
     place.wait_for_answers(5)
-    fire.process.kill()
+    fire.signal(signal.SIGKILL)
     fire.end()
     judge.nothing_is_left_running(place)
     assert place.wave.name[:4] > "2026"

@@ -14,14 +14,13 @@ import psutil
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import GONE_WITHIN, MARK, Place, Trap, until
+from tests.faults.place import GONE_WITHIN, Place, Trap, until
 from tests.real_claude import CLAUDE, needs_claude
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow, needs_claude]
 
 PARALLEL = 3
-BACKEND = f'kind: claude_cli, command: "{CLAUDE}", environment: [{MARK}]'
-"""Its processes bear the place's mark."""
+BACKEND = f'kind: claude_cli, command: "{CLAUDE}"'
 _JOURNAL = r"journal/RUN\.jsonl"
 _MOMENTS = [
     [Trap(f'^write .*{_JOURNAL} {{"t":"sent"', 1, "after")],
@@ -73,7 +72,7 @@ def test_a_whole_wave_is_labelled_and_the_ledger_equals_the_record_to_the_token(
 
 
 def test_killed_around_each_answer_nothing_is_lost(make: Make, record_property: Callable[[str, Any], None]) -> None:
-    place = make(n_items=36, batch_size=2, parallel=PARALLEL, backend=BACKEND)
+    place = make(n_items=24, batch_size=2, parallel=PARALLEL, backend=BACKEND)
     for traps in _MOMENTS:
         fired = place.fire(traps=traps)
         assert fired.code == -signal.SIGKILL, f"{traps} was not met: {fired}"

@@ -46,7 +46,7 @@ def test_no_fire_starts_while_a_worker_of_a_killed_one_lives(make: Make) -> None
     place.wait_for_requests(3)
     stopped = next(worker for worker in place.workers() if worker.net_connections())  # it has begun to ask
     stopped.send_signal(signal.SIGSTOP)
-    fire.process.kill()
+    fire.signal(signal.SIGKILL)
     fire.process.wait(5)
     arrived = len(place.provider.lines("arrived"))
     second = place.fire()

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults import judge
 from tests.faults.place import GONE_WITHIN, Place, until
+from tests.project_folder import WAVE
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -23,7 +24,7 @@ def test_a_signal_stops_sending_and_waits_for_what_is_in_flight(
     number: signal.Signals, group: bool, make: Make
 ) -> None:
     place = make({"latency": {"a": 0.4}}, parallel=PARALLEL)
-    fire = place.begin_fire()
+    fire = place.begin_fire(program=WAVE)
     place.wait_for_requests(PARALLEL + 1)
     arrived = len(place.provider.lines("arrived"))
     fire.signal(number, group=group)
@@ -41,7 +42,7 @@ def test_a_signal_stops_sending_and_waits_for_what_is_in_flight(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_is_not_answered_within_ten_seconds_is_booked_as_maybe_paid(number: signal.Signals, make: Make) -> None:
     place = make({"faults": {"hang": 1}}, parallel=PARALLEL, timeout=60)
-    fire = place.begin_fire()
+    fire = place.begin_fire(program=WAVE)
     place.wait_for_requests(PARALLEL)
     started = time.monotonic()
     fire.signal(number)
@@ -59,7 +60,7 @@ def test_what_is_not_answered_within_ten_seconds_is_booked_as_maybe_paid(number:
 def test_a_signal_between_two_waves_leaves_the_first_one_merged(make: Make) -> None:
     place = make({"latency": {"a": 0.05}}, parallel=PARALLEL, n_items=40)
     place.sql("INSERT INTO waves.theme_config (theme_id, key, value) VALUES ('notes', 'keys', '20')")
-    fire = place.begin_fire("--until-complete")
+    fire = place.begin_fire("--until-complete", program=WAVE)
     place.wait_for_answers(7)
     fire.signal(signal.SIGTERM)
     fired = fire.end()
@@ -74,7 +75,7 @@ def test_a_signal_before_the_locks_exist_leaves_with_75_and_sends_nothing(make: 
     place = make()
     with place.connect() as connection, connection.transaction():
         connection.execute("LOCK TABLE waves.theme_config")
-        fire = place.begin_fire()
+        fire = place.begin_fire(program=WAVE)
         until(
             lambda: place.sql(
                 "SELECT FROM pg_stat_activity WHERE application_name = 'waves' AND wait_event_type = 'Lock'"

@@ -1,9 +1,8 @@
-"""`wave` with traps: the real command line, killed by SIGKILL right before or after its n-th operation of a kind.
+"""Traps for a `wave`: it is killed by SIGKILL right before or after its n-th operation of a kind.
 
 An operation is whatever a crash can fall between: a change on disk, an fsync, a lock, a statement, a commit, a message
-to or from a worker. Run as `python trap.py wave-arguments…` with JSON in `TRAP`: `note` (the file that tells what was
-hit) and `traps`, each with `match` (a regular expression over the operation's label), `nth`, `when` (before|after) and
-`who` (runner|worker|both|power: as both, and the disk loses what was never fsynced). They lie one behind the other:
+to or from a worker. A trap has `match` (a regular expression over the operation's label), `nth`, `when` (before|after)
+and `who` (runner|worker|both|power: as both, and the disk loses what was never fsynced). They lie one behind the other:
 each counts from the one before it. With none at all, every label is noted and nobody is killed.
 """
 
@@ -11,13 +10,11 @@ from __future__ import annotations
 
 import fcntl
 import functools
-import json
 import multiprocessing
 import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +38,7 @@ class Trap:
         self._left -= 1
         return self._left == 0
 
-    def strike(self) -> None:
+    def strike(self, disk: Disk) -> None:
         workers = [process.pid for process in multiprocessing.active_children() if process.pid]
         if self._who == "worker":
             assert workers, "no worker runs here"
@@ -50,12 +47,15 @@ class Trap:
         for pid in workers if self._who in {"both", "power"} else ():
             _kill(pid, signal.SIGKILL)
         if self._who == "power":
-            DISK.fail()
+            disk.fail()
         _kill(os.getpid(), signal.SIGKILL)
 
 
 class Traps:
-    def __init__(self, note: str, traps: list[dict[str, Any]]) -> None:
+    """`note` is the file that tells what was hit, `data` the folder that a power failure damages."""
+
+    def __init__(self, note: str, data: str, traps: list[dict[str, Any]]) -> None:
+        self.disk = Disk(Path(data))
         self._note = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._just_note = not traps
         self._traps = [Trap(**trap) for trap in traps]
@@ -73,7 +73,7 @@ class Traps:
     def _strike(self, hit: Trap | None, when: str, label: str) -> None:
         if hit is not None and hit.when == when:
             _write(self._note, f"{when} {label}\n".encode())
-            hit.strike()
+            hit.strike(self.disk)
 
 
 class Wires:
@@ -88,7 +88,7 @@ class Wires:
         self._wire(os, "rename", lambda _source, target, **_: f"rename {_short(target)}")
         self._wire(os, "mkdir", lambda path, *_, **__: f"mkdir {_short(path)}")
         self._wire(os, "unlink", lambda path, **_: f"unlink {_short(path)}")
-        self._wire(os, "fsync", lambda fd: f"fsync {self._paths.get(fd, '')}", DISK.synced)
+        self._wire(os, "fsync", lambda fd: f"fsync {self._paths.get(fd, '')}", self._traps.disk.synced)
         self._wire(os, "write", lambda fd, data: f"write {self._paths.get(fd, '')} {bytes(data[:13]).decode('latin1')}")
         self._wire(fcntl, "flock", lambda _fd, kind: f"flock {kind}")
         self._wire(socket.socket, "send", lambda _channel, *_: "send to worker")
@@ -134,7 +134,7 @@ class Wires:
             if not flags & os.O_CREAT:
                 return act()
             made: int = self._traps.around(f"create {_short(path)}", act)
-            DISK.made(made)
+            self._traps.disk.made(made)
             return made
 
         os.open = opened
@@ -169,18 +169,3 @@ class Disk:
             if path.is_file():
                 size = self._safe.get(path.stat().st_ino)
                 path.unlink() if size is None else os.truncate(path, size)
-
-
-DISK = Disk(Path.cwd() / "data" / "notes")
-
-
-def main() -> None:
-    Wires(Traps(**json.loads(os.environ.pop("TRAP")))).lay()
-    from waves.surfaces.cli.main import main as wave
-
-    wave()
-
-
-if __name__ == "__main__":
-    sys.argv[0] = "wave"
-    main()
