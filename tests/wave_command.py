@@ -20,6 +20,7 @@ from unittest.mock import patch
 
 import pytest
 
+from tests import workers
 from tests.project_folder import Ran
 from waves.surfaces.cli.main import main
 
@@ -29,6 +30,7 @@ WARNINGS = ("error", "ignore::ResourceWarning")
 
 def run(arguments: Sequence[str], folder: Path, environ: Mapping[str, str], *, seconds: int = 120) -> Ran:
     """`wave` in this folder and environment, without a terminal, as cron runs it; fails if it takes too long."""
+    workers.warm_up()
     with ExitStack() as stack:
         stack.enter_context(_in_folder(folder))
         stack.enter_context(patch.dict(os.environ, environ, clear=True))

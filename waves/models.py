@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Interval
 
 from waves.errors import WaveError
 
@@ -18,6 +20,9 @@ Output = Mapping[str, Any]
 
 Identity = tuple[str, str]
 """What an item is told apart by: its entity key and the hash of its input."""
+
+Dollars = Annotated[float, Interval(ge=0, le=1_000_000_000)]
+"""US dollars, as a person writes them into a file or the database."""
 
 ParseRung = Literal["strict", "fenced", "repaired", "retried"]
 WaveState = Literal["open", "submitted", "held", "closed", "abandoned"]
@@ -126,21 +131,21 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The numbers that bound a theme: flag > environment > `theme_config` > theme.yaml > these defaults. Caps are in US
-    dollars, for a wave, a day and a month in UTC; None means no cap."""
+    dollars, for a wave, a day and a month in UTC; None means no cap. A migration tells the bounds to the database."""
 
-    keys: int = 700
-    batch_size: int = 12
-    parallel: int = 6
-    passes: int = 3
-    max_attempts: int = 3
-    snooze_error_rate: float = 0.5
-    max_rows_without_approval: int = 50
-    max_orphan_rate: float = 0.05
-    drift_rows: int = 50_000
-    keep_days: int = 30
-    cap_usd_wave: float | None = None
-    cap_usd_day: float | None = None
-    cap_usd_month: float | None = None
+    keys: Annotated[int, Interval(ge=1, le=1_000_000)] = 700
+    batch_size: Annotated[int, Interval(ge=1, le=1000)] = 12
+    parallel: Annotated[int, Interval(ge=1, le=1024)] = 6
+    passes: Annotated[int, Interval(ge=1, le=20)] = 3
+    max_attempts: Annotated[int, Interval(ge=1, le=100)] = 3
+    snooze_error_rate: Annotated[float, Interval(gt=0, le=1)] = 0.5
+    max_rows_without_approval: Annotated[int, Interval(ge=0, le=1_000_000_000)] = 50
+    max_orphan_rate: Annotated[float, Interval(ge=0, le=1)] = 0.05
+    drift_rows: Annotated[int, Interval(ge=0, le=10_000_000)] = 50_000
+    keep_days: Annotated[int, Interval(ge=0, le=100_000)] = 30
+    cap_usd_wave: Dollars | None = None
+    cap_usd_day: Dollars | None = None
+    cap_usd_month: Dollars | None = None
 
 
 @dataclass(frozen=True, slots=True)

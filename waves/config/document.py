@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
 
@@ -24,7 +24,12 @@ TEXT_TAG = "tag:yaml.org,2002:str"
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """Characters that neither PostgreSQL nor a path can hold."""
 _MAPPING = "a mapping of keys is required here"
-PLAIN_WORDS = {"model_type": _MAPPING, "dict_type": _MAPPING}
+_PLAIN_WORDS = {
+    **dict.fromkeys(("model_type", "dict_type", "dataclass_type"), _MAPPING),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "A whole number is required"),
+    **dict.fromkeys(("float_type", "float_parsing"), "A number is required"),
+}
+_UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 
 Model = TypeVar("Model", bound="BaseModel")
 Loc = tuple[str | int, ...]
@@ -135,17 +140,22 @@ def validate(model: type[Model], document: Document) -> Model:
 def _explain(model: type[BaseModel], document: Document, defect: ErrorDetails) -> ConfigurationError:
     loc: Loc = defect["loc"]
     place = document.place(loc)
-    if defect["type"] == "extra_forbidden":
+    if defect["type"] in _UNKNOWN_KEY:
         known = ", ".join(_known_keys(model, loc[:-1]))
         return ConfigurationError(f"{place}: unknown key {_named(loc)!r}", f"Known here: {known}.")
     if defect["type"] == "missing":
         return ConfigurationError(
             f"{place}: key {_named(loc)!r} is missing", "Add it; docs/design.md shows a complete file."
         )
-    text = PLAIN_WORDS.get(defect["type"], defect["msg"]).removeprefix("Value error, ")
-    message = f"{text[0].lower()}{text[1:]}"
+    message = in_words(defect)
     name = _named(document.written(loc))
     return ConfigurationError(f"{place}: {name}: {message}" if name else f"{place}: {message}", "Correct it there.")
+
+
+def in_words(defect: ErrorDetails) -> str:
+    """What is wrong with a value, as the end of a sentence."""
+    text = _PLAIN_WORDS.get(defect["type"], defect["msg"]).removeprefix("Value error, ")
+    return f"{text[0].lower()}{text[1:]}"
 
 
 def _named(loc: Loc) -> str:
@@ -156,8 +166,13 @@ def _known_keys(model: type[BaseModel], loc: Loc) -> list[str]:
     current: Any = model
     for part in loc:
         current = _inside(current, part)
-    models = [option for option in _options(current) if hasattr(option, "model_fields")]
-    return sorted(field.alias or name for inner in models for name, field in inner.model_fields.items())
+    return sorted(name for option in _options(current) for name in _keys(option))
+
+
+def _keys(model: Any) -> list[str]:  # noqa: ANN401 - an annotation may be anything
+    if is_dataclass(model):
+        return [field.name for field in fields(model)]
+    return [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
 
 
 def _inside(annotation: Any, part: str | int) -> Any:  # noqa: ANN401 - annotations may be anything

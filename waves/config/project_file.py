@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from waves.config.backend_kinds import known_kinds, traits
+from waves.models import Dollars
 
 
 def _known_kind(kind: str) -> str:
@@ -18,7 +19,6 @@ def _known_kind(kind: str) -> str:
 
 Kind = Annotated[str, AfterValidator(_known_kind)]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Dollars = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 
 class _Strict(BaseModel):

@@ -103,7 +103,7 @@ def load(prompts: Path, theme_id: str) -> Theme:
         target=_target(file.target) if file.target else None,
         backends=tuple(file.backends),
         models=tuple(file.models) if file.models else None,
-        limits=Limits(**file.wave.model_dump()),
+        limits=file.wave,
         folder=path.parent,
         on_complete=tuple(file.on_complete),
         on_complete_timeout=file.on_complete_timeout,
@@ -125,9 +125,9 @@ def _path(prompts: Path, theme_id: str) -> Path:
 
 def merge_limits(limits: Limits, *layers: Mapping[str, Any]) -> Limits:
     """`limits` overridden by each layer in turn. Values may be text (environment, `theme_config`)."""
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
-    from waves.config.theme_file import LimitNumbers
+    from waves.config.theme_file import LimitsEntry
 
     merged = asdict(limits)
     for layer in layers:
@@ -136,12 +136,12 @@ def merge_limits(limits: Limits, *layers: Mapping[str, Any]) -> Limits:
             raise ConfigurationError(f"unknown limit {unknown[0]!r}", f"Known: {', '.join(sorted(merged))}.")
         merged |= layer
     try:
-        return Limits(**LimitNumbers.model_validate(merged).model_dump())
+        return TypeAdapter[Limits](LimitsEntry).validate_python(merged)
     except ValidationError as error:
         defect = error.errors(include_url=False)[0]
         name = str(defect["loc"][0])
         raise ConfigurationError(
-            f"{name} = {merged[name]!r}: {defect['msg'][0].lower()}{defect['msg'][1:]}",
+            f"{name} = {merged[name]!r}: {document.in_words(defect)}",
             f"Set it by flag, WAVES_{name.upper()}, theme_config or theme.yaml, in this order of precedence.",
         ) from None
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from waves.config.column_kinds import COLUMN_KINDS
 from waves.models import Limits
-
-DEFAULTS = Limits()
-TARGET_VALUES = ("$labels", "$label", "$confidence", "$version", "$model", "$run")
 
 
 def _checked_names(names: list[str]) -> list[str]:
@@ -20,38 +19,25 @@ def _checked_names(names: list[str]) -> list[str]:
     return names
 
 
-Dollars = Annotated[float, Field(ge=0, le=1_000_000_000)]
 Columns = Annotated[list[str], Field(min_length=1, max_length=100), AfterValidator(_checked_names)]
 """A row's content becomes one JSON array, and a function of PostgreSQL takes at most a hundred arguments; the names and
 values of the target's columns share that number."""
 Column = Annotated[str, Field(min_length=1)] | Columns
 
 
+def _numbers(given: object) -> object:
+    """YAML's `true` is no number, though Python's is."""
+    if not isinstance(given, Mapping):
+        return given
+    return {key: str(value).lower() if isinstance(value, bool) else value for key, value in given.items()}
+
+
+LimitsEntry = Annotated[Limits, BeforeValidator(_numbers)]
+"""The keys, bounds and defaults are those of `Limits`."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
-
-
-class LimitNumbers(_Strict):
-    @field_validator("*", mode="before")
-    @classmethod
-    def _is_number(cls, value: object) -> object:
-        if isinstance(value, bool):
-            raise ValueError("a number is required, not true or false")  # noqa: TRY004 - pydantic's protocol
-        return value
-
-    keys: int = Field(default=DEFAULTS.keys, ge=1, le=1_000_000)
-    batch_size: int = Field(default=DEFAULTS.batch_size, ge=1, le=1000)
-    parallel: int = Field(default=DEFAULTS.parallel, ge=1, le=1024)
-    passes: int = Field(default=DEFAULTS.passes, ge=1, le=20)
-    max_attempts: int = Field(default=DEFAULTS.max_attempts, ge=1, le=100)
-    snooze_error_rate: float = Field(default=DEFAULTS.snooze_error_rate, gt=0, le=1)
-    max_rows_without_approval: int = Field(default=DEFAULTS.max_rows_without_approval, ge=0, le=1_000_000_000)
-    max_orphan_rate: float = Field(default=DEFAULTS.max_orphan_rate, ge=0, le=1)
-    drift_rows: int = Field(default=DEFAULTS.drift_rows, ge=0, le=10_000_000)
-    keep_days: int = Field(default=DEFAULTS.keep_days, ge=0, le=100_000)
-    cap_usd_wave: Dollars | None = None
-    cap_usd_day: Dollars | None = None
-    cap_usd_month: Dollars | None = None
 
 
 class SourceEntry(_Strict):
@@ -73,8 +59,9 @@ class TargetEntry(_Strict):
     @classmethod
     def _known_values(cls, columns: dict[str, str]) -> dict[str, str]:
         for value in columns:
-            if value.startswith("$") and value not in TARGET_VALUES:
-                raise ValueError(f"unknown value {value!r}; known: {', '.join(TARGET_VALUES)}, or a field's name")
+            if value.startswith("$") and value not in COLUMN_KINDS:
+                known = ", ".join(kind for kind in COLUMN_KINDS if kind.startswith("$"))
+                raise ValueError(f"unknown value {value!r}; known: {known}, or a field's name")
         if len(set(columns.values())) < len(columns):
             raise ValueError("two values go to the same column")
         return columns
@@ -97,7 +84,7 @@ class ThemeFile(_Strict):
     target: TargetEntry | None = None
     backends: list[str] = Field(min_length=1)
     models: list[str] | None = None
-    wave: LimitNumbers = Field(default_factory=LimitNumbers)
+    wave: LimitsEntry = Limits()
     on_complete: list[Annotated[str, Field(min_length=1)]] = []
     on_complete_timeout: float = Field(default=600, gt=0, le=86_400)
     gold: GoldEntry | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests import workers
 from waves.executors.events import Emitted, Event
 from waves.executors.processes import Processes
 
@@ -36,6 +37,14 @@ class Run:
             assert time.monotonic() < deadline, events
             events += processes.events(1)
         return events
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_forkserver() -> Iterator[None]:
+    """These tests kill it, and need nothing in it."""
+    workers.start_afresh()
+    yield
+    workers.start_afresh()
 
 
 @pytest.fixture

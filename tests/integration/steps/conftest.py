@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import workers
 from tests.faults.provider import Provider
 from tests.integration.cli.site import TABLE as COMMENTS
 from tests.integration.cli.site import Site
@@ -64,6 +65,7 @@ INSERT INTO notes SELECT n, 'Note number ' || n || ', why?' FROM generate_series
 @pytest.fixture
 def project(tmp_path: Path, db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Project:
     """30 notes in the gap of theme `notes`, 20 keys a wave."""
+    workers.warm_up()
     folder = tmp_path / "project with blanks"
     (folder / "prompts" / "notes").mkdir(parents=True)
     (folder / "waves.yaml").write_text("database: embedded\n")

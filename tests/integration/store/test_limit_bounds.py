@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import psycopg
 import pytest
-from annotated_types import Ge, Gt, Le
 
 from waves.config.theme import merge_limits
-from waves.config.theme_file import LimitNumbers
 from waves.errors import ConfigurationError
 from waves.models import Limits
 from waves.store.connect import Database
@@ -19,22 +17,20 @@ from waves.store.rubrics import rubric_registry
 pytestmark = pytest.mark.postgres
 
 
+HINTS = get_type_hints(Limits, include_extras=True)
+
+
 def _bounds(name: str) -> tuple[Any, ...]:
     """(whole, low, low included, high) of a limit of the files."""
-    field = LimitNumbers.model_fields[name]
-    kind, marks = field.annotation, list(field.metadata)
-    if kind not in {int, float}:  # `Dollars | None`: the bounds stand inside
-        (number,) = (one for one in get_args(kind) if one is not type(None))
-        kind, info = get_args(number)
-        marks = list(info.metadata)
-    low = next(mark for mark in marks if isinstance(mark, Ge | Gt))
-    (high,) = (mark.le for mark in marks if isinstance(mark, Le))
-    return (kind is int, low.ge if isinstance(low, Ge) else low.gt, isinstance(low, Ge), high)
+    hint = next(kind for kind in (HINTS[name], *get_args(HINTS[name])) if get_origin(kind) is Annotated)
+    kind, interval = get_args(hint)
+    included = interval.ge is not None
+    return (kind is int, interval.ge if included else interval.gt, included, interval.le)
 
 
 def test_the_bounds_are_those_of_the_files(db: Database) -> None:
     rows = db.execute("SELECT key, whole, low, low_included, high FROM waves.limit_bounds()").fetchall()
-    assert {key: tuple(bounds) for key, *bounds in rows} == {name: _bounds(name) for name in LimitNumbers.model_fields}
+    assert {key: tuple(bounds) for key, *bounds in rows} == {name: _bounds(name) for name in HINTS}
 
 
 NUMBERS = ("0", "1", "1.0", "01", "+7", "-1", "0.5", ".5", "5.", "1e0", "1e-3", "1e99", "1_0", " 1", "NaN", "inf", "١")

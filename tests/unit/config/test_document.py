@@ -74,7 +74,7 @@ def test_an_unknown_key_is_named_with_its_line_and_the_known_ones(text: str, pla
     ("text", "message"),
     [
         ("inner:\n  name: x\n", "waves.yaml:1: key 'inner.size' is missing"),
-        ("inner:\n  size: ten\n", "waves.yaml:2: inner.size: input should be a valid integer"),
+        ("inner:\n  size: ten\n", "waves.yaml:2: inner.size: a whole number is required"),
         ("inner:\n  size: 0\n", "waves.yaml:2: inner.size: input should be greater than or equal to 1"),
         ("inner: 5\n", "waves.yaml:1: inner: a mapping of keys is required here"),
         ("many: [1]\n", "waves.yaml:1: many: a mapping of keys is required here"),

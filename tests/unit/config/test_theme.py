@@ -82,7 +82,7 @@ def test_every_key_of_a_theme_arrives(tmp_path: Path) -> None:
         ("source: {relation: c, key: '', input: [b]}\nbackends: [r]\n", "theme.yaml:1: source.key: "),
         ("source: {relation: c, key: {a: b}, input: [b]}\nbackends: [r]\n", "theme.yaml:1: source.key: "),
         (SOURCE + "wave: {keys: 0}\n", "theme.yaml:3: wave.keys: "),
-        (SOURCE + "wave: {keys: true}\n", "theme.yaml:3: wave.keys: a number is required"),
+        (SOURCE + "wave: {keys: true}\n", "theme.yaml:3: wave.keys: a whole number is required"),
         (SOURCE + "wave: {keys: 1.5}\n", "theme.yaml:3: wave.keys: "),
         (SOURCE + "wave: {keys: .nan}\n", "theme.yaml:3: wave.keys: "),
         (SOURCE + "wave: {snooze_error_rate: .nan}\n", "theme.yaml:3: wave.snooze_error_rate: "),

@@ -1,4 +1,5 @@
-"""The value of a target column as SQL over an entry `e`, and the column types that can take it.
+"""The value of a target column as SQL over an entry `e`, and the column types that can take it. What starts with `$` is
+in `config/column_kinds.py`.
 
 `$labels` is a JSON array (text, jsonb) or a native text[]; a field of the output is written as it is: strings without
 quotes, lists and objects as JSON, null as NULL. A cast that fails at run time costs that row only.
@@ -10,37 +11,19 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from waves.config.column_kinds import COLUMN_KINDS
 from waves.store.shape import fragments
 
 if TYPE_CHECKING:
     from waves.store.shape.shape import Column, Shape
 
-_TEXT = frozenset({"text", "character varying"})
 _JSON = frozenset({"json", "jsonb"})
-_NUMBER = frozenset({"double precision", "real", "numeric"})
-_TEXTS = frozenset({"text[]", "character varying[]"})
-_TAKES: dict[str, frozenset[str]] = {
-    "$labels": _TEXT | _JSON | _TEXTS,
-    "$label": _TEXT,
-    "$confidence": _NUMBER,
-    "confidence": _NUMBER,
-    "$version": _TEXT,
-    "$model": _TEXT,
-    "$run": _TEXT,
-}
-_OWN = {
-    "$confidence": "e.confidence",
-    "confidence": "e.confidence",
-    "$version": "%(version)s::text",
-    "$model": "e.model",
-    "$run": "e.run_id",
-    "$label": "e.output #>> '{labels,0}'",
-}
 
 
 def taken_by(value: str) -> frozenset[str] | None:
     """The column types that can take `value`; None if any may (the database decides at run time)."""
-    return _TAKES.get(value)
+    kind = COLUMN_KINDS.get(value)
+    return kind.types if kind else None
 
 
 def expressions(shape: Shape) -> list[sql.Composable]:
@@ -55,9 +38,9 @@ def bindings(shape: Shape, version: str) -> dict[str, str]:
 
 
 def _expression(field: str, value: str, column: Column) -> sql.Composable:
-    own = _OWN.get(value)
-    if own is not None:
-        return sql.SQL(own)
+    known = COLUMN_KINDS.get(value)
+    if known is not None and known.expression is not None:
+        return sql.SQL(known.expression)
     bound, kind = sql.Placeholder(field), fragments.verbatim(column.type)
     json = sql.SQL("NULLIF(e.output -> {}::text, 'null')").format(bound)
     if column.type in _JSON:
