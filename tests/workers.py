@@ -1,5 +1,5 @@
-"""The workers of a fire that runs inside the process of the tests. All tests of that process share one forkserver, which
-imports what any of them may need: a worker whose forkserver lacks the SDK takes seconds to start.
+"""The workers of a fire that runs inside the process of the tests. All tests of that process share a forkserver, which
+imports what any of them may need: where it lacks the SDK, a worker takes seconds to start.
 """
 
 from __future__ import annotations
