@@ -15,11 +15,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from tests.project_folder import Ran
 
 _ROOT = Path(__file__).parents[1]
 
@@ -47,10 +50,52 @@ class Forked:
         os.kill(self.pid, number)
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process that runs, and what it writes. A pipe holds 64 KiB: more than a `wave` without a terminal says."""
+
+    process: Forked | subprocess.Popen[bytes]
+    out: IO[str]
+    err: IO[str]
+
+    def end(self, timeout: float = 60) -> Ran:
+        code = self.process.wait(timeout)
+        with self.out, self.err:
+            return Ran(code, self.out.read(), self.err.read())
+
+    def signal(self, number: signal.Signals, *, group: bool = False) -> None:
+        if group:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+
+def begin(
+    arguments: Sequence[str], folder: Path, environ: Mapping[str, str], traps: Mapping[str, Any] | None = None
+) -> Running:
+    """A forked `wave` without a terminal, with its traps (tests/faults/trap.py)."""
+    return _running(lambda streams: start("wave", arguments, folder, environ, streams, traps))
+
+
+def begin_program(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Running:
+    """Any program, from its first instruction."""
+
+    def started(streams: tuple[int, int, int]) -> subprocess.Popen[bytes]:
+        stdin, stdout, stderr = streams
+        return subprocess.Popen(
+            command, cwd=folder, env=environ, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        )
+
+    return _running(started)
+
+
 def start(
     program: str,
     arguments: Sequence[str],
-    *,
     folder: Path,
     environ: Mapping[str, str],
     streams: tuple[int, int, int],
@@ -67,11 +112,23 @@ def start(
     return Forked(_server().ask(request, streams)["pid"])
 
 
+def _running(started: Callable[[tuple[int, int, int]], Forked | subprocess.Popen[bytes]]) -> Running:
+    out, out_sink = os.pipe()
+    err, err_sink = os.pipe()
+    with Path(os.devnull).open("rb") as nothing:
+        process = started((nothing.fileno(), out_sink, err_sink))
+    for sink in (out_sink, err_sink):
+        os.close(sink)
+    return Running(process, os.fdopen(out, encoding="utf-8"), os.fdopen(err, encoding="utf-8"))
+
+
 class _Server:
     """Our side of the server. It ends when this side is closed, at the latest with this process."""
 
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair()
+        self._channel.settimeout(60)
+        self._turn = threading.Lock()
         self._sockets = tempfile.TemporaryDirectory(prefix="waves-")  # of the forkservers: the path has to be short
         with theirs:
             command = [sys.executable, "-m", "tests.prefork_server", str(theirs.fileno()), self._sockets.name]
@@ -81,10 +138,11 @@ class _Server:
 
     def ask(self, request: Mapping[str, Any], streams: Sequence[int] = ()) -> dict[str, Any]:
         data = json.dumps(request).encode()
-        # descriptors travel with the first byte; the length tells where the request ends
-        socket.send_fds(self._channel, [len(data).to_bytes(8, "big")], streams)
-        self._channel.sendall(data)
-        answer: dict[str, Any] = json.loads(self._answers.readline())
+        with self._turn:
+            # descriptors travel with the first byte; the length tells where the request ends
+            socket.send_fds(self._channel, [len(data).to_bytes(8, "big")], streams)
+            self._channel.sendall(data)
+            answer: dict[str, Any] = json.loads(self._answers.readline())
         return answer
 
     def _end(self) -> None:

@@ -6,6 +6,7 @@ gets its forkserver, too, by a fork before it begins, so that the SDK is not imp
 
 from __future__ import annotations
 
+import builtins
 import gc
 import importlib
 import json
@@ -13,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
 from typing import Any
@@ -87,12 +89,21 @@ def _become(request: Mapping[str, Any], streams: Sequence[int]) -> _Entry:
     sockets = sys.argv[2]
     sys.argv = [request["program"], *request["arguments"]]
     gc.enable()
+    _warn_as(request["environ"].get("PYTHONWARNINGS", ""))
     if request["program"] == "rehearsal":
         return _rehearse
     _fork_a_forkserver(f"{sockets}/{os.getpid()}")
     if request["traps"] is not None:
         Wires(Traps(**request["traps"])).lay()
     return _wave
+
+
+def _warn_as(options: str) -> None:
+    """As an interpreter reads the variable when it starts; the tests use these two forms of it."""
+    sys.warnoptions = [option for option in options.split(",") if option]
+    for option in sys.warnoptions:
+        action, _, category = option.partition("::")
+        warnings.simplefilter(action, getattr(builtins, category or "Warning"))
 
 
 def _wave() -> None:

@@ -7,20 +7,18 @@ and the journals alone (`judge`).
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
 
 import psutil
 
 from tests import prefork, wave_command
 from tests.faults.corpus import PROJECT, RUBRIC, TABLE, THEME_FILE
 from tests.faults.provider import Provider
+from tests.prefork import Running
 from tests.project_folder import ProjectFolder, Ran
 from waves.config import project as projects
 from waves.steps.rubrics import approval
@@ -106,48 +104,23 @@ class Place(ProjectFolder):
 
     # --- wave as a process ------------------------------------------------------------------------------------------
 
-    def begin(self, *arguments: str, traps: Sequence[Trap] | None = None, program: Sequence[str] | None = None) -> Wave:
+    def begin(
+        self, *arguments: str, traps: Sequence[Trap] | None = None, program: Sequence[str] | None = None
+    ) -> Running:
         """`wave` with these arguments, forked; with an empty list of traps every operation is noted. `program`, where
         the start of the process matters, is what runs instead, from its first instruction."""
-        out, err = _Pipe(), _Pipe()
-        with Path(os.devnull).open("rb") as nothing:
-            streams = (nothing.fileno(), out.sink, err.sink)
-            process = (
-                self._forked(arguments, streams, traps) if program is None else self._real(program, arguments, streams)
-            )
-        self.sessions.add(process.pid)
-        return Wave(process, out.opened(), err.opened())
-
-    def _forked(
-        self, arguments: Sequence[str], streams: tuple[int, int, int], traps: Sequence[Trap] | None
-    ) -> prefork.Forked:
-        laid = traps if traps is None else [asdict(trap) for trap in traps]
-        return prefork.start(
-            "wave",
-            arguments,
-            folder=self.root,
-            environ=self._environ(),
-            streams=streams,
-            traps=laid if laid is None else {"note": str(self.note), "data": str(self.folder), "traps": laid},
-        )
-
-    def _real(
-        self, program: Sequence[str], arguments: Sequence[str], streams: tuple[int, int, int]
-    ) -> subprocess.Popen[bytes]:
-        stdin, stdout, stderr = streams
-        return subprocess.Popen(
-            [*program, *arguments],
-            cwd=self.root,
-            env=self._environ(),
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
+        if program is None:
+            laid = None if traps is None else [asdict(trap) for trap in traps]
+            set_up = None if laid is None else {"note": str(self.note), "data": str(self.folder), "traps": laid}
+            wave = prefork.begin(arguments, self.root, self._environ(), set_up)
+        else:
+            wave = prefork.begin_program([*program, *arguments], self.root, self._environ())
+        self.sessions.add(wave.process.pid)
+        return wave
 
     def begin_fire(
         self, *arguments: str, traps: Sequence[Trap] | None = None, program: Sequence[str] | None = None
-    ) -> Wave:
+    ) -> Running:
         return self.begin("fire", THEME, "--json", *arguments, traps=traps, program=program)
 
     def fire(self, *arguments: str, traps: Sequence[Trap] | None = None) -> Ran:
@@ -198,41 +171,6 @@ class Place(ProjectFolder):
             return os.getsid(pid) in self.sessions and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OSError):
             return False
-
-
-class _Pipe:
-    """Its `sink` is for a process that is about to start; `opened` gives the other end, and leaves it the only one."""
-
-    def __init__(self) -> None:
-        self._source, self.sink = os.pipe()
-
-    def opened(self) -> IO[str]:
-        os.close(self.sink)
-        return os.fdopen(self._source, encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class Wave:
-    """A `wave` that runs, and what it writes. A pipe holds 64 KiB: more than a `wave` without a terminal says."""
-
-    process: prefork.Forked | subprocess.Popen[bytes]
-    out: IO[str]
-    err: IO[str]
-
-    def end(self, timeout: float = 60) -> Ran:
-        code = self.process.wait(timeout)
-        with self.out, self.err:
-            return Ran(code, self.out.read(), self.err.read())
-
-    def signal(self, number: signal.Signals, *, group: bool = False) -> None:
-        if group:
-            os.killpg(self.process.pid, number)
-        else:
-            self.process.send_signal(number)
-
-    @property
-    def running(self) -> bool:
-        return self.process.poll() is None
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:

@@ -29,7 +29,7 @@ class Provider:
         stdin, self._stdin = os.pipe()
         out, announced = os.pipe()
         self._process = prefork.start(
-            "rehearsal", arguments, folder=self.record.parent, environ=os.environ, streams=(stdin, announced, 2)
+            "rehearsal", arguments, self.record.parent, os.environ, streams=(stdin, announced, 2)
         )
         os.close(stdin)
         os.close(announced)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import THEME, Place, Wave
+from tests.faults.place import THEME, Place
+from tests.prefork import Running
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -33,7 +34,7 @@ main()
 """
 
 
-def begin(place: Place, *, days: float = 0, hours_each: float = 0) -> Wave:
+def begin(place: Place, *, days: float = 0, hours_each: float = 0) -> Running:
     """A fire whose clock is so many days ahead, and moves so many hours each time it is looked at."""
     program = (sys.executable, "-c", _CLOCK, str(days), str(hours_each))
     return place.begin("fire", THEME, "--json", program=program)

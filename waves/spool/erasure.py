@@ -52,7 +52,7 @@ def find_traces(folder: Path, entity_key: str) -> RowTraces:
 
 
 def erase(folder: Path, entity_key: str, texts: frozenset[str], *, dry_run: bool) -> int:
-    """Erases the row. → the number of files that held something of it. Only under the theme's lock."""
+    """Erases the row. Returns the number of files that held something of it. Only under the theme's lock."""
     places, loose = _places(folder)
     needles = _needles(entity_key, texts)
     changed = 0
@@ -141,7 +141,7 @@ def _files(place: Path) -> Iterator[Path]:
 
 
 def _replace(path: Path, left: bytes | None, *, dry_run: bool) -> int:
-    """Replaces a file's content by `left`, or removes the file if it is None. → 1 if that changes anything, else 0."""
+    """Replaces a file's content by `left`, or removes the file if it is None. Returns 1 if that changes it, else 0."""
     if left is not None and left == files.read_file(path):
         return 0
     if dry_run:

@@ -163,7 +163,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sweep_temporary(folder: Path) -> int:
-    """Removes what a crash left half-written in and below `folder`. → the number of names. Only under the lock."""
+    """Removes what a crash left half-written in and below `folder`. Returns how many names. Only under the lock."""
     swept = 0
     with reported(folder):
         for place, folders, names in os.walk(folder):
@@ -192,7 +192,7 @@ def remove_tree(path: Path) -> None:
 
 
 def set_aside(path: Path, folder: Path) -> Path:
-    """Moves `path` into `folder` without overwriting anything there. → the new path."""
+    """Moves `path` into `folder` without overwriting anything there. Returns the new path."""
     make_folder(folder)
     with reported(path):
         aside, n = folder / path.name, 1

@@ -22,7 +22,7 @@ _OUTPUT = "output"
 def erase(
     data: Path, theme_id: str, names: Collection[str], wave_ids: frozenset[str], blank: str, *, dry_run: bool
 ) -> int:
-    """Erases the row. → the number of logs that may have mentioned it. `names` is the key in each spelling that a
+    """Erases the row. Returns the number of logs that may have mentioned it. `names` is the key in each spelling that a
     message uses; `wave_ids` are the waves that held it: a row that was in none is in no log. `blank` replaces every
     text that mentioned it."""
     if not wave_ids:

@@ -84,7 +84,7 @@ class WaveDir:
         return Parts(self.path / "parts", self.manifest, check)
 
     def write_batches(self, batches: Sequence[Sequence[Item]]) -> list[str]:
-        """Writes the next batches, a file each. → their names, which were never used before.
+        """Writes the next batches, a file each. Returns their names, which were never used before.
 
         Not fsynced: after a power failure batches are built again from the missing items.
         """

@@ -31,7 +31,7 @@ def table_of(theme: Theme, folder: Path) -> str | None:
 
 
 def load_sample(db: Database, folder: Path, table: str = "artifact_comments") -> int:
-    """Creates and fills `table` from `folder`. → the number of rows inserted; 0 if the table had rows already."""
+    """Creates and fills `table` from `folder`. Returns the number of rows inserted; 0 if the table had rows already."""
     try:
         definition = (folder / f"{table}.sql").read_bytes()
         lines = (folder / f"{table}.jsonl").read_text(encoding="utf-8").split("\n")

@@ -104,7 +104,7 @@ class _Selection:
             self.deferred[item.entity_key] = item
 
     def add_deferred(self) -> bool:
-        """→ whether there is room for more."""
+        """Returns whether there is room for more."""
         for entity_key, item in self.deferred.items():
             if not self.full:
                 self.items[entity_key] = item
@@ -137,7 +137,7 @@ class _EditSearch:
 
 
 def _select_unjudged(connection: Connection, shape: Shape, version: str, selection: _Selection) -> bool:
-    """Tier 1. → whether every candidate was assessed and there is room for more."""
+    """Tier 1. Returns whether every candidate was assessed and there is room for more."""
     values = {"theme": shape.theme_id, "version": version}
     for branch in candidates.branches(shape):
         since_restorable = 0
@@ -161,7 +161,7 @@ def _select_unjudged(connection: Connection, shape: Shape, version: str, selecti
 def _select_edited(
     connection: Connection, shape: Shape, version: str, selection: _Selection, search: _EditSearch
 ) -> bool:
-    """Tier 2: rows whose content is not the one that was judged. → whether no row that was found is left."""
+    """Tier 2: rows whose content is not the one that was judged. Returns whether no row that was found is left."""
     left = search.rows
     for stretch in drift.stretches(shape, drift.read_cursor(connection, shape)):
         query, values = drift.stretch_query(shape, stretch)

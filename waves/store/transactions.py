@@ -61,7 +61,7 @@ def of_a_row(error: psycopg.Error) -> bool:
 
 def bisected(connection: Connection, low: int, high: int, act: Callable[[int, int], None]) -> dict[int, psycopg.Error]:
     """Runs `act(low, high)` in a savepoint for the rows `low` to `high`, both included; if one row's value makes it
-    fail, halves the range until the row is found, in order. → the rows that fail alone, each with its error."""
+    fail, halves the range until the row is found, in order. Returns the rows that fail alone, each with its error."""
     offenders: dict[int, psycopg.Error] = {}
     ranges = [(low, high)] if low <= high else []
     while ranges:

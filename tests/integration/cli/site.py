@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import prefork
+from tests.prefork import Running
 from tests.project_folder import WAVE, ProjectFolder, Ran
 from tests.wave_command import WARNINGS, run
 
@@ -107,16 +109,10 @@ class Site(ProjectFolder):
 
     def process(self, *arguments: str, **more: str) -> Ran:
         """The same in a process of its own."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.root,
-            env=self.environ(more),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=120,
-        )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return self.begin(*arguments, **more).end(120)
+
+    def begin(self, *arguments: str, **more: str) -> Running:
+        return prefork.begin(arguments, self.root, self.environ(more))
 
     def fire(self, *arguments: str, **more: str) -> dict[str, Any]:
         """The object of a fire that ends well."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -172,15 +170,10 @@ def test_one_that_takes_too_long_is_ended_with_all_that_it_started(site: Site) -
 def test_it_ends_with_its_fire_and_the_next_one_runs_it_again(site: Site, number: signal.Signals, code: int) -> None:
     site.fill(1)
     write_command(site, HANG)
-    with subprocess.Popen(
-        site.command("fire", THEME), cwd=site.root, env=site.environ(), stderr=subprocess.DEVNULL
-    ) as fire:
-        try:
-            running = pids(site)
-            os.kill(fire.pid, number)
-            assert fire.wait(20) == code
-        finally:
-            fire.kill()
+    fire = site.begin("fire", THEME)
+    running = pids(site)
+    fire.signal(number)
+    assert fire.end(20).code == code
     gone(running)
     assert codes(site) == [-9 if code == 75 else None]
     write_command(site, NOTE)

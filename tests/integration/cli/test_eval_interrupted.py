@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from tests.integration.cli.golden import evaluated, with_theme
 from tests.integration.cli.site import Site
 from tests.integration.cli.tee import Tee, provider
+from tests.prefork import Running
 from tests.project_folder import url_of
 
 CODE = "code_comments"
@@ -37,16 +37,9 @@ def slow(tmp_path: Path, database_url: str, slow_tee: Tee) -> Site:
     return site
 
 
-def begun(site: Site, tee: Tee, requests: int) -> subprocess.Popen[bytes]:
+def begun(site: Site, tee: Tee, requests: int) -> Running:
     """`wave eval` that has sent so many requests."""
-    process = subprocess.Popen(
-        site.command("eval", CODE, "--json"),
-        cwd=site.root,
-        env=site.environ(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = site.begin("eval", CODE, "--json")
     _until(lambda: len(tee.requests()) >= requests)
     return process
 
@@ -64,10 +57,10 @@ def asked(tee: Tee) -> Counter[str]:
 
 def test_what_was_told_to_stop_goes_on_and_asks_for_each_item_once(slow: Site, slow_tee: Tee) -> None:
     process = begun(slow, slow_tee, 6)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (75, b"")
-    stopped = json.loads(out)
+    process.signal(signal.SIGTERM)
+    ran = process.end()
+    assert (ran.code, ran.err) == (75, "")
+    stopped = ran.json
     assert (stopped["state"], stopped["settings"], stopped["best"]) == ("interrupted", [], None)
     before = len(slow_tee.requests())
     assert 6 <= before < ITEMS / 12
@@ -80,8 +73,8 @@ def test_what_was_told_to_stop_goes_on_and_asks_for_each_item_once(slow: Site, s
 
 def test_what_was_killed_is_in_the_ledger_after_the_next_fire_and_goes_on(slow: Site, slow_tee: Tee) -> None:
     process = begun(slow, slow_tee, 10)
-    process.kill()
-    process.communicate(timeout=60)
+    process.signal(signal.SIGKILL)
+    process.end()
     sent = len(slow_tee.requests())
     assert slow.sql("SELECT count(*) FROM waves.ledger") == [(0,)]
     assert slow.wave("fire", CODE, "--keys", "1").code == 0
@@ -104,8 +97,8 @@ def test_an_evaluation_holds_the_lock_of_its_theme(slow: Site, slow_tee: Tee) ->
     assert (ran.code, ran.json["state"]) == (75, "locked")
     other = slow.wave("eval", CODE, "--json")
     assert (other.code, other.json["state"]) == (75, "locked")
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.signal(signal.SIGTERM)
+    process.end()
 
 
 def test_a_cap_ends_an_evaluation_and_once_it_is_raised_it_goes_on(site: Site, tee: Tee) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import waves.fire
 from tests.integration.cli import shapes
 from tests.integration.cli.site import KEY, THEME, Site
 from tests.integration.cli.tee import Tee, provider
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_a_first_fire_a_second_and_the_status_have_their_shapes(site: Site, tee: Tee) -> None:
@@ -110,17 +113,13 @@ def test_a_broken_theme_hides_no_other(site: Site) -> None:
     assert THEME in shown.out
 
 
-def test_a_bug_is_told_as_json_too_without_values(site: Site) -> None:
+def test_a_bug_is_told_as_json_too_without_values(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_: object) -> None:
+        raise ValueError("row text, secret")
+
     site.fill(1)
-    code = (
-        "import waves.fire\n"
-        "def fire_waves(*_): raise ValueError('row text, secret')\n"
-        "waves.fire.fire_waves = fire_waves\n"
-        "from waves.surfaces.cli.main import main\n"
-        "main()\n"
-    )
-    site.command = lambda *arguments: [sys.executable, "-c", code, *arguments]  # type: ignore[method-assign]
-    ran = site.process("fire", THEME, "--json")
+    monkeypatch.setattr(waves.fire, "fire_waves", wrong)
+    ran = site.wave("fire", THEME, "--json")
     assert ran.code == 70
     shapes.check(shapes.FAILED_FIRE, ran.json)
     assert ran.json["error"]["code"] == "bug"

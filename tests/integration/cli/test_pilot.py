@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.integration.cli.site import RUBRIC, THEME, Site
+import waves
+from tests import workers
+from tests.integration.cli.site import KEY, RUBRIC, THEME, Site
 from tests.integration.cli.tee import Tee
-from tests.project_folder import Ran
+from waves.config import project as projects
 
 SWAPPED = RUBRIC.replace('["question"]', '["Q"]').replace('["praise"]', '["question"]').replace('["Q"]', '["praise"]')
 """The examples the other way round: whoever judges by them turns every verdict."""
@@ -305,21 +306,22 @@ def test_a_dry_run_of_a_pilot_writes_nothing(site: Site, tee: Tee) -> None:
 
 
 @pytest.mark.parametrize("way", ["fire", "prepare", "run_once", "pilot"])
-def test_every_way_in_obeys_the_gate_that_the_table_sets(site: Site, way: str) -> None:
+def test_every_way_in_obeys_the_gate_that_the_table_sets(site: Site, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     site.fill(30)
     assert site.wave("fire", THEME, "--keys", "1").code == 0
     site.sql(
         "INSERT INTO waves.theme_config (theme_id, key, value) VALUES (%s, 'max_rows_without_approval', '7')", THEME
     )
-    python = f"import waves; print(waves.run_once({THEME!r}).ending.state)"
-    commands = {
-        "fire": site.command("fire", THEME, "--until-complete"),
-        "prepare": site.command("prepare", THEME, "--keys", "20"),
-        "run_once": [sys.executable, "-c", python],
-        "pilot": site.command("pilot", THEME),
+    ways: dict[str, Callable[[], object]] = {
+        "fire": lambda: site.wave("fire", THEME, "--until-complete"),
+        "prepare": lambda: site.wave("prepare", THEME, "--keys", "20"),
+        "run_once": lambda: waves.run_once(THEME, project=projects.load(site.root)),
+        "pilot": lambda: site.wave("pilot", THEME),
     }
+    monkeypatch.setenv("SITE_KEY", KEY)
+    workers.warm_up()
     for _ in range(2):
-        subprocess.run(commands[way], cwd=site.root, env=site.environ(), capture_output=True, check=False, timeout=60)
+        ways[way]()
     assert site.sql("SELECT sum((counts->>'emitted')::int) FROM waves.wave") == [(7,)]
 
 
@@ -350,17 +352,8 @@ def test_two_operators_at_once_approve_once(site: Site) -> None:
     second(site)
     new = piloted(site, "--keys", "6")["version"]
     names = ("ana", "bo")
-    both = [
-        subprocess.Popen(
-            site.command("approve", THEME, "--by", name, "--version", new),
-            cwd=site.root,
-            env=site.environ(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for name in names
-    ]
-    ended = [Ran(one.wait(60), *(stream.decode() for stream in one.communicate())) for one in both]
+    both = [site.begin("approve", THEME, "--by", name, "--version", new) for name in names]
+    ended = [one.end() for one in both]
     assert [(one.code, one.err) for one in ended] == [(0, ""), (0, "")]
     audit = site.sql(
         "SELECT actor FROM waves.audit_log WHERE entity_id = %s AND after_json ? 'approved_rows' ORDER BY actor", new

@@ -82,7 +82,7 @@ def running_url(server: Server) -> str | None:
 
 
 def start(server: Server) -> str:
-    """Starts the server, and creates the cluster first if there is none. → the URL."""
+    """Starts the server, and creates the cluster first if there is none. Returns the URL."""
     server_user.prepare(server.home, programs().parent)
     if not server.cluster.exists():
         _create(server)
@@ -209,7 +209,7 @@ def _socket_folder(home: Path) -> str:
 
 
 def _run(folder: Path, program: str, *words: str) -> bool:
-    """Runs a program of PostgreSQL in `folder` as the server's user. → whether it succeeded."""
+    """Runs a program of PostgreSQL in `folder` as the server's user. Returns whether it succeeded."""
     done = subprocess.run(
         [str(programs() / program), *words],
         cwd=folder,

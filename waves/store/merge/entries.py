@@ -32,14 +32,14 @@ def in_manifest_order(manifest: Manifest, parts: Iterable[Part]) -> list[Part]:
         if (part.theme, part.wave, part.rubric_version) != wave or given.get(identity, part) is not None:
             raise BadDataError(
                 f"a part does not belong to wave {manifest.wave_id}, or is there twice",
-                "run `wave check` to find it; a corrupt part is rebuilt from the journal",
+                "Remove its file from the wave's folder parts: what was paid for is rebuilt from the journal.",
             )
         given[identity] = part
     return [part for part in given.values() if part is not None]
 
 
 def copy_entries(connection: Connection, parts: Sequence[Part], run_id: str) -> Refused:
-    """Numbers the entries as the parts are ordered. → those whose output PostgreSQL cannot hold; it is left out."""
+    """Numbers the entries in the order of the parts. Returns those whose output PostgreSQL cannot hold."""
     dump = json.JSONEncoder(separators=(",", ":")).encode
     refused: Refused = {}
     with connection.cursor() as cursor, cursor.copy(_SQL["copy_entries"]) as copy:

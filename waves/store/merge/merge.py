@@ -71,8 +71,8 @@ def lock_candidates(connection: Connection, shape: Shape, bound: dict[str, objec
 
 
 def match_entries(connection: Connection, shape: Shape, entries: int) -> int:
-    """Finds the entries 0 … `entries` - 1 whose row still has the content that was judged. → their number. A row that
-    can no longer be computed does not count."""
+    """Finds the entries 0 … `entries` - 1 whose row still has the content that was judged. Returns their number. A row
+    that can no longer be computed does not count."""
     connection.execute(_SQL["analyze_entries"])
     query = merge_statements.match_statement(shape)
 
@@ -125,7 +125,7 @@ def write_target(connection: Connection, shape: Shape, version: str, run_id: str
 
 
 def audit_refused(connection: Connection, shape: Shape, run_id: str | None, refused: Refused) -> tuple[str, ...]:
-    """Audits the refused entries. → their entity keys."""
+    """Audits the refused entries. Returns their entity keys."""
     bound = {"run": run_id, "theme": shape.theme_id, **refused_arrays(refused)}
     return tuple(key for (key,) in connection.execute(sql.SQL(_SQL["audit_refused"]).format(), bound).fetchall())
 

@@ -25,7 +25,7 @@ _CHUNK = 5000
 
 
 def restore(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
-    """Restores the rows of `keys` that still need it. → the number of rows that the target took."""
+    """Restores the rows of `keys` that still need it. Returns the number of rows that the target took."""
     restored = 0
     for start in range(0, len(keys), _CHUNK):
         chunk = keys[start : start + _CHUNK]

@@ -98,8 +98,8 @@ def collect(
 
 
 def remember(db: Database, shape: Shape, manifest: Manifest, run_id: str, parts: Iterable[Part]) -> int:
-    """Enters into history what an abandoned wave paid for. → the number of new verdicts. The target is not touched:
-    the next take restores such a verdict free if it still fits the row. Verdicts accepted meanwhile stay."""
+    """Enters into history what an abandoned wave paid for. Returns the number of new verdicts. The target is not
+    touched: the next take restores such a verdict free if it still fits the row. Verdicts accepted meanwhile stay."""
     given = in_manifest_order(manifest, parts)
     wave = _WaveToMerge(shape, manifest, run_id, given, Counts(), 0.0, None)
 
@@ -188,7 +188,7 @@ def _describe_orphans(connection: Connection, wave: _WaveToMerge, orphaned: int)
 
 
 def _upsert_verdicts(connection: Connection, wave: _WaveToMerge, refused: merge.Refused) -> int:
-    """→ the number of entries, which is the number of parts."""
+    """Returns the number of entries, which is the number of parts."""
     query = sql.SQL(_SQL["upsert_verdicts"]).format(applied_at=merge.applied_at_sql())
     entries = int(scalar(connection, query, {**wave.bound, **merge.refused_arrays(refused)}))
     if entries != len(wave.parts):  # parts have distinct ids: equal counts of matching ids are equal sets

@@ -137,7 +137,7 @@ def _key_parts(entity_key: str) -> list[str]:
 
 
 def _rewrite_reports(db: Database, row: RowToForget) -> int:
-    """→ the number of reports that showed the row."""
+    """Returns the number of reports that showed the row."""
 
     def about(text: str) -> bool:
         return text == row.entity_key or any(own in text for own in row.texts)

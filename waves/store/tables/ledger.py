@@ -67,7 +67,7 @@ def fate(call: Call) -> Fate:
 
 
 def record_calls(db: Database, theme_id: str, wave_id: str, entries: Iterable[LedgerEntry]) -> set[str]:
-    """Enters requests. → the ids of those that the ledger did not have, or whose end it did not know."""
+    """Enters requests. Returns the ids of those that the ledger did not have, or whose end it did not know."""
     rows = [_row(entry) for entry in entries]
     if not rows:
         return set()

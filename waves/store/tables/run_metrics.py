@@ -139,8 +139,8 @@ def record_dry_run(db: Database, run_id: str, theme_id: str, dry_run: DryRun) ->
 
 
 def close_dead_runs(db: Database, theme_id: str, host: str) -> list[str]:
-    """Closes the theme's running rows of this `host`. → their run ids. Only under the theme's locks, which show that no
-    other fire runs; a process id does not, because another process may have it by now."""
+    """Closes the theme's running rows of this `host`. Returns their run ids. Only under the theme's locks, which show
+    that no other fire runs; a process id does not, because another process may have it by now."""
     return [run_id for (run_id,) in db.execute(_SQL["bury"], {"theme_id": theme_id, "host": host})]
 
 

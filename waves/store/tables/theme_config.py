@@ -21,7 +21,8 @@ def overrides(db: Database, theme_id: str) -> dict[str, str]:
 
 
 def set_override(db: Database, theme_id: str, key: str, value: str | None, *, by: str, reason: str) -> str | None:
-    """Sets the theme's own value, or removes it if `value` is None; the table audits the change. → the value before."""
+    """Sets the theme's own value, or removes it if `value` is None; the table audits the change. Returns the value
+    before."""
     values = {"theme_id": theme_id, "key": key, "value": value, "by": storable(by), "reason": storable(reason) or None}
     with db.transaction():
         before: str | None = db.scalar(_SQL["lock"], values)

@@ -60,7 +60,7 @@ def charge(
     run_id: str | None = None,
 ) -> dict[Identity, tuple[VerdictState, int]]:
     """Adds the attempts of `failures`; an item that reaches `max_attempts` is quarantined in `wave_id`, and audited.
-    → the state and attempts of each item, including those that were settled before and stay as they are."""
+    Returns the state and attempts of each item, including those that were settled before and stay as they are."""
     limit = {"settled": "quarantined", "max_attempts": max_attempts}
     return _enter(db, theme_id, wave_id, version, failures, limit, run_id)
 
@@ -103,7 +103,7 @@ def given_up(db: Database, theme_id: str, version: str, keys: Sequence[str] | No
 def retry(
     db: Database, theme_id: str, version: str, keys: Sequence[str] | None, *, by: str, reason: str
 ) -> list[GivenUp]:
-    """Returns those items to the gap with no attempt used, audited. → the items as they were before."""
+    """Returns those items to the gap with no attempt used, audited. Returns the items as they were before."""
     values = {"theme_id": theme_id, "version": version, "keys": None if keys is None else list(keys)}
     texts = {"by": storable(by), "reason": audit.reason_or_default(reason)}
     return db.records(GivenUp, _SQL["retry"], {**values, **texts})
