@@ -32,6 +32,7 @@ _FOREIGN = ("WAVES_", "ANTHROPIC_", "PG", "CLAUDE_")
 _TEMPLATE = "waves_template"
 _FOLDER = "TESTS_SERVER_FOLDER"
 _SERVER_URL = "TESTS_SERVER_URL"
+_TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
 _MEMORY = Path("/dev/shm")  # a database of its own for each test: copied in memory it costs a quarter
 _ROOM = 2 << 30
 _FORGETFUL = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
@@ -91,7 +92,8 @@ def database_url(server_url: str, worker_id: str) -> Iterator[str]:
 
 def _strategy() -> LiteralString:
     """On a disk, and of another server, what the server itself prefers is the cheapest."""
-    return "STRATEGY FILE_COPY" if Path(os.environ[_FOLDER]).is_relative_to(_MEMORY) else ""
+    in_memory = _SERVER_URL not in os.environ and Path(os.environ[_FOLDER]).is_relative_to(_MEMORY)
+    return "STRATEGY FILE_COPY" if in_memory else ""
 
 
 @pytest.fixture
@@ -101,13 +103,16 @@ def db(database_url: str, tmp_path: Path) -> Iterator[Database]:
 
 
 def pytest_configure() -> None:
-    """The controller names the folder; its workers inherit the variable."""
-    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM and _SERVER_URL not in os.environ
+    """The controller names the folders; its workers inherit the variables."""
+    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
     home = _MEMORY if in_memory else Path(tempfile.gettempdir())
     os.environ.setdefault(_FOLDER, str(home / f"waves-tests-{os.getpid()}"))
+    if in_memory:
+        Path(os.environ[_FOLDER]).mkdir(exist_ok=True, mode=0o711)
+        os.environ.setdefault(_TEMPORARY, os.environ[_FOLDER])
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """The controller, which ends last, removes the server's folder."""
-    if not hasattr(session.config, "workerinput"):
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The controller, which ends last, removes the server's folder, and what the tests wrote in memory."""
+    if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)

@@ -80,10 +80,11 @@ def parse(text: str, where: Path, *, first_line: int = 1) -> Document:
             if isinstance(token, (yaml.AnchorToken, yaml.AliasToken)):
                 line = token.start_mark.line + first_line
                 raise ConfigurationError(f"{where}:{line}: anchors and aliases are refused", "Write the value out.")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
         lines: dict[Loc, int] = {}
         _note_lines(node, (), lines, where, first_line)
-        data = yaml.safe_load(text)
+        data = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not valid YAML"
         line = _line_of(error, text) + first_line

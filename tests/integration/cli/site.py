@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,15 +135,8 @@ class Site(ProjectFolder):
     def on_terminal(self, *arguments: str, typed: str = "") -> tuple[int, str]:
         """`wave` on a terminal of 120 columns, where somebody has `typed`: its exit code, and all that it showed."""
         ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.root,
-            env=self.environ({"COLUMNS": "120", "LINES": "40", "TERM": "xterm"}),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
+        environ = self.environ({"COLUMNS": "120", "LINES": "40", "TERM": "xterm"})
+        process = prefork.start("wave", arguments, self.root, environ, streams=(theirs, theirs, theirs))
         os.close(theirs)
         os.write(ours, typed.encode())
         shown = b"".join(_until_closed(ours))
