@@ -19,7 +19,7 @@ from waves.steps.run import run
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Invocation, Session, Watcher
 from waves.steps.session.wave import Wave, WaveContents
-from waves.steps.submissions.carry import fetch
+from waves.steps.submissions.carry import fetch_submitted
 from waves.steps.superseded import is_superseded, superseded_ending
 
 
@@ -92,7 +92,7 @@ def finish_wave(session: Session, wave: Wave, contents: WaveContents, guard: Gua
     """Run → collect. A wave whose version is no longer active asks nothing more and is collected as it is. Returns what
     was collected, and the number of keys that were asked for."""
     superseded = is_superseded(session, wave)
-    step, asked = (fetch, 0) if superseded else (run, len(contents.progress.missing))
+    step, asked = (fetch_submitted, 0) if superseded else (run, len(contents.progress.missing))
     result = step(session, wave, contents, guard)
     if result.ending is not None:
         return Collected(result.contents.counts, result.ending), asked

@@ -19,7 +19,7 @@ Output = Mapping[str, Any]
 """What a model says about one item, in the rubric's fields, e.g. `{"labels": ["question"], "confidence": 0.9}`."""
 
 Identity = tuple[str, str]
-"""What an item is told apart by: its entity key and the hash of its input."""
+"""The identity of an item: its entity key and the hash of its input."""
 
 Dollars = Annotated[float, Interval(ge=0, le=1_000_000_000)]
 """US dollars, as a person writes them into a file or the database."""
@@ -99,8 +99,8 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Where the items of one wave, or of all waves of a fire, are. None means: not known at this point. `refused` are
-    those of the matched entries whose value the target did not take; they are quarantined by that."""
+    """Where the items of one wave, or of all waves of a fire, are. None means: not known at this point. `refused`
+    counts the matched entries whose value the target did not take; they are quarantined."""
 
     emitted: int = 0
     parts: int = 0

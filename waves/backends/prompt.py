@@ -21,12 +21,12 @@ STRICTER = (
 
 _FIXED_TOKENS = 256
 _TOKENS_PER_ITEM = {"classify": 128, "extract": 1024}
-_MOST_TOKENS = 32_000
+_MAX_TOKENS = 32_000
 
 
 def max_tokens(rubric: Rubric, ask: Ask) -> int:
     """The tokens that the answer may take: those of the request, else the rubric's, else enough for its items."""
-    derived = min(_MOST_TOKENS, _FIXED_TOKENS + _TOKENS_PER_ITEM[rubric.kind] * len(ask.items))
+    derived = min(_MAX_TOKENS, _FIXED_TOKENS + _TOKENS_PER_ITEM[rubric.kind] * len(ask.items))
     return ask.max_tokens or rubric.max_tokens or derived
 
 

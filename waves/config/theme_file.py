@@ -15,7 +15,7 @@ def _checked_names(names: list[str]) -> list[str]:
     if not all(names):
         raise ValueError("a name is empty")
     if len(set(names)) < len(names):
-        raise ValueError("a name stands twice")
+        raise ValueError("the same name is listed twice")
     return names
 
 

@@ -68,9 +68,8 @@ class Processes:
             self._lifeline, self._lifeline_held = multiprocessing.Pipe(duplex=False)
             self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
-        atexit.register(
-            self._end
-        )  # runs before multiprocessing's handler, which would wait for workers that wait for us
+        # before multiprocessing's own handler, which would wait for workers that wait for us
+        atexit.register(self._end)
         try:
             while len(self._workers) < workers:
                 self._hire()

@@ -13,11 +13,11 @@ from datetime import datetime
 from waves.models import Meter
 from waves.outcomes import Answered, Outcome, Snoozed
 
-LONGEST_WAIT = 3600.0
+MAX_WAIT = 3600.0
 """The most seconds that a 429 may hold us back; a caller that cannot wait for its `retry-after` snoozes instead."""
 BELIEVED = 60.0
 """Seconds for which a meter is believed without a refusal: a wrong header must not hold us back indefinitely."""
-UNKNOWN_WAIT = 1.0
+DEFAULT_WAIT = 1.0
 """Seconds to wait after a 429 that names no moment."""
 
 
@@ -74,7 +74,7 @@ class Pace:
             self._answered = 0
 
     def _hold(self, until: datetime | None, at: float, now: datetime) -> None:
-        wait = UNKNOWN_WAIT if until is None else _seconds(until, now, LONGEST_WAIT)
+        wait = DEFAULT_WAIT if until is None else _seconds(until, now, MAX_WAIT)
         self._held_until = max(self._held_until, at + wait)
 
     def _obey(self, meter: Meter, at: float, now: datetime) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from waves.calls import Paid, Sent
 from waves.spool import files
-from waves.spool.faults import reported
+from waves.spool.faults import disk_faults
 from waves.spool.journal import encode, entry_of
 from waves.spool.parts import part_name
 from waves.spool.sealed import canonical, seal, unseal
@@ -67,7 +67,7 @@ def erase(folder: Path, entity_key: str, texts: frozenset[str], *, dry_run: bool
 def _places(folder: Path) -> tuple[list[Path], list[Path]]:
     """The folders with the layout of a wave, and the files outside of them except the locks."""
     places, loose = [], []
-    with reported(folder):
+    with disk_faults(folder):
         for path, folders, names in os.walk(folder):
             if _WAVE & {*folders, *names}:
                 places.append(Path(path))
@@ -136,7 +136,7 @@ def _erase_unreadable(place: Path, needles: list[bytes], *, dry_run: bool) -> in
 
 
 def _files(place: Path) -> Iterator[Path]:
-    with reported(place):
+    with disk_faults(place):
         yield from sorted(Path(path, name) for path, _, names in os.walk(place) for name in names)
 
 

@@ -35,7 +35,7 @@ _HINTS: dict[int | None, str] = {
 
 
 @contextmanager
-def reported(path: Path) -> Iterator[None]:
+def disk_faults(path: Path) -> Iterator[None]:
     """Turns an OSError about `path` into a DiskError."""
     try:
         yield

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from waves.spool.faults import reported
+from waves.spool.faults import disk_faults
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 # macOS: fsync leaves the data in the drive's own cache, this does not.
@@ -29,7 +29,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 def make_folder(path: Path, mode: int = 0o700, *, durable: bool = True) -> None:
     """Makes `path` with exactly `mode`, and missing folders above it. An existing folder is left as it is."""
-    with reported(path):
+    with disk_faults(path):
         if path.is_dir():
             return
         make_folder(path.parent, mode, durable=durable)
@@ -49,14 +49,14 @@ def probe(folder: Path) -> None:
 
 def require_room(folder: Path, size: int) -> None:
     """DiskError if the disk has fewer than `size` bytes left for us."""
-    with reported(folder):
+    with disk_faults(folder):
         disk = os.statvfs(folder)
         if disk.f_bavail * disk.f_frsize < size:
             raise OSError(errno.ENOSPC, "")
 
 
 def read_file(path: Path) -> bytes:
-    with reported(path):
+    with disk_faults(path):
         return path.read_bytes()
 
 
@@ -68,7 +68,7 @@ def temporary_name() -> str:
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Puts a complete file at `path`, replacing an existing one. If not `durable`, `sync_files` can follow."""
     temporary = path.parent / temporary_name()
-    with reported(path):
+    with disk_faults(path):
         try:
             _write_new(temporary, data, durable=durable)
             temporary.rename(path)
@@ -89,7 +89,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         make_folder(building, durable=False)
         yield building
-        with reported(path):
+        with disk_faults(path):
             for place, _, names in os.walk(building, topdown=False):
                 for name in [*names, "."]:
                     _sync_path(Path(place, name))
@@ -106,7 +106,7 @@ class Appender:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._broken = False
-        with reported(path):
+        with disk_faults(path):
             self._fd = os.open(path, _NEW | os.O_APPEND, 0o600)
             try:
                 _sync_path(path.parent)
@@ -125,13 +125,13 @@ class Appender:
 
     def close(self) -> None:
         if self._fd >= 0:
-            with reported(self._path):
+            with disk_faults(self._path):
                 fd, self._fd = self._fd, -1
                 os.close(fd)
 
     @contextmanager
     def _or_broken(self) -> Iterator[None]:
-        with reported(self._path):
+        with disk_faults(self._path):
             if self._broken:
                 raise OSError(errno.EIO, "an earlier write failed")
             try:
@@ -158,14 +158,14 @@ def sync_files(paths: Iterable[Path]) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Makes the names in `folder` durable."""
-    with reported(folder):
+    with disk_faults(folder):
         _sync_path(folder)
 
 
 def sweep_temporary(folder: Path) -> int:
     """Removes what a crash left half-written in and below `folder`. Returns how many names. Only under the lock."""
     swept = 0
-    with reported(folder):
+    with disk_faults(folder):
         for place, folders, names in os.walk(folder):
             for name in [*folders, *names]:
                 if _TEMPORARY.fullmatch(name):
@@ -177,14 +177,14 @@ def sweep_temporary(folder: Path) -> int:
 
 def remove_file(path: Path) -> None:
     """Removes a file if it exists; durable."""
-    with reported(path):
+    with disk_faults(path):
         path.unlink(missing_ok=True)
         _sync_path(path.parent)
 
 
 def remove_tree(path: Path) -> None:
     """Removes a folder with its contents. It is hidden first, so that a crash leaves no part of it visible."""
-    with reported(path):
+    with disk_faults(path):
         hidden = path.parent / temporary_name()
         path.rename(hidden)
         _remove(hidden)
@@ -194,7 +194,7 @@ def remove_tree(path: Path) -> None:
 def set_aside(path: Path, folder: Path) -> Path:
     """Moves `path` into `folder` without overwriting anything there. Returns the new path."""
     make_folder(folder)
-    with reported(path):
+    with disk_faults(path):
         aside, n = folder / path.name, 1
         while os.path.lexists(aside):
             aside, n = folder / f"{path.name}.{n}", n + 1
@@ -229,7 +229,7 @@ def _sync(fd: int) -> None:
 
 def _sync_each(paths: Iterable[Path]) -> None:
     for path in paths:
-        with reported(path):
+        with disk_faults(path):
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fsync(fd)  # if that stops at the drive's cache, the sync of the folder flushes it for all

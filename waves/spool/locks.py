@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from waves.errors import LockedError
-from waves.spool.faults import reported
+from waves.spool.faults import disk_faults
 from waves.spool.files import make_folder
 
 WORKERS_LOCK = "workers.lock"
@@ -43,7 +43,7 @@ def theme_lock(folder: Path, patience: float = 15.0) -> Iterator[None]:
             return False  # another process is in `locked` right now
         return True
 
-    with reported(folder / _LOCK):
+    with disk_faults(folder / _LOCK):
         free = _within(_GLANCE, acquired)
     if not free:
         raise LockedError(f"the lock of theme {folder.name} is in use on this host", "Try again in a moment.")
@@ -57,7 +57,7 @@ def theme_lock(folder: Path, patience: float = 15.0) -> Iterator[None]:
 def locked(folder: Path) -> bool:
     """Whether a fire of this theme runs on this host. Creates no file; a fire that starts meanwhile is not hindered."""
     path = folder / _LOCK
-    with reported(path):
+    with disk_faults(path):
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -70,7 +70,7 @@ def locked(folder: Path) -> bool:
 
 def _outlast_workers(folder: Path, patience: float) -> None:
     path = folder / WORKERS_LOCK
-    with reported(path):
+    with disk_faults(path):
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             alone = _within(patience, lambda: _flocked(fd, fcntl.LOCK_EX))

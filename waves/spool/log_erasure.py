@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from waves.spool import files
-from waves.spool.faults import reported
+from waves.spool.faults import disk_faults
 
 _RUN = "????????T??????Z-run-????????"
 _OUTPUT = "output"
@@ -28,7 +28,7 @@ def erase(
     if not wave_ids:
         return 0
     named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(names)))
-    with reported(data):
+    with disk_faults(data):
         logs = sorted((data / "logs").glob(f"{theme_id}-{_RUN}.jsonl"))
     return sum(_erase_in(path, wave_ids, named, blank, dry_run=dry_run) for path in logs)
 

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from waves.errors import BadDataError
 from waves.models import Identity, Manifest, ParseRung, Part
-from waves.spool.faults import reported
+from waves.spool.faults import disk_faults
 from waves.spool.files import make_folder, sync_files, sync_folder, write_atomic
 from waves.spool.sealed import canonical, parse_timestamp, seal, unseal
 
@@ -81,7 +81,7 @@ class Parts:
         """The valid parts, and the files that are not: wrong checksum, schema, wave, version or place."""
         valid: dict[Identity, Part] = {}
         corrupt: list[Path] = []
-        with reported(self._root):
+        with disk_faults(self._root):
             for entry, identity in self._entries():
                 try:
                     part = self._valid(entry, identity) if identity else None
@@ -96,12 +96,12 @@ class Parts:
     def present(self) -> set[Identity]:
         """The items with anything in the place of their part, unread. What is no part is set aside when it is read; a
         link counts as nothing, because a part that is written replaces it."""
-        with reported(self._root):
+        with disk_faults(self._root):
             return {identity for entry, identity in self._entries() if identity and not entry.is_symlink()}
 
     def sync(self) -> None:
         """Makes all parts durable together. DiskError if one cannot be: it is removed, and the journal rebuilds it."""
-        with reported(self._root):
+        with disk_faults(self._root):
             paths = [Path(entry.path) for entry, identity in self._entries() if identity and _is_file(entry)]
         sync_files(paths)
         sync_folder(self._root)

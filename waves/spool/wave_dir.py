@@ -18,7 +18,7 @@ from typing import Any, Literal
 from waves.calls import Call
 from waves.errors import BadDataError, ConfigurationError
 from waves.models import Item, Limits, Manifest
-from waves.spool.faults import reported
+from waves.spool.faults import disk_faults
 from waves.spool.files import make_folder, new_folder, read_file, write_atomic
 from waves.spool.history import History, merge
 from waves.spool.journal import Journal, read_journal
@@ -84,12 +84,13 @@ class WaveDir:
         return Parts(self.path / "parts", self.manifest, check)
 
     def write_batches(self, batches: Sequence[Sequence[Item]]) -> list[str]:
-        """Writes the next batches, a file each. Returns their names, which were never used before.
+        """Writes the next batches, a file each, for a person to see what is asked together; nothing reads them back.
+        Returns their names, which were never used before.
 
         Not fsynced: after a power failure batches are built again from the missing items.
         """
         folder = self.path / "batches"
-        with reported(folder):
+        with disk_faults(folder):
             used = [int(match[1]) for path in folder.iterdir() if (match := _BATCH.fullmatch(path.name))]
         names = []
         for number, batch in enumerate(batches, start=max(used, default=0) + 1):
@@ -124,7 +125,7 @@ class WaveDir:
 def wave_ids(data: Path, theme_id: str, root: WaveRoot = "waves") -> list[str]:
     """The waves of a theme on this disk, oldest first."""
     folder = data / _file_name(theme_id) / root
-    with reported(folder):
+    with disk_faults(folder):
         if not folder.is_dir():
             return []
         return sorted(entry.name for entry in os.scandir(folder) if _NAME.fullmatch(entry.name) and entry.is_dir())

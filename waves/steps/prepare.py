@@ -1,4 +1,5 @@
-"""Gap → wave: take a bounded set of items, write the wave's folder and batch files, open its row.
+"""Gap → wave: take a bounded set of items, write the wave's folder and batch files, open its row. Rows that
+history can answer are restored on the way.
 
 The folder comes first and the row second: `rescue` removes what a crash leaves between the two.
 """
@@ -41,7 +42,8 @@ def resume_open_wave(session: Session) -> Wave | Ending | None:
 
 
 def prepare(session: Session, keys: int) -> Wave | Ending:
-    """Open a wave of at most `keys` items. Returns the ending `complete` if the gap is empty."""
+    """Open a wave of at most `keys` items. Rows whose verdict is in history are restored on the way, without asking.
+    Returns the ending `complete` if the gap is empty."""
     if (ending := snooze_ending(session)) is not None:
         return ending
     allowance = allow_keys(session, keys, reserve_keys)
@@ -83,7 +85,9 @@ def _nothing_to_ask(taken: Taken) -> Ending:
     if taken.exhausted:
         return Ending("complete")
     if not taken.restored:
-        return Ending("not_converged", "rows wait to be restored, and none could be; the next fire tries again")
+        return Ending(
+            "not_converged", "rows wait to be restored, but none could be restored; the next fire tries again"
+        )
     return Ending(
         "collected", f"restored {counted(taken.restored, 'row')} without asking; more are left for the next fire"
     )

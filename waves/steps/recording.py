@@ -74,8 +74,8 @@ def recorded_session(
         builder.note(rubric_version=session.rubric.version)
         with hold_locks(session) as guard:
             rescue(session)
-            with _run_row(session, invocation.trigger, builder, gold=invocation.gold) as gap:
-                if asks and gap and not session.backend.traits.takes_submissions:
+            with _run_row(session, invocation.trigger, builder, gold=invocation.gold) as missing:
+                if asks and missing and not session.backend.traits.takes_submissions:
                     warm(preload(session.backend))
                 yield session, guard
 

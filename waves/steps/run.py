@@ -51,7 +51,7 @@ def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Gu
     if (ending := snooze_ending(session)) is not None:
         return RunResult(ending, contents)
     require_room(wave, missing)
-    grant = reserve_keys(session, len(missing))
+    grant = reserve_keys(session, len(missing))  # again, because a resumed wave has reserved nothing in this fire
     if grant.ending is not None and not grant.keys:
         return RunResult(grant.ending, contents)
     withheld = frozenset(item.identity for item in missing[grant.keys :])
@@ -60,8 +60,10 @@ def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Gu
     if result.ending is not None:
         return result
     _release(session, wave, [item.identity for item in result.contents.progress.missing], withheld)
-    ending = available_keys(session, len(withheld)).ending or grant.ending if withheld else None
-    return RunResult(ending, contents_of(session.db, wave, result.contents.parts))
+    contents = contents_of(session.db, wave, result.contents.parts)
+    if not withheld:
+        return RunResult(None, contents)
+    return RunResult(available_keys(session, len(withheld)).ending or grant.ending, contents)
 
 
 def _passes(
@@ -116,7 +118,7 @@ def _release(session: Session, wave: Wave, missing: Sequence[Identity], withheld
 @contextmanager
 def _request_loop(session: Session, wave: Wave, guard: Guard) -> Iterator[RequestLoop]:
     """Workers, a journal and the loop that uses them. No process and no open file is left behind."""
-    with rehearse(session.backend) as backend:
+    with rehearse(session.backend) as backend:  # the journal and the ledger still name the backend of the configuration
         if (fatal := unusable(backend)) is not None:
             raise fatal.as_error()
         budget = open_budget(session, wave)  # before the workers: the price table is read while they still import

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from waves.outcomes import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
 from waves.steps.requests.policy import (
-    MOST_TOKENS,
-    MOST_WAITS,
+    MAX_TOKENS,
+    MAX_WAITS,
     RECENT,
     Decision,
     Seen,
@@ -100,15 +100,15 @@ def _singles(this: Try) -> tuple[Try, ...]:
     ],
 )
 def test_what_follows_from_an_outcome(this: Try, outcome: Outcome, decision: Decision) -> None:
-    assert decide(this, outcome, chain=CHAIN, budget=500, jitter=0.5) == decision
+    assert decide(this, outcome, chain=CHAIN, max_tokens=500, jitter=0.5) == decision
 
 
 def test_the_larger_try_stays_below_what_models_take() -> None:
-    def larger(budget: int) -> Decision:
-        return decide(ONE, TRUNCATED, chain=CHAIN, budget=budget, jitter=0)
+    def larger(sent: int) -> Decision:
+        return decide(ONE, TRUNCATED, chain=CHAIN, max_tokens=sent, jitter=0)
 
-    assert larger(MOST_TOKENS - 1).again[0].max_tokens == MOST_TOKENS
-    assert larger(MOST_TOKENS).failed
+    assert larger(MAX_TOKENS - 1).again[0].max_tokens == MAX_TOKENS
+    assert larger(MAX_TOKENS).failed
 
 
 _unanswered: list[Outcome] = [OUTAGE, TIMEOUT, LOST, TRUNCATED, REFUSED, INVALID, LATER, FATAL]
@@ -132,7 +132,7 @@ def test_asking_ends_and_every_item_ends_in_one_place(data: st.DataObject, jitte
         if not queue:
             break
         this = queue.pop(0)
-        decision = decide(this, _of(data.draw(_outcomes), this), chain=CHAIN, budget=500, jitter=jitter)
+        decision = decide(this, _of(data.draw(_outcomes), this), chain=CHAIN, max_tokens=500, jitter=jitter)
         here = [item.short_id for item in decision.accepted] + [*decision.left]
         here += [item.short_id for item in decision.failed + decision.refused]
         further = [short_id for again in decision.again for short_id in again.short_ids]
@@ -201,8 +201,8 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
         pytest.param(ONE, Snoozed(None, "429"), False, id="nobody knows how long"),
         pytest.param(ONE, Snoozed(NOW, "used up", "quota"), False, id="a window that is used up"),
         pytest.param(ONE, Snoozed(NOW, "spent", "spend"), False, id="a limit in money"),
-        pytest.param(replace(ONE, waits=MOST_WAITS), Snoozed(NOW, "429"), False, id="waited in vain too often"),
-        pytest.param(replace(ONE, waits=MOST_WAITS - 1), Snoozed(NOW, "429"), True, id="and once more"),
+        pytest.param(replace(ONE, waits=MAX_WAITS), Snoozed(NOW, "429"), False, id="waited in vain too often"),
+        pytest.param(replace(ONE, waits=MAX_WAITS - 1), Snoozed(NOW, "429"), True, id="and once more"),
     ],
 )
 def test_a_refusal_that_is_over_in_time_is_waited_for(this: Try, refused: Snoozed, worth: bool) -> None:

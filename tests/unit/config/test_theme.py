@@ -77,7 +77,7 @@ def test_every_key_of_a_theme_arrives(tmp_path: Path) -> None:
         ("source: {relation: c, key: id, input: a}\nbackends: [r]\n", "theme.yaml:1: source.input: "),
         ("source: {relation: c, key: id, input: []}\nbackends: [r]\n", "theme.yaml:1: source.input: "),
         ("source: {relation: c, key: id, input: ['']}\nbackends: [r]\n", "theme.yaml:1: source.input: a name is empty"),
-        ("source: {relation: c, key: id, input: [a, a]}\nbackends: [r]\n", "theme.yaml:1: source.input: a name stands"),
+        ("source: {relation: c, key: id, input: [a, a]}\nbackends: [r]\n", "theme.yaml:1: source.input: the same name"),
         ("source: {relation: c, key: [a, a], input: [b]}\nbackends: [r]\n", "theme.yaml:1: source.key: "),
         ("source: {relation: c, key: '', input: [b]}\nbackends: [r]\n", "theme.yaml:1: source.key: "),
         ("source: {relation: c, key: {a: b}, input: [b]}\nbackends: [r]\n", "theme.yaml:1: source.key: "),

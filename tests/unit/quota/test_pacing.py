@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from waves.models import Meter
 from waves.outcomes import Answered, Outcome, Retryable, Snoozed
-from waves.quota.pacing import BELIEVED, LONGEST_WAIT, UNKNOWN_WAIT, Pace
+from waves.quota.pacing import BELIEVED, DEFAULT_WAIT, MAX_WAIT, Pace
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GOOD = Answered()
@@ -68,7 +68,7 @@ def test_a_refusal_begins_the_count_of_answers_anew() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "held"),
-    [(20, 20.0), (0.5, 0.5), (-3600, 0.0), (None, UNKNOWN_WAIT), (10**7, LONGEST_WAIT)],
+    [(20, 20.0), (0.5, 0.5), (-3600, 0.0), (None, DEFAULT_WAIT), (10**7, MAX_WAIT)],
 )
 def test_nothing_leaves_until_the_moment_that_the_refusal_names(seconds: float | None, held: float) -> None:
     pace = after(Pace(8), [refused(seconds)], at=100.0)
@@ -141,7 +141,7 @@ def test_places_stay_within_bounds_and_every_hold_ends(
         at += passed
         pace.heard(outcome, reported, at, NOW)
         assert 0 <= pace.places(at) <= max(1, most)
-    assert 1 <= pace.places(at + LONGEST_WAIT) <= max(1, most)
+    assert 1 <= pace.places(at + MAX_WAIT) <= max(1, most)
 
 
 @given(st.integers(1, 64), st.integers(1, 64), st.integers(0, 200))

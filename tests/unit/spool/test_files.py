@@ -14,7 +14,7 @@ import pytest
 
 from waves.errors import DiskError
 from waves.spool import files
-from waves.spool.faults import reported
+from waves.spool.faults import disk_faults
 from waves.spool.files import Appender
 
 
@@ -251,7 +251,7 @@ def test_setting_aside_overwrites_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", sorted(errno.errorcode))
 def test_every_oserror_leaves_as_a_disk_error_with_a_remedy(code: int) -> None:
     path = Path("/home/someone/waves/data/theme/waves/20261120T230003Z-7f3a/parts/00/p.json")
-    with pytest.raises(DiskError) as caught, reported(path):
+    with pytest.raises(DiskError) as caught, disk_faults(path):
         raise OSError(code, "raw")
     assert caught.value.message == f"theme/waves/20261120T230003Z-7f3a/parts/00/p.json: {os.strerror(code)}"
     assert caught.value.hint
@@ -268,6 +268,6 @@ def test_every_oserror_leaves_as_a_disk_error_with_a_remedy(code: int) -> None:
     ],
 )
 def test_messages_name_paths_as_seen_from_data(path: str, shown: str) -> None:
-    with pytest.raises(DiskError) as caught, reported(Path(path)):
+    with pytest.raises(DiskError) as caught, disk_faults(Path(path)):
         raise OSError(errno.EIO, "raw")
     assert caught.value.message.startswith(f"{shown}: ")

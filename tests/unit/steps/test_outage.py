@@ -28,7 +28,7 @@ def detector(tmp_path: Path) -> Iterator[OutageDetector]:
 
 
 def pending(key: str, since: int | None = None) -> PendingRequest:
-    return PendingRequest(Try(("1",), "m"), {"1": Item(key, "hash", {})}, since=since)
+    return PendingRequest(Try(("1",), "m"), {"1": Item(key, "hash", {})}, answers_before=since)
 
 
 def in_flight(request: PendingRequest, answers: int) -> InFlight:
@@ -38,7 +38,7 @@ def in_flight(request: PendingRequest, answers: int) -> InFlight:
 
 def test_an_item_is_to_blame_only_if_another_was_answered_between_two_of_its_tries(detector: OutageDetector) -> None:
     first = pending("k")
-    again = follow_up(first, first.next_try, detector.since(first), at=0.0)
+    again = follow_up(first, first.next_try, detector.answers_before(first), at=0.0)
     detector.observe(pending("other"), Answered())
     detector.leave_unanswered(in_flight(again, detector.answers), ["1"], "no answer")
     assert [(failure.entity_key, failure.reason) for failure in detector.take_unanswered()] == [("k", "no answer")]
@@ -49,7 +49,7 @@ def test_an_item_is_to_blame_only_if_another_was_answered_between_two_of_its_tri
 
 def test_without_another_answer_the_probe_decides_and_the_item_is_asked_again(detector: OutageDetector) -> None:
     first = pending("k")
-    again = follow_up(first, first.next_try, detector.since(first), at=0.0)
+    again = follow_up(first, first.next_try, detector.answers_before(first), at=0.0)
     detector.leave_unanswered(in_flight(again, detector.answers), ["1"], "no answer")
     detector.end_of_queue()
     assert detector.take_unanswered() == ()

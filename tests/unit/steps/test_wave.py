@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves.models import Item, Limits, Manifest, VerdictState
-from waves.steps.session.wave import classify_items
+from waves.steps.session.wave import split_items
 
 STATES = get_args(VerdictState)
 IDS = [(key, digest) for key in ("1", "2", "A", "a", "") for digest in ("x", "y")]
@@ -27,7 +27,7 @@ def manifest(ids: list[tuple[str, str]]) -> Manifest:
     settled=st.dictionaries(st.sampled_from(IDS), st.sampled_from(STATES)),
 )
 def test_the_four_sets_are_the_wave(emitted: list[Any], parts: set[Any], settled: dict[Any, Any]) -> None:
-    stands = classify_items(manifest(emitted), parts, settled)
+    stands = split_items(manifest(emitted), parts, settled)
     missing = [item.identity for item in stands.missing]
     everything = [*stands.parts, *stands.quarantined, *stands.released, *missing]
     assert sorted(everything) == sorted(emitted)
@@ -40,7 +40,7 @@ def test_the_four_sets_are_the_wave(emitted: list[Any], parts: set[Any], settled
 
 @given(st.sampled_from(STATES))
 def test_a_part_comes_before_whatever_the_database_says(state: VerdictState) -> None:
-    stands = classify_items(manifest([("1", "x")]), [("1", "x")], {("1", "x"): state})
+    stands = split_items(manifest([("1", "x")]), [("1", "x")], {("1", "x"): state})
     assert stands.parts == {("1", "x")}
 
 
@@ -51,16 +51,16 @@ def test_what_the_database_settled_is_told_apart() -> None:
         ("3", "x"): "failed",
         ("4", "x"): "accepted",
     }
-    stands = classify_items(manifest([(str(n), "x") for n in range(1, 6)]), [], settled)
+    stands = split_items(manifest([(str(n), "x") for n in range(1, 6)]), [], settled)
     assert stands.quarantined == {("1", "x"), ("2", "x")}
     assert stands.released == {("3", "x"), ("4", "x")}
     assert [item.entity_key for item in stands.missing] == ["5"]
 
 
 def test_the_same_key_with_other_content_is_another_item() -> None:
-    stands = classify_items(manifest([("1", "new")]), [("1", "old")], {("1", "old"): "quarantined"})
+    stands = split_items(manifest([("1", "new")]), [("1", "old")], {("1", "old"): "quarantined"})
     assert not stands.converged
 
 
 def test_an_empty_wave_has_converged() -> None:
-    assert classify_items(manifest([]), [], {}).converged
+    assert split_items(manifest([]), [], {}).converged

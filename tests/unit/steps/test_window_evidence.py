@@ -59,5 +59,5 @@ def test_a_fire_ends_where_the_provider_says_that_our_share_used_ending(meter: M
     assert (ending is not None) is ends
     if ending is not None:
         assert (ending.state, ending.snoozed_until) == ("snoozed", NOW + HOUR)
-        assert (ending.reason or "").endswith("of the window of backend sub is used; 75% are for us")
+        assert (ending.reason or "").endswith("of the window of backend sub is used; our share is 75%")
     assert share_used_ending(replace(CONFIG, window=None), [meter], NOW) is None

@@ -11,7 +11,7 @@ from waves.models import Usage
 Envelope = Mapping[str, Any] | None
 """The message, or None if the answer is something else."""
 
-_MOST_TOKENS = 10**9
+_MAX_TOKENS = 10**9
 """Tokens of one request; a larger count is not believed."""
 
 
@@ -41,7 +41,7 @@ def usage_of(envelope: Envelope) -> Usage:
 def _count(usage: Mapping[str, Any], name: str) -> int | None:
     """An impossible count is treated as missing: it goes into the journal, and the ledger must accept it."""
     count = usage.get(name)
-    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MAX_TOKENS else None
 
 
 def text_of(message: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ def outcome_of(error: anthropic.AnthropicError, config: BackendConfig) -> Outcom
 
 
 def error_of(kind: str) -> anthropic.APIStatusError:
-    """What the SDK would have raised if an error of this type had answered a request of its own."""
+    """The error that the SDK raises when a single request is answered by an error of this type."""
     status, raised = _BY_NAME.get(kind, (500, anthropic.InternalServerError))
     response = httpx2.Response(status, request=httpx2.Request("POST", "/v1/messages"))
     return raised(kind, response=response, body={"error": {"type": kind}})

@@ -76,7 +76,7 @@ def share_used_ending(config: BackendConfig, meters: Sequence[Meter], at: dateti
         if used_up and _is_about_window(meter, config.window, at):
             used = "all" if meter.used is None else f"{meter.used:.0%}"
             reason = f"the provider says that {used} of the window of backend {config.name} is used"
-            return Ending("snoozed", f"{reason}; {config.use_at_most:.0%} are for us", meter.resets_at)
+            return Ending("snoozed", f"{reason}; our share is {config.use_at_most:.0%}", meter.resets_at)
     return None
 
 

@@ -16,7 +16,7 @@ from waves.steps.reports.quota import BackendQuota, backend_quota
 from waves.steps.session.backend_chain import backend_chain, first_awake
 from waves.steps.session.session import effective_limits
 from waves.steps.session.versions import versions_on_disk
-from waves.steps.session.wave import classify_items, load_wave
+from waves.steps.session.wave import load_wave, split_items
 from waves.steps.submissions.progress import submission_progress
 from waves.store import gap
 from waves.store.catalog import describe as catalog
@@ -111,7 +111,7 @@ def _wave_status(project: Project, db: Database, theme: Theme) -> WaveStatus | N
     if row.wave_id in wave_dir.wave_ids(project.data, theme.theme_id):
         wave = load_wave(WaveDir.open(project.data, theme.theme_id, row.wave_id, db.installation))
         valid, corrupt_paths = wave.parts.read()
-        counts = classify_items(wave.manifest, valid, verdicts.settled_items(db, row.wave_id)).counts()
+        counts = split_items(wave.manifest, valid, verdicts.settled_items(db, row.wave_id)).counts()
         corrupt = len(corrupt_paths)
         if row.state == "submitted":
             reason = submission_progress(wave.folder.history().unfinished) or reason

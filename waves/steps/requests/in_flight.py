@@ -25,26 +25,26 @@ from waves.steps.session.wave import Wave
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
     """A request that is not sent yet: its next try, and its items by their short ids. `not_before` is on the monotonic
-    clock, in seconds. `since`: how many requests had been answered when this one first got no answer, None until then.
-    A probe asks for no item of the wave, but for the rubric's first example, or for an empty input if the rubric has
-    none."""
+    clock, in seconds. `answers_before`: how many requests had been answered when this one first got no answer, None
+    until then. A probe asks for no item of the wave, but for the rubric's first example, or for an empty input if the
+    rubric has none."""
 
     next_try: Try
     items: Mapping[str, Item]
     not_before: float = 0.0
     probe: bool = False
-    since: int | None = None
+    answers_before: int | None = None
 
 
 @dataclass(slots=True)
 class InFlight:
-    """A request that was sent. `budget` is the `max_tokens` that went out, `answers` the number of requests that had
-    been answered when it left, `meters` what came with its answer."""
+    """A request that was sent. `answers_when_sent`: how many requests had been answered by then. `meters` came with its
+    answer."""
 
     pending: PendingRequest
     call: Call
-    budget: int
-    answers: int
+    max_tokens: int
+    answers_when_sent: int
     meters: tuple[Meter, ...] = ()
 
 
@@ -61,10 +61,10 @@ def first_request(batch: Sequence[Item], model: str) -> PendingRequest:
     return PendingRequest(Try(tuple(items), model), items)
 
 
-def follow_up(pending: PendingRequest, this: Try, since: int | None, at: float) -> PendingRequest:
+def follow_up(pending: PendingRequest, this: Try, answers_before: int | None, at: float) -> PendingRequest:
     """The next request for some items of one that has ended at monotonic second `at`."""
     items = {short_id: pending.items[short_id] for short_id in this.short_ids}
-    return PendingRequest(this, items, not_before=at + this.wait if this.wait else 0.0, since=since)
+    return PendingRequest(this, items, not_before=at + this.wait if this.wait else 0.0, answers_before=answers_before)
 
 
 class InFlightRequests:
@@ -75,7 +75,7 @@ class InFlightRequests:
         self._journal = journal
         self._budget = budget
         self._requests: dict[str, InFlight] = {}
-        self._answered = 0
+        self._interpreting = 0
         self._unsynced = False
 
     def __len__(self) -> int:
@@ -85,7 +85,7 @@ class InFlightRequests:
     @property
     def awaited(self) -> int:
         """Requests that the provider has not answered yet. An answer that is still being interpreted does not count."""
-        return len(self._requests) - self._answered
+        return len(self._requests) - self._interpreting
 
     @property
     def calls(self) -> list[Call]:
@@ -134,7 +134,7 @@ class InFlightRequests:
         paid = Paid(answer.call_id, answer.status, answer.usage, answer.raw, now())
         self._journal.paid(paid)
         self._unsynced = True
-        self._answered += 1
+        self._interpreting += 1
         request.call, request.meters = replace(request.call, paid=paid), answer.meters
         self._budget.settle(answer.call_id, cost(request.call, self._backend).usd)
 
@@ -151,7 +151,7 @@ class InFlightRequests:
             else:
                 self._budget.settle(call_id, None)
         else:
-            self._answered -= 1
+            self._interpreting -= 1
         del self._requests[call_id]
 
     def end_all(self, reason: str) -> list[Call]:

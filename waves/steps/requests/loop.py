@@ -115,8 +115,8 @@ class RequestLoop:
             self._workers.submit(ask.call_id, ask)
 
     def _journal_sent(self, pending: PendingRequest) -> Ask | None:
-        """None if the budget does not cover it. It may cover it later, because requests in flight have reserved more
-        than they will cost; once none is in flight, the budget is used up."""
+        """None if the budget cannot be read or does not cover it. It may cover it later, because requests in flight
+        have reserved more than they cost; once none is in flight, the budget is used up."""
         with self._stop.deferring_faults(self._backend.timeout):
             ask = self._in_flight.send(pending, self._outage.answers)
             if not isinstance(ask, Denied):
@@ -177,7 +177,7 @@ class RequestLoop:
         decision = None
         try:
             if isinstance(outcome, Snoozed):
-                self._refused(request.pending, outcome)
+                self._rate_limited(request.pending, outcome)
                 return
             self._pace.heard(outcome, request.meters, time.monotonic(), now())
             if request.pending.probe:
@@ -190,7 +190,7 @@ class RequestLoop:
     def _follow(self, request: InFlight, outcome: Outcome) -> Decision:
         self._parts.add(parts_of(self._wave.manifest, request.call.sent, outcome))
         this, chain = request.pending.next_try, self._backend.models
-        decision = decide(this, outcome, chain=chain, budget=request.budget, jitter=self._jitter.random())
+        decision = decide(this, outcome, chain=chain, max_tokens=request.max_tokens, jitter=self._jitter.random())
         if isinstance(outcome, Fatal):
             self._stop.fail(outcome.as_error())
         if self._stop.ending is None:
@@ -202,7 +202,7 @@ class RequestLoop:
         if self._parts.write():
             self._session.watcher.advanced(self._have + len(self._parts.written))
 
-    def _refused(self, pending: PendingRequest, refused: Snoozed) -> None:
+    def _rate_limited(self, pending: PendingRequest, refused: Snoozed) -> None:
         """Too many requests: the pace waits, or the backend is snoozed. With its window exhausted it is always snoozed,
         even if the window ends soon. Neither counts against the items."""
         this = pending.next_try
@@ -229,11 +229,11 @@ class RequestLoop:
             self._stop.end(snooze_backend(self._session, until, reason, refused), self._backend.timeout)
 
     def _ask_again(self, request: InFlight, outcome: Outcome, decision: Decision) -> None:
-        pending, since = request.pending, request.pending.since
+        pending, answers_before = request.pending, request.pending.answers_before
         if speaks_for_outage(outcome):
-            since = self._outage.since(pending)
+            answers_before = self._outage.answers_before(pending)
             self._outage.leave_unanswered(request, decision.left, reason_of(outcome))
-        again = [follow_up(pending, this, since, time.monotonic()) for this in decision.again]
+        again = [follow_up(pending, this, answers_before, time.monotonic()) for this in decision.again]
         if again:
             self._wave.folder.write_batches([list(following.items.values()) for following in again])
             self._queue.add_first(again)

@@ -86,19 +86,19 @@ class OutageDetector:
         if is_outage(tuple(self._seen), self._error_rate):
             self.probe(reason_of(outcome))
 
-    def since(self, pending: PendingRequest) -> int:
+    def answers_before(self, pending: PendingRequest) -> int:
         """How many requests had been answered when this one first got no answer."""
-        return self._answers if pending.since is None else pending.since
+        return self._answers if pending.answers_before is None else pending.answers_before
 
     def leave_unanswered(self, request: InFlight, short_ids: Iterable[str], reason: str) -> None:
         """Every try of these items has ended without an answer."""
         pending, call_id = request.pending, request.call.sent.call_id
         items = {short_id: pending.items[short_id] for short_id in short_ids}
-        if pending.since is not None and request.answers > pending.since:
+        if pending.answers_before is not None and request.answers_when_sent > pending.answers_before:
             self._unanswered += [Failure(*item.identity, reason, None, call_id) for item in items.values()]
         elif items:
             this = replace(pending.next_try, short_ids=tuple(items), wait=0.0)
-            self._unproven.append(PendingRequest(this, items, since=self.since(pending)))
+            self._unproven.append(PendingRequest(this, items, answers_before=self.answers_before(pending)))
 
     def end_of_queue(self) -> None:
         """Nothing else is left to ask in this pass: have the items that still wait decided by a probe."""

@@ -13,20 +13,20 @@ from typing import assert_never
 
 from waves.outcomes import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
 
-LARGER = 4
+ENLARGED_BY = 4
 """The factor by which the one larger try after `max_tokens` is larger."""
-MOST_TOKENS = 64_000
+MAX_TOKENS = 64_000
 
-FIRST_WAIT = 1.0
+BACK_OFF = 1.0
 """Seconds of the one back-off; jitter spreads it over 0.5 to 1.5 times that."""
 
-MOST_WAITS = 5
+MAX_WAITS = 5
 """How often one request waits for the end of a 429 before the backend is snoozed."""
 
 RECENT = 20
 """The number of recent requests that show whether the provider is down."""
-LEAST_REQUESTS = 10
-LEAST_ITEMS = 5
+MIN_REQUESTS = 10
+MIN_ITEMS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,15 @@ class Seen:
     down: bool
 
 
-def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], budget: int, jitter: float) -> Decision:
-    """What follows from the outcome of this try. `chain` are the backend's models, the primary first; `budget` is the
-    `max_tokens` that was sent; `jitter` a number from 0 to 1. After Snoozed and Fatal all items are left: the caller
+def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], max_tokens: int, jitter: float) -> Decision:
+    """What follows from the outcome of this try. `chain` are the backend's models, the primary first; `max_tokens` is
+    what was sent; `jitter` a number from 0 to 1. After Snoozed and Fatal all items are left: the caller
     stops sending."""
     match outcome:
         case Answered():
             return _after_answer(this, outcome)
         case Retryable(kind="truncated"):
-            return _after_truncation(this, outcome.reason, budget)
+            return _after_truncation(this, outcome.reason, max_tokens)
         case Retryable(kind="lost"):
             return _after_loss(this)
         case Retryable():
@@ -89,7 +89,7 @@ def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], budget: int, ji
 def worth_waiting(this: Try, refused: Snoozed, *, now: datetime, timeout: float) -> bool:
     """Whether to wait for the end of a 429: it comes no later than an answer may, and this request has not waited too
     often already. Otherwise the backend is snoozed."""
-    if refused.kind != "rate" or refused.until is None or this.waits >= MOST_WAITS:
+    if refused.kind != "rate" or refused.until is None or this.waits >= MAX_WAITS:
         return False
     return (refused.until - now).total_seconds() <= timeout
 
@@ -107,7 +107,7 @@ def is_outage(seen: Sequence[Seen], rate: float) -> bool:
     recent = seen[-RECENT:]
     down = [request for request in recent if request.down]
     items = frozenset[str]().union(*(request.items for request in down))
-    return len(recent) >= LEAST_REQUESTS and len(items) >= LEAST_ITEMS and len(down) >= rate * len(recent)
+    return len(recent) >= MIN_REQUESTS and len(items) >= MIN_ITEMS and len(down) >= rate * len(recent)
 
 
 def _after_answer(this: Try, answered: Answered) -> Decision:
@@ -118,16 +118,16 @@ def _after_answer(this: Try, answered: Answered) -> Decision:
     return Decision(accepted=answered.labelled, again=(replace(this, short_ids=rejected, strict=True, wait=0.0),))
 
 
-def _after_truncation(this: Try, reason: str, budget: int) -> Decision:
-    if this.max_tokens is None and budget < MOST_TOKENS:
-        return Decision(again=(replace(this, max_tokens=min(MOST_TOKENS, LARGER * budget), wait=0.0),))
+def _after_truncation(this: Try, reason: str, max_tokens: int) -> Decision:
+    if this.max_tokens is None and max_tokens < MAX_TOKENS:
+        return Decision(again=(replace(this, max_tokens=min(MAX_TOKENS, ENLARGED_BY * max_tokens), wait=0.0),))
     return _one_by_one(this) or Decision(failed=_all(this, reason))
 
 
 def _after_no_answer(this: Try, chain: Sequence[str], jitter: float) -> Decision:
     """Back off once, then try each further model of the chain once, then leave the items."""
     if not this.backed_off:
-        return Decision(again=(replace(this, backed_off=True, wait=FIRST_WAIT * (0.5 + jitter)),))
+        return Decision(again=(replace(this, backed_off=True, wait=BACK_OFF * (0.5 + jitter)),))
     further = chain[chain.index(this.model) + 1 :] if this.model in chain else ()
     if further:
         return Decision(again=(replace(this, model=further[0], wait=0.0),))

@@ -119,7 +119,7 @@ def _replayed_decision(call: Call, outcome: Outcome) -> Decision:
     truncated answer was the larger try; so such an answer charges no attempt."""
     sent = call.sent
     this = Try(tuple(short_id for short_id, _, _ in sent.items), sent.model, strict=sent.strict)
-    return decide(this, outcome, chain=(sent.model,), budget=0, jitter=0.0)
+    return decide(this, outcome, chain=(sent.model,), max_tokens=0, jitter=0.0)
 
 
 def replay_journals(session: Session, wave: Wave) -> int:

@@ -18,7 +18,7 @@ from waves.steps.recording import recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.session.session import Invocation, Session
 from waves.steps.session.versions import load_rubric, register
-from waves.steps.session.wave import classify_items, find_open_wave, load_wave
+from waves.steps.session.wave import find_open_wave, load_wave, split_items
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database, open_database
 from waves.store.rubrics import rubric_registry
@@ -90,7 +90,7 @@ def _require_complete(project: Project, db: Database, theme: Theme, pilot: WaveR
             f"Give it up with `wave abandon {name} --by NAME`, and run another one.",
         )
     valid, _ = wave.parts.read()
-    missing = len(classify_items(wave.manifest, valid, verdicts.settled_items(db, pilot.wave_id)).missing)
+    missing = len(split_items(wave.manifest, valid, verdicts.settled_items(db, pilot.wave_id)).missing)
     if missing:
         raise TryLaterError(
             f"the pilot of rubric {version} is not complete: {missing} of {len(wave.manifest.items)} rows are missing",

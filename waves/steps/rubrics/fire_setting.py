@@ -11,8 +11,9 @@ from waves.store.rubrics.rubric_facts import FireSetting
 
 
 def fire_setting(project: Project, db: Database, theme: Theme) -> FireSetting:
-    """That of the theme's first backend. Requests that are handed over for a day cannot be measured; the same model
-    answers the same request by request, so any backend of that kind that has the model will do."""
+    """The setting of a fire through the theme's first backend. Requests that are handed over for a day cannot be
+    measured; the same model answers the same request by request, so any backend of that kind that has the model will
+    do."""
     first = backend_chain(project, theme, None)[0]
     limits = effective_limits(project, db, theme)
     through = first.traits.asks_through if first.traits.takes_submissions else None

@@ -102,7 +102,7 @@ class Progress:
         )
 
 
-def classify_items(manifest: Manifest, parts: Iterable[Identity], settled: Mapping[Identity, VerdictState]) -> Progress:
+def split_items(manifest: Manifest, parts: Iterable[Identity], settled: Mapping[Identity, VerdictState]) -> Progress:
     """Split `manifest.items` by the ids of valid parts and the verdicts that were `settled` in this wave without a
     part."""
     valid = set(parts)
@@ -134,7 +134,7 @@ class WaveContents:
 
 def contents_of(db: Database, wave: Wave, parts: Mapping[Identity, Part]) -> WaveContents:
     """The wave with these valid parts, and with what the database holds of its other items."""
-    return WaveContents(classify_items(wave.manifest, parts, verdicts.settled_items(db, wave.wave_id)), parts)
+    return WaveContents(split_items(wave.manifest, parts, verdicts.settled_items(db, wave.wave_id)), parts)
 
 
 ROOM = 8192

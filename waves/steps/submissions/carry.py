@@ -51,7 +51,7 @@ def run_submissions(session: Session, wave: Wave, contents: WaveContents, guard:
         return visit.fetch_and_submit(contents)
 
 
-def fetch(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> RunResult:
+def fetch_submitted(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> RunResult:
     """Fetch what is in flight for a wave that asks for nothing more."""
     backend = submission_backend(session, wave, converged=True)
     if backend is None:

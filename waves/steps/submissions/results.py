@@ -22,7 +22,7 @@ from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
 from waves.steps.requests.part_writer import PartWriter
-from waves.steps.requests.policy import LEAST_ITEMS, Decision, Try, decide
+from waves.steps.requests.policy import MIN_ITEMS, Decision, Try, decide
 from waves.steps.requests.settlement import SettledCall, outcome_of_call, parts_of, record_settled
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
@@ -164,7 +164,7 @@ def _fault_of_all(refused: Iterable[tuple[Call, Discarded | Fatal]]) -> WaveErro
             return outcome.as_error()
         invalid.append((call, outcome))
     items = {item for call, _ in invalid for item in call.sent.items}
-    if len(items) < LEAST_ITEMS:
+    if len(items) < MIN_ITEMS:
         return None
     return ConfigurationError(
         f"the provider calls every request of the batch invalid: {invalid[0][1].reason}",
@@ -182,4 +182,4 @@ def _decision(call: Call, outcome: Outcome) -> Decision:
     this = Try(tuple(short_id for short_id, _, _ in sent.items), sent.model, strict=sent.strict)
     if sent.strict:
         this = replace(this, max_tokens=1)
-    return decide(this, outcome, chain=(sent.model,), budget=0, jitter=0.0)
+    return decide(this, outcome, chain=(sent.model,), max_tokens=0, jitter=0.0)

@@ -21,7 +21,7 @@ from waves.models import Identity, Item, Limits
 from waves.outcomes import Ask, Outcome, Retryable
 from waves.spool.history import History
 from waves.steps.budget.caps import max_request_cost
-from waves.steps.requests.policy import LARGER, MOST_TOKENS
+from waves.steps.requests.policy import ENLARGED_BY, MAX_TOKENS
 from waves.steps.requests.settlement import outcome_of_call
 from waves.steps.session.wave import Progress, Wave, batches_of
 
@@ -98,7 +98,7 @@ def _request(
     numbered = [(str(number), item) for number, item in enumerate(items, 1)]
     ask = Ask(new_call_id(), model, tuple((short_id, item.input) for short_id, item in numbered), strict=strict)
     if larger:
-        ask = replace(ask, max_tokens=min(MOST_TOKENS, LARGER * max_tokens(wave.rubric, ask)))
+        ask = replace(ask, max_tokens=min(MAX_TOKENS, ENLARGED_BY * max_tokens(wave.rubric, ask)))
     sent = Sent(
         call_id=ask.call_id,
         version=wave.manifest.rubric_version,

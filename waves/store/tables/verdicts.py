@@ -1,4 +1,4 @@
-"""What is known about items that were not accepted: failed, refused or quarantined. Accepted ones are collect's.
+"""What is known about items that were not accepted: failed, refused or quarantined. `merge` writes the accepted ones.
 
 A failure never replaces `accepted`, except for a row whose target was cleared: the open wave that asks about it again
 counts its attempts, and settles it once they are used up. A failed row has no wave until its item is released in one:

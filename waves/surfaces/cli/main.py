@@ -1,6 +1,6 @@
 """The command `wave`. A command's module is imported when that command runs: `wave --help` imports none of them.
 
-This is the one place where a fault becomes text and an exit code.
+A fault becomes text and an exit code here; `fire`, which reports one beside its counts, shows it by the same function.
 """
 
 from __future__ import annotations
@@ -17,47 +17,40 @@ import click
 from waves.errors import EXIT_CODES, DiskError
 from waves.surfaces.cli.faults import as_fault, show
 
-COMMANDS: dict[str, str] = {
-    "status": "Show every theme at a glance: progress, open wave, quarantine, spend.",
-    "fire": "Run the whole cycle, as cron does: rescue, prepare, run, collect.",
-    "prepare": "Open a wave from the gap, and write its batch files.",
-    "run": "Classify the missing items of the open wave.",
-    "collect": "Merge the open wave into the database, if it has converged.",
-    "quota": "Show how full a backend's window is, and what the next fire may take.",
-    "spend": "Show requests, tokens and US dollars by day, theme, model or backend.",
-    "pilot": "Let a rubric version judge a sample, and show what it would change.",
-    "compare": "Compare two rubric versions on the same rows: agreement and flips.",
-    "approve": "Open the gate for a rubric version, and merge its pilot.",
-    "eval": "Compare versions, models and batch sizes on gold.",
-    "rubrics": "List, show, compare, activate and roll back a theme's rubric versions.",
-    "audit": "Show what changed, who changed it, and why: one row, one run, or all.",
-    "config": "Show the limits of a theme and where each comes from; set one.",
-    "retry": "Give quarantined, refused and failed items back to the gap.",
-    "abandon": "Give up the open wave; what was paid for stays in history.",
-    "takeover": "Give up a wave that another host holds open.",
-    "forget": "Erase what is known of a row: verdicts, audit entries, files.",
-    "prune": "Remove closed waves from disk.",
-    "doctor": "Check configuration, database, themes and disk; suggest fixes.",
-    "db": "Run psql on the project's database, also on the embedded one.",
-    "rehearse": "Run the rehearsal provider by itself.",
-    "demo": "Classify the sample comments, or another sample, to 100 %.",
+COMMANDS: dict[str, tuple[str, str]] = {
+    "status": ("reports", "Show every theme at a glance: progress, open wave, quarantine, spend."),
+    "fire": ("fires", "Run the whole cycle, as cron does: rescue, prepare, run, collect."),
+    "prepare": ("fires", "Open a wave from the gap, and write its batch files."),
+    "run": ("fires", "Classify the missing items of the open wave."),
+    "collect": ("fires", "Merge the open wave into the database, if it has converged."),
+    "quota": ("reports", "Show how full a backend's window is, and what the next fire may take."),
+    "spend": ("reports", "Show requests, tokens and US dollars by day, theme, model or backend."),
+    "pilot": ("rubrics", "Let a rubric version judge a sample, and show what it would change."),
+    "compare": ("rubrics", "Compare two rubric versions on the same rows: agreement and flips."),
+    "approve": ("rubrics", "Open the gate for a rubric version, and merge its pilot."),
+    "eval": ("rubrics", "Compare versions, models and batch sizes on gold."),
+    "rubrics": ("rubrics", "List, show, compare, activate and roll back a theme's rubric versions."),
+    "audit": ("reports", "Show what changed, who changed it, and why: one row, one run, or all."),
+    "config": ("project", "Show the limits of a theme and where each comes from; set one."),
+    "retry": ("fires", "Give quarantined, refused and failed items back to the gap."),
+    "abandon": ("fires", "Give up the open wave; what was paid for stays in history."),
+    "takeover": ("fires", "Give up a wave that another host holds open."),
+    "forget": ("project", "Erase what is known of a row: verdicts, audit entries, files."),
+    "prune": ("project", "Remove closed waves from disk."),
+    "doctor": ("project", "Check configuration, database, themes and disk; suggest fixes."),
+    "db": ("project", "Run psql on the project's database, also on the embedded one."),
+    "rehearse": ("project", "Run the rehearsal provider by itself."),
+    "demo": ("project", "Classify the sample comments, or another sample, to 100 %."),
 }
-"""In the order in which an operator needs them: look, fire, single steps, cost, decisions, repairs, trying out."""
-
-ROOMS: dict[str, tuple[str, ...]] = {
-    "reports": ("status", "quota", "spend", "audit"),
-    "fires": ("fire", "prepare", "run", "collect", "retry", "abandon", "takeover"),
-    "rubrics": ("pilot", "compare", "approve", "eval", "rubrics"),
-    "project": ("config", "forget", "prune", "doctor", "db", "rehearse", "demo"),
-}
-"""The folders of `commands/`, and the commands in each."""
+"""The folder of `commands/` in which a command is, and what it does. In the order in which an operator needs them: look,
+fire, single steps, cost, decisions, repairs, trying out."""
 
 EXIT_CODE_HELP = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
 
 
 def _load(name: str) -> click.Command:
-    room = next(room for room, names in ROOMS.items() if name in names)
-    command: click.Command = importlib.import_module(f"waves.surfaces.cli.commands.{room}.{name}").command
+    folder, _ = COMMANDS[name]
+    command: click.Command = importlib.import_module(f"waves.surfaces.cli.commands.{folder}.{name}").command
     return command
 
 
@@ -78,7 +71,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -1,4 +1,4 @@
-"""`wave rubrics`: a theme's rubric versions, their texts and differences. `rubrics_activate` makes one active."""
+"""`wave rubrics`: a theme's rubric versions, their texts and differences. `activate` has the rest of its commands."""
 
 from __future__ import annotations
 
