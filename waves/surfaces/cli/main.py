@@ -42,8 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rehearse": ("project", "Run the rehearsal provider by itself."),
     "demo": ("project", "Classify the sample comments, or another sample, to 100 %."),
 }
-"""The folder of `commands/` in which a command is, and what it does. In the order in which an operator needs them: look,
-fire, single steps, cost, decisions, repairs, trying out."""
+"""The folder of `commands/` in which a command is, and what it does. The order is that in which an operator needs them:
+look, fire, single steps, cost, decisions, repairs, trying out."""
 
 EXIT_CODE_HELP = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
 
