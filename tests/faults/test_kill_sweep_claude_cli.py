@@ -19,7 +19,7 @@ from tests.real_claude import CLAUDE, needs_claude
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow, needs_claude]
 
-PARALLEL = 3
+PARALLEL = 2
 BACKEND = f'kind: claude_cli, command: "{CLAUDE}"'
 _JOURNAL = r"journal/RUN\.jsonl"
 _MOMENTS = [

@@ -42,7 +42,7 @@ def test_a_signal_stops_sending_and_waits_for_what_is_in_flight(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_is_not_answered_within_ten_seconds_is_booked_as_maybe_paid(number: signal.Signals, make: Make) -> None:
     place = make({"faults": {"hang": 1}}, parallel=PARALLEL, timeout=60)
-    fire = place.begin_fire(program=WAVE)
+    fire = place.begin_fire()
     place.wait_for_requests(PARALLEL)
     started = time.monotonic()
     fire.signal(number)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import wave_command
 from tests.integration.cli.site import Site
 from tests.project_folder import Ran
 from waves.errors import EXIT_CODES
@@ -18,9 +19,7 @@ HEAVY = ("anthropic", "fastapi", "ray", "aiohttp", "pydantic", "psycopg", "rich"
 
 
 def wave(folder: Path, *arguments: str) -> Ran:
-    command = [sys.executable, "-m", "waves", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=60)
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return wave_command.run(arguments, folder, os.environ)
 
 
 RUBRICS = [f"rubrics {name}" for name in ("list", "show", "diff", "activate", "rollback")]
