@@ -39,11 +39,13 @@ _FORGETFUL = ("fsync = off", "full_page_writes = off", "synchronous_commit = off
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment() -> Iterator[None]:
     """No test sees a key, a database or a setting of the person who runs it."""
-    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
-        monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+            monkeypatch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,13 @@
-"""Unit tests start no process and open no database: what tries to, fails with the name of the call."""
+"""Unit tests start no process and open no database: what tries to, fails with the name of the call. What needs
+scikit-learn is in tests/integration/learn: its import alone takes as long as a third of these tests.
+"""
 
 from __future__ import annotations
 
 import multiprocessing.util
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn
 
@@ -34,7 +36,9 @@ def _refusing(name: str) -> Callable[..., NoReturn]:
     return refused
 
 
-@pytest.fixture(autouse=True)
-def _nothing_outside_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    for owner, name in _OUTSIDE:
-        monkeypatch.setattr(owner, name, _refusing(f"{owner.__name__}.{name}"))
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_outside_of_this_process() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for owner, name in _OUTSIDE:
+            monkeypatch.setattr(owner, name, _refusing(f"{owner.__name__}.{name}"))
+        yield
