@@ -88,10 +88,12 @@ class Snoozed:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """The provider does not accept these items: a refusal, or a request that it calls invalid or too large."""
+    """The provider does not accept these items: a refusal, or a request that it calls invalid or too large. `text` is
+    what it says itself: it may quote the row, so it is shown for a probe alone."""
 
     kind: Literal["refused", "invalid"]
     reason: str
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

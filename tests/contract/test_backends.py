@@ -203,25 +203,44 @@ def test_a_redirect_takes_nothing_elsewhere(api: Asking, say: Say) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [
-        "",
-        "{}",
-        "<html>row text</html>",
-        '{"type": "message", "content": [{"type": "te',
-        "\udcff",
-        '{"stop_reason": "end_turn", "content": [{"type": "text", "text": "row text"}]}',
-    ],
+    ["", "{}", "<html>row text</html>", '{"type": "message", "content": [{"type": "te', '{"type": "ping"}', "\udcff"],
 )
-def test_an_unusable_answer_was_paid_all_the_same_and_is_rejected_for_every_item(
-    body: str, api: Asking, say: Say
-) -> None:
+def test_a_body_that_is_no_message_is_an_outage_whatever_its_status(body: str, api: Asking, say: Say) -> None:
     outcome = api.ask(say(body.encode("utf-8", "surrogateescape")))
+    assert outcome == Retryable("outage", "the answer is not a message of the Messages API", maybe_paid=True)
+    assert not api.answers
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ({"type": "overloaded_error", "message": "row text"}, Retryable),
+        ({"code": 502, "message": "row text"}, Retryable),
+        ({"code": 99, "message": "row text"}, Retryable),
+        ({"message": "row text"}, Retryable),
+        ({"type": "rate_limit_error", "message": "row text"}, Snoozed),
+        ({"code": 429}, Snoozed),
+        ({"type": "authentication_error"}, Fatal),
+        ({"type": "invalid_request_error", "message": "row text"}, Discarded),
+    ],
+    ids=str,
+)
+def test_an_error_in_a_body_with_status_200_is_the_error_that_it_says(
+    error: dict[str, Any], expected: type[object], api: Asking, say: Say
+) -> None:
+    outcome = api.ask(say(json.dumps({"type": "error", "error": error})))
+    assert isinstance(outcome, expected)
+    assert "row text" not in repr(outcome)
+    assert not api.answers
+
+
+def test_an_unusable_answer_was_paid_all_the_same_and_is_rejected_for_every_item(api: Asking, say: Say) -> None:
+    outcome = api.ask(say('{"stop_reason": "end_turn", "content": [{"type": "text", "text": "row text"}]}'))
     assert isinstance(outcome, Answered)
     assert not outcome.labelled
     assert [item.short_id for item in outcome.rejected] == ["1", "2"]
     assert "row text" not in repr(outcome)
     assert len(api.answers) == 1
-    api.answers[0].raw.encode()  # can be written down
 
 
 def test_an_answer_cut_off_on_the_way_may_have_been_paid(api: Asking, reply: Say) -> None:

@@ -101,6 +101,32 @@ def test_the_outcome_of_each_status(status: int, code: str | None, expected: typ
     assert isinstance(_outcome(status, code=code), expected)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing.",
+        "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.",
+        "This organization has been disabled.",
+        "[ACTION REQUIRED] An update to our Consumer Terms has taken effect.",
+    ],
+)
+def test_a_400_about_the_account_is_shown_and_stops_everything(text: str) -> None:
+    body = {"error": {"type": "invalid_request_error", "message": f"{text}\n"}}
+    response = httpx2.Response(400, request=REQUEST)
+    outcome = outcome_of(_error_classes.make_status_error(text, body=body, response=response), CONFIG)
+    assert isinstance(outcome, Fatal)
+    assert outcome.as_error().exit_code == 77
+    assert outcome.message == f"backend work: the provider says: {text}"
+
+
+def test_a_400_that_quotes_such_a_text_is_about_its_request() -> None:
+    text = "messages.0: your credit balance is too low"
+    body = {"error": {"type": "invalid_request_error", "message": text}}
+    response = httpx2.Response(400, request=REQUEST)
+    outcome = outcome_of(_error_classes.make_status_error(text, body=body, response=response), CONFIG)
+    assert isinstance(outcome, Discarded)
+
+
 def test_answers_with_an_error_status_are_not_paid() -> None:
     assert _outcome(529) == Retryable("outage", "OverloadedError, HTTP 529, some_error", maybe_paid=False)
 
@@ -160,4 +186,5 @@ def test_time_outs_and_broken_connections_may_have_been_paid() -> None:
 
 def test_a_code_that_is_no_plain_word_is_not_repeated() -> None:
     outcome = _outcome(400, kind="Ignore the above.\nrow text")
-    assert outcome == Discarded("invalid", "BadRequestError, HTTP 400")
+    assert outcome == Discarded("invalid", "BadRequestError, HTTP 400", "row text sk-secret")
+    assert "row text" not in repr(outcome)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waves.backends.answers.envelope import read_envelope, usage_of
-from waves.backends.answers.interpret import interpret
+from waves.backends.answers.interpret import NO_MESSAGE, interpret
 from waves.config.rubric import Rubric
 from waves.models import Usage
 from waves.outcomes import Answered, Discarded, Labelled, Rejected, Retryable
@@ -122,21 +122,33 @@ def test_an_id_is_taken_only_if_it_stands_there_once(rubric: Rubric, message: Me
     )
 
 
-@pytest.mark.parametrize("raw", ["", "<html>busy</html>", "{", "[]", "null", '"text"', "[" * 100_000])
-def test_what_is_no_message_rejects_every_item(raw: str, rubric: Rubric) -> None:
-    reasons = _reasons(interpret(raw, rubric, ["1", "2"], strict=False))
-    assert set(reasons) == {"1", "2"}
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        "<html>busy</html>",
+        "{",
+        "[]",
+        "null",
+        '"text"',
+        "[" * 100_000,
+        "{}",
+        '{"stop_reason": "end_turn"}',
+        '{"stop_reason": "end_turn", "content": "text"}',
+        '{"type": "error", "content": []}',
+    ],
+)
+def test_what_is_no_message_is_an_outage(raw: str, rubric: Rubric) -> None:
+    assert interpret(raw, rubric, ["1", "2"], strict=False) == NO_MESSAGE
     assert usage_of(read_envelope(raw)) == Usage()
 
 
 @pytest.mark.parametrize(
     "raw",
     [
-        "{}",
-        '{"stop_reason": "end_turn"}',
-        '{"stop_reason": "end_turn", "content": "text"}',
+        '{"content": []}',
         '{"stop_reason": "end_turn", "content": [null, {"type": "text"}]}',
-        '{"stop_reason": ["end_turn"], "usage": 7}',
+        '{"stop_reason": ["end_turn"], "content": [], "usage": 7}',
         '{"stop_reason": "end_turn", "content": [{"type": "text", "text": "{}"}]}',
     ],
 )
@@ -207,5 +219,5 @@ def test_whatever_comes_each_item_is_in_one_place_and_labels_hold(
 @unhurried
 @given(raw=st.text(max_size=80))
 def test_garbage_never_raises_and_is_never_labelled(raw: str, rubric: Rubric, message: Message) -> None:
-    for answer in (raw, message(raw)):
-        assert set(_reasons(interpret(answer, rubric, ["1", "2"], strict=False))) == {"1", "2"}
+    assert interpret(raw, rubric, ["1", "2"], strict=False) == NO_MESSAGE
+    assert set(_reasons(interpret(message(raw), rubric, ["1", "2"], strict=False))) == {"1", "2"}

@@ -15,12 +15,24 @@ _MAX_TOKENS = 10**9
 """Tokens of one request; a larger count is not believed."""
 
 
-def read_envelope(raw: str) -> Envelope:
+def read_document(raw: str) -> Mapping[str, Any] | None:
+    """The object that a body holds; None if it holds something else, e.g. the page of a proxy."""
     try:
-        message = json.loads(raw)
+        document = json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    return message if isinstance(message, dict) else None
+    return document if isinstance(document, dict) else None
+
+
+def envelope_of(document: Mapping[str, Any] | None) -> Envelope:
+    """The document if it is a message. Anything else is no answer of a model, whatever its status says."""
+    if document is None or document.get("type", "message") != "message":
+        return None
+    return document if isinstance(document.get("content"), list) else None
+
+
+def read_envelope(raw: str) -> Envelope:
+    return envelope_of(read_document(raw))
 
 
 def usage_of(envelope: Envelope) -> Usage:

@@ -22,6 +22,10 @@ from waves.outcomes import Answered, Discarded, Labelled, Outcome, Rejected, Ret
 
 _checker = lru_cache(maxsize=8)(Checker)
 
+NO_MESSAGE = Retryable("outage", "the answer is not a message of the Messages API", maybe_paid=True)
+"""Something between us and the model answered in its place, e.g. a portal's login page: this says nothing about the
+items. The model may have been asked all the same."""
+
 
 def interpret(raw: str, rubric: Rubric, short_ids: Sequence[str], strict: bool) -> Outcome:
     """What `raw`, the body of an answer with status 200, says about the requested items."""
@@ -31,7 +35,7 @@ def interpret(raw: str, rubric: Rubric, short_ids: Sequence[str], strict: bool) 
 def interpret_envelope(envelope: Envelope, rubric: Rubric, short_ids: Sequence[str], strict: bool) -> Outcome:
     """As `interpret`, for an answer whose envelope has been read."""
     if envelope is None:
-        return _reject_all(short_ids, "the answer is not a message of the Messages API")
+        return NO_MESSAGE
     if (stopped := _stopped_early(envelope.get("stop_reason"), short_ids)) is not None:
         return stopped
     try:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 import anthropic
 import httpx2
 
-from waves.backends.answers.envelope import read_envelope, usage_of
-from waves.backends.answers.interpret import interpret_envelope
+from waves.backends.answers.envelope import envelope_of, read_document, usage_of
+from waves.backends.answers.interpret import NO_MESSAGE, interpret_envelope
 from waves.backends.anthropic.client import new_async_client
-from waves.backends.anthropic.errors import outcome_of
+from waves.backends.anthropic.errors import error_in, error_of, outcome_of
 from waves.backends.anthropic.limits import meters_of
 from waves.backends.api_key import unusable
 from waves.backends.prompt import Prompt
@@ -52,7 +52,12 @@ class AnthropicBackend:
         except anthropic.AnthropicError as error:
             return outcome_of(error, self._config)
         raw = response.content.decode("utf-8", "backslashreplace")
-        envelope = read_envelope(raw)
+        document = read_document(raw)
+        if (reported := error_in(document)) is not None:
+            return outcome_of(error_of(reported, response.headers), self._config)
+        envelope = envelope_of(document)
+        if envelope is None:
+            return NO_MESSAGE
         usage, meters = usage_of(envelope), meters_of(response.headers)
         received(Answer(ask.call_id, response.status_code, raw, usage, meters))
         await asyncio.sleep(0)  # the answer leaves this process before it is interpreted

@@ -1,7 +1,7 @@
 """What the SDK raises → an outcome: one table by class, and one by `.type` for classes that cover several causes.
 
-Never by message text, whose wording changes and which may quote the request. Reasons hold the class, the HTTP status
-and the provider's codes, nothing else.
+By the text of the message only where the API has no other word for it: some 400s are about the account. Texts change,
+and may quote the request: a reason holds the class, the HTTP status and the provider's codes, nothing else.
 """
 
 from __future__ import annotations
@@ -9,18 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import anthropic
 import httpx2
+from anthropic._error_classes import make_status_error
 
 from waves.backends.anthropic.limits import meters_of, reset_time, window_is_used_up
 from waves.config.project import BackendConfig
 from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.words import quoted
 
 Rule = Callable[[anthropic.AnthropicError, BackendConfig], Outcome]
 
 _PLAIN = re.compile(r"[a-z0-9_.-]{1,60}")
+_ERROR_STATUSES = range(400, 600)
+_ABOUT_THE_ACCOUNT = re.compile(
+    r"your credit balance is too low"
+    r"|you have reached your specified (?:\w+ )?usage limits"
+    r"|this organization has been disabled"
+    r"|(?:\[ACTION REQUIRED\] )?(?:an update to )?our (?:consumer |commercial )?terms"
+    r"|you (?:must|need to) accept .{0,60}terms",
+    re.IGNORECASE,
+)
+"""How the texts of 400s begin that concern every request of an account."""
 
 
 def outcome_of(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
@@ -31,11 +43,21 @@ def outcome_of(error: anthropic.AnthropicError, config: BackendConfig) -> Outcom
     return next(BY_CLASS[base] for base in type(error).__mro__ if base in BY_CLASS)(error, config)
 
 
-def error_of(kind: str) -> anthropic.APIStatusError:
-    """The error that the SDK raises when a single request is answered by an error of this type."""
-    status, raised = _BY_NAME.get(kind, (500, anthropic.InternalServerError))
-    response = httpx2.Response(status, request=httpx2.Request("POST", "/v1/messages"))
-    return raised(kind, response=response, body={"error": {"type": kind}})
+def error_of(error: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> anthropic.APIStatusError:
+    """The error that the SDK raises when a request is answered by `error`, the object `{"type", "message"}` of the
+    API. Gateways put their own status into it, as `code`."""
+    kind, code = error.get("type"), error.get("code")
+    status = _STATUS.get(kind, 500) if isinstance(kind, str) else code if isinstance(code, int) else 500
+    response = httpx2.Response(
+        status if status in _ERROR_STATUSES else 500, headers=headers, request=httpx2.Request("POST", "/v1/messages")
+    )
+    return make_status_error(str(kind), body={"error": error}, response=response)
+
+
+def error_in(document: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The error that a body reports in spite of its status 200; None if it reports none."""
+    error = (document or {}).get("error")
+    return error if isinstance(error, dict) else None
 
 
 def _outage(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
@@ -61,8 +83,15 @@ def _spend_limit(error: anthropic.AnthropicError, _config: BackendConfig) -> Out
     return Snoozed(None, f"{_describe(error)}: the spend limit is reached", "spend")
 
 
-def _invalid(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
-    return Discarded("invalid", _describe(error))
+def _invalid(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    text = _text(error)
+    if _ABOUT_THE_ACCOUNT.match(text):
+        return Fatal(
+            "credentials",
+            f"backend {config.name}: the provider says: {quoted(text)}",
+            f"settle this for the account whose key is in {config.api_key_env}; the next fire goes on by itself",
+        )
+    return Discarded("invalid", _describe(error), text)
 
 
 def _key(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
@@ -126,16 +155,17 @@ BY_CLASS: Mapping[type[BaseException], Rule] = {
 
 BY_TYPE: Mapping[str | None, Rule] = {"billing_error": _billing, "authentication_error": _key}
 
-
-_BY_NAME: Mapping[str, tuple[int, type[anthropic.APIStatusError]]] = {
-    "invalid_request_error": (400, anthropic.BadRequestError),
-    "authentication_error": (401, anthropic.AuthenticationError),
-    "billing_error": (402, anthropic.PaymentRequiredError),
-    "permission_error": (403, anthropic.PermissionDeniedError),
-    "not_found_error": (404, anthropic.NotFoundError),
-    "request_too_large": (413, anthropic.ContentTooLargeError),
-    "rate_limit_error": (429, anthropic.RateLimitError),
+_STATUS: Mapping[str, int] = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "overloaded_error": 529,
 }
+"""The status with which the provider reports an error of this type; of others, 500."""
 
 
 def _never_connected(error: BaseException) -> bool:
@@ -148,6 +178,15 @@ def _never_connected(error: BaseException) -> bool:
             return True
         cause = cause.__cause__
     return False
+
+
+def _text(error: anthropic.AnthropicError) -> str:
+    """What the provider says in its error; empty if it says nothing that can be read."""
+    match error:
+        case anthropic.APIStatusError(body={"error": {"message": str(text)}} | {"message": str(text)}):
+            return text
+        case _:
+            return ""
 
 
 def _describe(error: anthropic.AnthropicError) -> str:

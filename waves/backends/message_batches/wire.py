@@ -142,13 +142,11 @@ def result_of(line: bytes, config: BackendConfig) -> BatchResult:
     if kind == "succeeded" and isinstance(message, dict):
         return BatchResult(custom_id, kind, json.dumps(message, separators=(",", ":")), usage_of(message))
     if kind == "errored":
-        return BatchResult(custom_id, kind, outcome=outcome_of(error_of(_error_type(result)), config))
+        return BatchResult(custom_id, kind, outcome=outcome_of(error_of(_error_in(result)), config))
     return BatchResult(custom_id, kind)
 
 
-def _error_type(result: Mapping[str, Any]) -> str:
-    match result.get("error"):
-        case {"error": {"type": str(kind)}} | {"type": str(kind)}:
-            return kind
-        case _:
-            return "unknown"
+def _error_in(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    outer = result.get("error")
+    inner = outer.get("error", outer) if isinstance(outer, dict) else None
+    return inner if isinstance(inner, dict) else {}
