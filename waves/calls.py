@@ -1,6 +1,6 @@
 """The lines of a journal, and a request as its lines describe it.
 
-Frozen values without behaviour, as in `models`.
+Frozen values, as in `models`.
 """
 
 from __future__ import annotations
@@ -77,3 +77,8 @@ class Call:
     run_id: str
     paid: Paid | None = None
     ended: Ended | None = None
+
+    @property
+    def over_at(self) -> datetime:
+        """When it came back; for one that never did, when it was sent."""
+        return (self.paid or self.ended or self.sent).at

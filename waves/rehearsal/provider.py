@@ -183,15 +183,14 @@ class Provider:
     def _carry_out(self, turn: Turn, asked: ParsedRequest, decision: FaultPlan) -> Response:
         fault, latency = decision.fault, decision.latency
         if fault in STATUS_FAULTS:
-            error = ProtocolError(int(fault), f"The scenario asks for {fault}")
+            error = ProtocolError(int(fault), self._scenario.message or f"The scenario asks for {fault}")
             retry_after = self._scenario.retry_after if fault in {"429", "503", "529"} else None
             return self._refuse(turn, error, _retry_after(self._limits.headers(turn.started), retry_after), latency)
         if fault == "hang":
             return Response(0, (), ending="hang")
-        if fault == "html":
-            return Response(200, (replies.WEB_PAGE,), "text/html", self._limits.headers(turn.started), latency)
-        if fault == "empty_object":
-            return Response(200, (b"{}",), headers=self._limits.headers(turn.started), latency=latency)
+        if fault in replies.NO_MESSAGE:
+            kind, body = replies.NO_MESSAGE[fault]
+            return Response(200, (body,), kind, self._limits.headers(turn.started), latency)
         message = self._message(turn, asked, decision)
         headers = self._limits.headers(turn.started)
         ending: Literal["answer", "reset"] = "reset" if fault == "reset" else "answer"

@@ -11,7 +11,16 @@ from waves.rehearsal.protocol import ERROR_TYPES
 from waves.rehearsal.usage import Billed
 
 NOTICE = "a rehearsal, not a language model"
-WEB_PAGE = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
+NO_MESSAGE = {
+    "html": ("text/html", b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"),
+    "empty_object": ("application/json", b"{}"),
+    "error_in_200": (
+        "application/json",
+        b'{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}',
+    ),
+    "gateway_error_in_200": ("application/json", b'{"error": {"code": 502, "message": "Bad gateway"}}'),
+}
+"""Fault -> content type and body of an answer with status 200 that is no message."""
 _PIECE = 256  # characters of one streamed delta
 
 

@@ -22,6 +22,8 @@ WholeFault = Literal[
     "reset",  # the connection is reset in the middle of the answer
     "html",  # 200 with a web page
     "empty_object",  # 200 with {}
+    "error_in_200",  # 200 with an error of the API
+    "gateway_error_in_200",  # 200 with the error of a gateway: a status of its own, no type
     # the message as a whole is bad
     "refusal",
     "max_tokens",
@@ -127,6 +129,7 @@ class Scenario(_Strict):
     quota: QuotaRules | None = None
     faults: dict[FaultName, Share] = Field(default_factory=dict)
     retry_after: Seconds | None = None
+    message: str | None = None
     down: tuple[Down, ...] = ()
     dies_after: Annotated[int, Field(ge=0)] | None = None
     invalid_keys: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ from waves.steps.budget.window_evidence import learn_from_meters
 from waves.steps.budget.window_keys import available_keys, reserve_keys
 from waves.steps.requests.in_flight import InFlightRequests
 from waves.steps.requests.loop import RequestLoop
-from waves.steps.requests.settlement import PassResult, record_settled
+from waves.steps.requests.settlement import Failures, charge, record_calls, to_blame
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import RunResult, Wave, WaveContents, batches_of, contents_of, require_room
@@ -69,34 +69,31 @@ def run_requests(session: Session, wave: Wave, contents: WaveContents, guard: Gu
 def _passes(
     session: Session, wave: Wave, contents: WaveContents, guard: Guard, withheld: frozenset[Identity]
 ) -> RunResult:
-    """Pass after pass, until nothing but `withheld` is missing, or the fire cannot continue."""
+    """Pass after pass, until nothing but `withheld` is missing, or the fire cannot continue. Then each item that failed
+    is charged with one attempt. Raises the fault that ended a pass, once everything is recorded."""
     batches_are_written = not wave.folder.journals()  # prepare wrote them, and nothing was asked yet
+    failures = Failures()
     with _request_loop(session, wave, guard) as loop:
         for number in range(1, session.limits.passes + 1):
-            due = [item for item in contents.progress.missing if item.identity not in withheld]
+            due = [item for item in contents.progress.missing if item.identity not in withheld | failures.alone]
+            if not due:
+                break
             size = _batch_size(session.limits, number, missing=len(due), have=len(contents.parts))
             batches = list(batches_of(due, size))
             if number > 1 or not batches_are_written:
                 wave.folder.write_batches(batches)
             result = loop.ask(batches, have=len(contents.parts))
-            _record(session, wave, result)
+            record_calls(session, wave.manifest, result.settled)
+            learn_from_meters(session, result.meters)
+            failures.add(result)
             contents = contents_of(session.db, wave, {**contents.parts, **result.parts})
             session.log.write("pass", wave=wave.wave_id, number=number, counts=contents.counts.line())
-            if result.ending is not None:
-                return RunResult(result.ending, contents)
-            if len(contents.progress.missing) == len(withheld):
+            if result.ending is not None or result.fault is not None:
                 break
-    return RunResult(None, contents)
-
-
-def _record(session: Session, wave: Wave, result: PassResult) -> None:
-    """Enter what was sent into the ledger, however the pass ended. An item without an answer is charged with an attempt
-    only if the provider itself worked. Raises the fault that ended the pass."""
-    charged = result.unanswered if result.ending is None and result.fault is None else ()
-    record_settled(session, wave.manifest, result.settled, charged)
-    learn_from_meters(session, result.meters)
+    charge(session, wave.manifest, to_blame(failures.settled), failures.unanswered)
     if result.fault is not None:
         raise result.fault
+    return RunResult(result.ending, contents_of(session.db, wave, contents.parts))
 
 
 def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:

@@ -180,15 +180,15 @@ def test_a_spoiled_text_comes_as_text_where_a_tool_was_forced(start: Any) -> Non
 
 @pytest.mark.parametrize(("unit", "capacity"), [("requests", 2), ("items", 6)])
 def test_a_used_up_quota_is_429_until_its_window_ends(start: Any, unit: str, capacity: int) -> None:
-    provider = start({"quota": {"capacity": capacity, "unit": unit, "window": 1}})
+    provider = start({"quota": {"capacity": capacity, "unit": unit, "window": 3}})
     provider.create()
     provider.create()
     with pytest.raises(anthropic.RateLimitError) as caught:
         provider.create()
     headers = caught.value.response.headers
-    assert headers["retry-after"] == "1"
+    assert 1 <= int(headers["retry-after"]) <= 3
     assert headers["anthropic-ratelimit-requests-remaining"] == "0"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 15
     while True:
         try:
             provider.create()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +12,7 @@ from waves.calls import Call, Paid, Sent
 from waves.models import Item, Limits, Manifest, Usage
 from waves.outcomes import Rejected
 from waves.steps.requests.policy import Decision
-from waves.steps.requests.settlement import SettledCall, record_settled
+from waves.steps.requests.settlement import SettledCall, charge, record_calls
 from waves.steps.session.session import Session
 from waves.store.rubrics import rubric_registry
 from waves.store.tables import verdicts, waves
@@ -43,6 +45,10 @@ def wave(session: Session) -> Manifest:
     return opened
 
 
+def record(session: Session, wave: Manifest, entries: list[SettledCall], unanswered: Sequence[Failure] = ()) -> None:
+    charge(session, wave, record_calls(session, wave, entries), unanswered)
+
+
 def verdict_rows(session: Session) -> list[tuple[object, ...]]:
     return session.db.execute(
         "SELECT entity_key, state, attempts, reason, raw FROM waves.verdict ORDER BY entity_key"
@@ -52,7 +58,7 @@ def verdict_rows(session: Session) -> list[tuple[object, ...]]:
 def test_a_request_that_is_booked_again_changes_nothing(session: Session, wave: Manifest) -> None:
     entry = settled(Decision(failed=(Rejected("1", "no label"),), refused=(Rejected("2", "the model refused"),)))
     for _ in range(3):
-        record_settled(session, wave, [entry])
+        record(session, wave, [entry])
         assert verdict_rows(session) == [
             ("k1", "failed", 1, "no label", '{"raw": 1}'),
             ("k2", "refused", 1, "the model refused", '{"raw": 1}'),
@@ -61,21 +67,25 @@ def test_a_request_that_is_booked_again_changes_nothing(session: Session, wave: 
     assert verdicts.settled_items(session.db, "w") == {("k2", "h2"): "refused"}
 
 
-def test_each_request_that_failed_costs_an_attempt_until_the_item_is_quarantined(
+def test_each_fire_in_which_an_item_failed_costs_an_attempt_until_it_is_quarantined(
     session: Session, wave: Manifest
 ) -> None:
     for number in range(1, session.limits.max_attempts + 1):
-        record_settled(session, wave, [settled(Decision(failed=(Rejected("1", "no label"),)), f"c{number}")])
-    assert verdict_rows(session)[0][1:3] == ("quarantined", session.limits.max_attempts)
+        fire = replace(session, run_id=f"run-{number}")
+        for request in range(3):
+            failed = settled(Decision(failed=(Rejected("1", "no label"),)), f"c{number}-{request}")
+            record(fire, wave, [failed, replace(failed, call=settled(Decision(), f"again{number}-{request}").call)])
+        assert verdict_rows(session)[0][2] == number
+    assert verdict_rows(session)[0][1] == "quarantined"
     assert verdicts.settled_items(session.db, "w") == {("k1", "h1"): "quarantined"}
 
 
 def test_what_went_unanswered_is_charged_beside_the_requests(session: Session, wave: Manifest) -> None:
-    record_settled(session, wave, [settled(Decision())], [Failure("k3", "h3", "60 s", None, "c1")])
+    record(session, wave, [settled(Decision())], [Failure("k3", "h3", "60 s", None, "c1")])
     assert verdict_rows(session) == [("k3", "failed", 1, "60 s", None)]
 
 
 def test_a_request_from_which_nothing_follows_is_in_the_ledger_alone(session: Session, wave: Manifest) -> None:
-    record_settled(session, wave, [SettledCall(Call(sent(), "run-1"))])
+    record(session, wave, [SettledCall(Call(sent(), "run-1"))])
     assert verdict_rows(session) == []
     assert session.db.execute("SELECT fate FROM waves.ledger").fetchone() == ("maybe_paid",)

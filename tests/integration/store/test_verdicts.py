@@ -50,15 +50,16 @@ def _row(db: Database) -> tuple[object, ...]:
     return row or ()
 
 
-def test_attempts_add_up_until_the_item_is_quarantined_with_reason_and_raw(db: Database, theme: str) -> None:
+def test_runs_add_up_until_the_item_is_quarantined_with_reason_and_raw(db: Database, theme: str) -> None:
     for attempt in (1, 2):
-        charged = verdicts.charge(db, theme, "w1", VERSION, [_failure()], 3, "r1")
-        assert charged == {ITEM: ("failed", attempt)}
+        for _ in range(2):
+            charged = verdicts.charge(db, theme, "w1", VERSION, [_failure()], 3, f"r{attempt}")
+            assert charged == {ITEM: ("failed", attempt)}, "once in each run"
         assert _row(db)[4] is None
     assert verdicts.settled_items(db, "w1") == {}
     last = _failure(reason="still none", raw='{"labels": ["x"]}')
-    assert verdicts.charge(db, theme, "w1", VERSION, [last], 3, "r1") == {ITEM: ("quarantined", 3)}
-    assert _row(db) == ("quarantined", 3, "still none", '{"labels": ["x"]}', "w1", "r1")
+    assert verdicts.charge(db, theme, "w1", VERSION, [last], 3, "r3") == {ITEM: ("quarantined", 3)}
+    assert _row(db) == ("quarantined", 3, "still none", '{"labels": ["x"]}', "w1", "r3")
     assert verdicts.settled_items(db, "w1") == {ITEM: "quarantined"}
 
 
@@ -73,9 +74,9 @@ def test_a_quarantine_is_audited_once(db: Database, theme: str) -> None:
     assert rows == [("r2", "waves", "k1", {"state": "failed", "attempts": 2}, after, "no label")]
 
 
-def test_several_failures_of_an_item_count_together(db: Database, theme: str) -> None:
+def test_several_failures_of_an_item_are_one_attempt(db: Database, theme: str) -> None:
     failures = [_failure(reason="first"), _failure("k2"), _failure(reason="second")]
-    assert verdicts.charge(db, theme, "w1", VERSION, failures, 3) == {ITEM: ("failed", 2), ("k2", "h2"): ("failed", 1)}
+    assert verdicts.charge(db, theme, "w1", VERSION, failures, 3) == {ITEM: ("failed", 1), ("k2", "h2"): ("failed", 1)}
     assert db.execute("SELECT reason FROM waves.verdict WHERE entity_key = 'k1'").fetchone() == ("second",)
 
 

@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from waves.calls import Call, Sent
-from waves.errors import ConfigurationError, CredentialsError, TryLaterError, WaveError
+from waves.errors import ConfigurationError, CredentialsError, NeedsPersonError, TryLaterError, WaveError
 from waves.ids import now
 from waves.models import Item
-from waves.outcomes import Answered, Discarded, Fatal, Outcome, Retryable
+from waves.outcomes import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable
 from waves.spool.fire_log import FireLog
 from waves.steps.requests.in_flight import InFlight, PendingRequest, follow_up
 from waves.steps.requests.outage import OutageDetector, probe_fault
 from waves.steps.requests.policy import Try
 
 DOWN = Retryable("outage", "overloaded")
+GOOD = Answered((Labelled("1", {"labels": []}, None, "strict"),))
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def pending(key: str, since: int | None = None) -> PendingRequest:
     return PendingRequest(Try(("1",), "m"), {"1": Item(key, "hash", {})}, answers_before=since)
 
 
-def in_flight(request: PendingRequest, answers: int) -> InFlight:
+def in_flight(request: PendingRequest, answers: int = 0) -> InFlight:
     sent = Sent("call", "v1-0", "m", "b", (("1", "k", "hash"),), strict=False, reserved_usd=None, at=now())
     return InFlight(request, Call(sent, "run-1"), 100, answers)
 
@@ -39,7 +40,7 @@ def in_flight(request: PendingRequest, answers: int) -> InFlight:
 def test_an_item_is_to_blame_only_if_another_was_answered_between_two_of_its_tries(detector: OutageDetector) -> None:
     first = pending("k")
     again = follow_up(first, first.next_try, detector.answers_before(first), at=0.0)
-    detector.observe(pending("other"), Answered())
+    detector.observe(in_flight(pending("other")), GOOD)
     detector.leave_unanswered(in_flight(again, detector.answers), ["1"], "no answer")
     assert [(failure.entity_key, failure.reason) for failure in detector.take_unanswered()] == [("k", "no answer")]
     assert detector.take_unanswered() == ()
@@ -60,7 +61,7 @@ def test_without_another_answer_the_probe_decides_and_the_item_is_asked_again(de
     assert detector.probing, "nothing else goes out while it is in flight"
     assert not detector.probe_due
     assert detector.probe_ended() == "no request was answered since some items were not"
-    assert [request.items["1"].entity_key for request in detector.provider_works()] == ["k"]
+    assert [request.items["1"].entity_key for request in detector.provider_works(Answered())] == ["k"]
     assert not detector.probing
     assert detector.answers == 1
 
@@ -68,11 +69,11 @@ def test_without_another_answer_the_probe_decides_and_the_item_is_asked_again(de
 def test_a_provider_that_is_down_for_different_items_is_probed_once(detector: OutageDetector) -> None:
     for number in range(10):
         assert not detector.probing
-        detector.observe(pending(f"k{number}"), DOWN)
+        detector.observe(in_flight(pending(f"k{number}")), DOWN)
     assert detector.probing
     probe = detector.take_probe()
     for number in range(10):
-        detector.observe(pending(f"late{number}"), DOWN)
+        detector.observe(in_flight(pending(f"late{number}")), DOWN)
     assert not detector.probe_due, "one is in flight"
     assert probe is not None
     detector.put_back(probe)
@@ -80,13 +81,13 @@ def test_a_provider_that_is_down_for_different_items_is_probed_once(detector: Ou
 
 
 def test_a_request_called_invalid_is_probed_only_before_the_first_answer(detector: OutageDetector) -> None:
-    detector.observe(pending("a"), Answered())
-    detector.observe(pending("b"), Discarded("invalid", "no"))
+    detector.observe(in_flight(pending("a")), Answered())
+    detector.observe(in_flight(pending("b")), Discarded("invalid", "no"))
     assert not detector.probing
 
 
 def test_a_first_request_called_invalid_is_probed(detector: OutageDetector) -> None:
-    detector.observe(pending("b"), Discarded("invalid", "no"))
+    detector.observe(in_flight(pending("b")), Discarded("invalid", "no"))
     assert detector.probing
 
 
@@ -103,5 +104,64 @@ def test_a_first_request_called_invalid_is_probed(detector: OutageDetector) -> N
     ],
 )
 def test_what_a_probe_proves_about_everything_else(outcome: Outcome, fault: type[WaveError] | None) -> None:
-    found = probe_fault(outcome, "b", "why")
+    found = probe_fault(outcome, "b", must_be_usable=False)
     assert (type(found) if found else None) is fault
+
+
+USELESS: list[tuple[Outcome, str]] = [
+    (Answered(rejected=(Rejected("1", "left out"),)), "left out"),
+    (Discarded("refused", "the model refused"), "the model refused"),
+    (Retryable("truncated", "the answer reached max_tokens"), "the answer reached max_tokens"),
+]
+
+
+@pytest.mark.parametrize(("outcome", "why"), USELESS)
+def test_a_model_that_cannot_answer_the_example_answers_no_row(outcome: Outcome, why: str) -> None:
+    found = probe_fault(outcome, "b", must_be_usable=True)
+    assert isinstance(found, NeedsPersonError)
+    assert why in found.message
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome, _ in USELESS])
+def test_several_answers_without_use_for_different_items_are_probed_and_the_example_decides(
+    detector: OutageDetector, outcome: Outcome
+) -> None:
+    detector.observe(in_flight(pending("good")), GOOD)
+    for key in ("a", "b", "b", "b"):
+        detector.observe(in_flight(pending(key)), outcome)
+        assert not detector.probing
+    detector.observe(in_flight(pending("c")), outcome)
+    assert detector.probing
+    assert detector.must_be_usable
+    assert detector.take_probe() is not None
+    detector.probe_ended()
+    detector.provider_works(GOOD)
+    for key in ("d", "e", "f", "g", "h"):
+        detector.observe(in_flight(pending(key)), outcome)
+    assert not detector.probing, "the example was answered: twice as many may fail before it is asked again"
+    detector.observe(in_flight(pending("i")), outcome)
+    assert detector.probing
+
+
+def test_what_was_sent_before_the_first_useless_answer_came_does_not_show_that_answers_are_of_use(
+    detector: OutageDetector,
+) -> None:
+    early = in_flight(pending("early"))
+    for key in ("a", "b"):
+        detector.observe(in_flight(pending(key)), USELESS[0][0])
+    detector.observe(early, GOOD)
+    detector.observe(in_flight(pending("c")), USELESS[0][0])
+    assert detector.probing
+
+
+def test_a_wave_of_which_nothing_was_of_use_is_probed_at_its_end(detector: OutageDetector) -> None:
+    detector.observe(in_flight(pending("a")), USELESS[0][0])
+    detector.end_of_queue()
+    assert detector.probing
+
+
+def test_a_single_useless_answer_among_good_ones_is_that_rows_fault(detector: OutageDetector) -> None:
+    detector.observe(in_flight(pending("good")), GOOD)
+    detector.observe(in_flight(pending("a")), USELESS[0][0])
+    detector.end_of_queue()
+    assert not detector.probing

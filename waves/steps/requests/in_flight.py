@@ -21,6 +21,9 @@ from waves.steps.budget.caps import max_request_cost
 from waves.steps.requests.policy import Try
 from waves.steps.session.wave import Wave
 
+PROBE_ID = "1"
+"""The short id of the only item of a probe."""
+
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
@@ -122,7 +125,7 @@ class InFlightRequests:
         this = pending.next_try
         inputs = tuple((short_id, item.input) for short_id, item in pending.items.items())
         if pending.probe:
-            inputs = (("1", self._probe_input()),)
+            inputs = ((PROBE_ID, self._probe_input()),)
         return Ask(new_call_id(), this.model, inputs, strict=this.strict, max_tokens=this.max_tokens)
 
     def _probe_input(self) -> Mapping[str, str | None]:

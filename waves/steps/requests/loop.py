@@ -30,6 +30,7 @@ from waves.steps.requests.policy import Decision, decide, speaks_for_outage, wor
 from waves.steps.requests.queue import RequestQueue
 from waves.steps.requests.settlement import PassResult, SettledCall, outcome_of_call, parts_of, settled_call
 from waves.steps.requests.stopping import StopControl
+from waves.steps.requests.unusable import is_unusable
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
@@ -180,21 +181,17 @@ class RequestLoop:
                 self._rate_limited(request.pending, outcome)
                 return
             self._pace.heard(outcome, request.meters, time.monotonic(), now())
-            if request.pending.probe:
-                self._probe_ended(outcome)
-            else:
-                decision = self._follow(request, outcome)
+            decision = (self._follow_probe if request.pending.probe else self._follow)(request, outcome)
         finally:
-            self._settled.append(settled_call(request.call, decision))
+            self._settled.append(settled_call(request.call, decision, unusable=is_unusable(outcome)))
 
     def _follow(self, request: InFlight, outcome: Outcome) -> Decision:
         self._parts.add(parts_of(self._wave.manifest, request.call.sent, outcome))
-        this, chain = request.pending.next_try, self._backend.models
-        decision = decide(this, outcome, chain=chain, max_tokens=request.max_tokens, jitter=self._jitter.random())
+        decision = self._decide(request, outcome)
         if isinstance(outcome, Fatal):
             self._stop.fail(outcome.as_error())
         if self._stop.ending is None:
-            self._outage.observe(request.pending, outcome)
+            self._outage.observe(request, outcome)
         self._ask_again(request, outcome, decision)
         return decision
 
@@ -213,15 +210,26 @@ class RequestLoop:
         self._pace.heard(refused, refused.meters, time.monotonic(), now())
         self._put_back(replace(pending, next_try=replace(this, waits=this.waits + 1)))
 
-    def _probe_ended(self, outcome: Outcome) -> None:
+    def _decide(self, request: InFlight, outcome: Outcome) -> Decision:
+        this, chain = request.pending.next_try, self._backend.models
+        return decide(this, outcome, chain=chain, max_tokens=request.max_tokens, jitter=self._jitter.random())
+
+    def _follow_probe(self, request: InFlight, outcome: Outcome) -> Decision:
+        """A probe has the tries of any other request. What it yields is not stored, but proves that answers are of
+        use."""
+        decision, must_be_usable = self._decide(request, outcome), self._outage.must_be_usable
+        if decision.again and must_be_usable:
+            self._outage.put_back(replace(request.pending, next_try=decision.again[0]))
+            return Decision()
         reason = self._outage.probe_ended()
-        if (fault := probe_fault(outcome, self._backend.name, reason)) is not None:
+        if (fault := probe_fault(outcome, self._backend.name, must_be_usable=must_be_usable)) is not None:
             self._stop.fail(fault)
         elif speaks_for_outage(outcome):
             self._sleep(None, reason)
         else:
             wake_after_snooze(self._session)
-            self._queue.add(self._outage.provider_works())
+            self._queue.add(self._outage.provider_works(outcome))
+        return Decision(accepted=decision.accepted)
 
     def _sleep(self, until: datetime | None, reason: str, refused: Snoozed | None = None) -> None:
         """Only the first of many requests that meet the same limit snoozes the backend."""

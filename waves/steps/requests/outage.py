@@ -2,7 +2,8 @@
 rubric's first example, sent while nothing else goes out.
 
 An item without an answer is to blame only if another request was answered between two of its tries. Until then the item
-waits here; at the end of the pass the probe decides whether it is asked once more or the backend is snoozed.
+waits here; at the end of the pass the probe decides whether it is asked once more or the backend is snoozed. Whether
+items whose answers are of no use are to blame, `unusable` knows; where it cannot tell, the probe decides as well.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from waves.errors import ConfigurationError, TryLaterError, WaveError
-from waves.outcomes import Answered, Discarded, Fatal, Outcome, Retryable
+from waves.errors import ConfigurationError, NeedsPersonError, TryLaterError, WaveError
+from waves.outcomes import Answered, Discarded, Fatal, Outcome, Rejected, Retryable, Snoozed
 from waves.spool.fire_log import FireLog
-from waves.steps.requests.in_flight import InFlight, PendingRequest
+from waves.steps.requests.in_flight import PROBE_ID, InFlight, PendingRequest
 from waves.steps.requests.policy import RECENT, Seen, Try, is_outage, speaks_for_outage
+from waves.steps.requests.unusable import UnusableRun, is_unusable
 from waves.store.tables.verdicts import Failure
+from waves.words import quoted
 
 
 class OutageDetector:
@@ -31,7 +34,9 @@ class OutageDetector:
         self._unproven: list[PendingRequest] = []
         self._unanswered: list[Failure] = []
         self._answers = 0
+        self._run = UnusableRun()
         self._reason: str | None = None
+        self._must_be_usable = False
         self._probe: PendingRequest | None = None
 
     # --- the probe --------------------------------------------------------------------------------------------------
@@ -45,13 +50,18 @@ class OutageDetector:
     def probe_due(self) -> bool:
         return self._probe is not None
 
-    def probe(self, reason: str) -> None:
+    @property
+    def must_be_usable(self) -> bool:
+        """Whether the probe under way decides about answers of no use: then its own answer has to be of use."""
+        return self._must_be_usable
+
+    def probe(self, reason: str, *, must_be_usable: bool = False) -> None:
         """Have a probe sent next, unless one is under way."""
         if self.probing:
             return
         self._seen.clear()
-        self._reason = reason
-        self._probe = PendingRequest(Try((), self._model), {}, probe=True)
+        self._reason, self._must_be_usable = reason, must_be_usable
+        self._probe = PendingRequest(Try((PROBE_ID,), self._model, backed_off=True), {}, probe=True)
         self._log.write("probe", reason=reason)
 
     def take_probe(self) -> PendingRequest | None:
@@ -74,14 +84,21 @@ class OutageDetector:
         """Requests that were answered so far, probes included."""
         return self._answers
 
-    def observe(self, pending: PendingRequest, outcome: Outcome) -> None:
+    def observe(self, request: InFlight, outcome: Outcome) -> None:
         """Take note of an outcome; have a probe sent if it may be about the provider rather than about its items."""
+        items = list(request.pending.items.values())
         match outcome:
-            case Answered():
+            case Answered(labelled=labelled):
                 self._answers += 1
+                if labelled:
+                    self._run.accepted(request.call.sent.at)
             case Discarded(kind="invalid", reason=reason) if not self._answers:
-                self.probe(f"the provider calls our requests invalid: {reason}")
-        keys = frozenset(item.entity_key for item in pending.items.values())
+                self.probe(f"the provider calls our requests invalid: {reason}", must_be_usable=True)
+        if is_unusable(outcome):
+            self._run.useless((item.identity for item in items), request.call.over_at)
+        if self._run.limit_reached:
+            self.probe(f"nothing of several answers can be used: {reason_of(outcome)}", must_be_usable=True)
+        keys = frozenset(item.entity_key for item in items)
         self._seen.append(Seen(keys, speaks_for_outage(outcome)))
         if is_outage(tuple(self._seen), self._error_rate):
             self.probe(reason_of(outcome))
@@ -104,11 +121,15 @@ class OutageDetector:
         """Nothing else is left to ask in this pass: have the items that still wait decided by a probe."""
         if self._unproven:
             self.probe("no request was answered since some items were not")
+        elif self._run.undecided:
+            self.probe("nothing of the last answers can be used", must_be_usable=True)
 
-    def provider_works(self) -> list[PendingRequest]:
+    def provider_works(self, outcome: Outcome) -> list[PendingRequest]:
         """The probe was answered. Returns the requests whose items are not proven to be at fault: they are asked
         again."""
         self._answers += 1
+        if isinstance(outcome, Answered) and outcome.labelled:
+            self._run.example_accepted()
         again, self._unproven = self._unproven, []
         return again
 
@@ -119,18 +140,32 @@ class OutageDetector:
 
 
 def reason_of(outcome: Outcome) -> str:
-    return getattr(outcome, "reason", None) or getattr(outcome, "message", None) or "no answer"
-
-
-def probe_fault(outcome: Outcome, backend: str, reason: str) -> WaveError | None:
-    """The fault that the outcome of a probe shows, if nothing else can work either. `reason` is why it was sent."""
     match outcome:
-        case Discarded(kind="invalid"):
-            hint = "Check model, base_url and the rubric's schema: not even its first example is accepted."
-            return ConfigurationError(f"backend {backend}: {reason}", hint)
+        case Answered(rejected=(Rejected(reason=reason), *_)):
+            return reason
+        case Retryable(reason=reason) | Snoozed(reason=reason) | Discarded(reason=reason) | Fatal(message=reason):
+            return reason
+        case _:
+            return "no answer"
+
+
+def probe_fault(outcome: Outcome, backend: str, *, must_be_usable: bool) -> WaveError | None:
+    """The fault that the outcome of a probe shows, if nothing else can work either."""
+    match outcome:
+        case Discarded(kind="invalid", text=text, reason=reason):
+            return ConfigurationError(
+                f"backend {backend}: not even the rubric's first example is accepted: {quoted(text) or reason}",
+                "Check model, base_url and the rubric's schema; nothing was charged to the rows.",
+            )
         case Fatal():
             return outcome.as_error()
         case Retryable(kind="lost", reason=death):
             hint = "Look at this machine's memory and at the log; nothing was charged to the rows."
             return TryLaterError(f"not even the rubric's first example survives in a worker: {death}", hint)
+        case _ if must_be_usable and is_unusable(outcome):
+            return NeedsPersonError(
+                f"backend {backend}: the model cannot answer this rubric, not even its first example: "
+                f"{reason_of(outcome)}",
+                "Change the model or the rubric, then fire again; nothing was charged to the rows.",
+            )
     return None

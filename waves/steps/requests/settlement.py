@@ -1,6 +1,6 @@
 """What the end of a request means for its items, the ledger and attempts. `run` uses this live, `rescue` afterwards.
 
-The ledger has each call once, and attempts are charged in the same transaction, only for calls that the ledger did not
+The ledger has each call once. A rescue charges attempts in the same transaction, only for calls that the ledger did not
 have or whose end it did not know. So replaying a journal changes nothing.
 """
 
@@ -19,6 +19,7 @@ from waves.outcomes import Answered, Outcome, Rejected
 from waves.spool import files
 from waves.steps.budget.pricing import price_calls
 from waves.steps.requests.policy import Decision, Try, decide
+from waves.steps.requests.unusable import UnusableRun, is_unusable
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, WaveContents, contents_of
 from waves.store.tables import ledger, verdicts
@@ -27,10 +28,12 @@ from waves.store.tables.verdicts import Failure
 
 @dataclass(frozen=True, slots=True)
 class SettledCall:
-    """One finished request as the journal has it, and the decision on its answer; None if nothing follows from it."""
+    """One finished request as the journal has it, and the decision on its answer; None if nothing follows from it.
+    `unusable`: something came back, and nothing of it can be stored."""
 
     call: Call
     decision: Decision | None = field(default=None, hash=False)
+    unusable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,31 @@ class PassResult:
     meters: Sequence[Meter]
 
 
-def settled_call(call: Call, decision: Decision | None = None) -> SettledCall:
+class Failures:
+    """What the passes of one fire over one wave say against its items."""
+
+    def __init__(self) -> None:
+        self.settled: list[SettledCall] = []
+        self.unanswered: list[Failure] = []
+        self.alone: set[Identity] = set()
+
+    def add(self, result: PassResult) -> None:
+        """An item without an answer is to blame only if the provider itself worked. One that failed although nothing
+        else was asked with it stays for a later fire: asking again now would only cost."""
+        self.settled += result.settled
+        if result.ending is None and result.fault is None:
+            self.unanswered += result.unanswered
+        for entry in result.settled:
+            items = entry.call.sent.items
+            if entry.decision is not None and len(items) == 1 and (entry.decision.failed or entry.decision.refused):
+                self.alone.update((key, digest) for _, key, digest in items)
+
+
+def settled_call(call: Call, decision: Decision | None = None, *, unusable: bool = False) -> SettledCall:
     """Keeps the raw answer only if items failed or were refused by it, for a person to look at. This bounds memory."""
     if call.paid is not None and not (decision is not None and (decision.failed or decision.refused)):
         call = replace(call, paid=replace(call.paid, raw=""))
-    return SettledCall(call, decision)
+    return SettledCall(call, decision, unusable)
 
 
 def outcome_of_call(call: Call, rubric: Rubric) -> Outcome | None:
@@ -85,24 +108,44 @@ def parts_of(manifest: Manifest, sent: Sent, outcome: Outcome) -> Iterator[Part]
         )
 
 
-def record_settled(
-    session: Session, manifest: Manifest, settled: Iterable[SettledCall], unanswered: Iterable[Failure] = ()
+def to_blame(settled: Sequence[SettledCall]) -> list[SettledCall]:
+    """Requests in the order in which they ended, without the decisions of the last run if it is undecided: what they
+    would charge to items may be the fault of something else."""
+    run, run_began = UnusableRun(), 0
+    for number, entry in enumerate(settled):
+        if entry.decision is not None and entry.decision.accepted:
+            run_began = number + 1 if run.accepted(entry.call.sent.at) else run_began
+        elif entry.unusable:
+            run.useless(((key, digest) for _, key, digest in entry.call.sent.items), entry.call.over_at)
+    if not run.undecided:
+        return list(settled)
+    return [*settled[:run_began], *(SettledCall(entry.call) for entry in settled[run_began:])]
+
+
+def record_calls(session: Session, manifest: Manifest, settled: Iterable[SettledCall]) -> list[SettledCall]:
+    """Enter finished requests into the ledger. Returns those that it did not have, or whose end it did not know: only
+    their decisions may still charge something."""
+    entries = list(settled)
+    priced = price_calls(session, [entry.call for entry in entries])
+    news = ledger.record_calls(session.db, manifest.theme_id, manifest.wave_id, priced)
+    return [entry for entry in entries if entry.call.sent.call_id in news]
+
+
+def charge(
+    session: Session, manifest: Manifest, decided: Iterable[SettledCall], unanswered: Iterable[Failure] = ()
 ) -> None:
-    """Enter finished requests into the ledger and the failures of their items into the verdicts, in one transaction.
+    """Enter the failures and refusals of items into the verdicts: one attempt for an item, however often it was asked.
 
     `unanswered` are failures that no single request shows: items that got no answer in any try of a pass. An evaluation
     charges no attempts: it asks for gold, and no row fails by that.
     """
-    entries = list(settled)
-    names = (manifest.theme_id, manifest.wave_id)
-    version, run_id = manifest.rubric_version, session.run_id
+    if manifest.kind == "evaluation":
+        return
+    entries = [(entry.call, entry.decision) for entry in decided if entry.decision is not None]
+    failed = [failure for call, decision in entries for failure in _failures(call, decision.failed)]
+    refused = [failure for call, decision in entries for failure in _failures(call, decision.refused)]
+    names, version, run_id = (manifest.theme_id, manifest.wave_id), manifest.rubric_version, session.run_id
     with session.db.transaction():
-        news = ledger.record_calls(session.db, *names, price_calls(session, [entry.call for entry in entries]))
-        if manifest.kind == "evaluation":
-            return
-        decided = [(entry.call, entry.decision) for entry in entries if entry.call.sent.call_id in news]
-        failed = [failure for call, decision in decided if decision for failure in _failures(call, decision.failed)]
-        refused = [failure for call, decision in decided if decision for failure in _failures(call, decision.refused)]
         verdicts.charge(session.db, *names, version, [*failed, *unanswered], session.limits.max_attempts, run_id)
         verdicts.refuse(session.db, *names, version, refused, run_id)
 
@@ -128,12 +171,16 @@ def replay_journals(session: Session, wave: Wave) -> int:
     settled, rebuilt = [], 0
     for call in wave.folder.calls().values():
         outcome = outcome_of_call(call, wave.rubric)
-        settled.append(SettledCall(call, _replayed_decision(call, outcome) if outcome else None))
-        for part in parts_of(wave.manifest, call.sent, outcome) if outcome else ():
+        if outcome is None:
+            settled.append(SettledCall(call))
+            continue
+        settled.append(SettledCall(call, _replayed_decision(call, outcome), is_unusable(outcome)))
+        for part in parts_of(wave.manifest, call.sent, outcome):
             if (part.entity_key, part.input_hash) not in present:
                 wave.parts.write(part)
                 rebuilt += 1
-    record_settled(session, wave.manifest, settled)
+    with session.db.transaction():
+        charge(session, wave.manifest, to_blame(record_calls(session, wave.manifest, settled)))
     return rebuilt
 
 

@@ -19,7 +19,7 @@ from waves.quota.budget import Budget
 from waves.spool.journal import Journal
 from waves.steps.budget.caps import open_budget
 from waves.steps.budget.snooze import wake_after_snooze
-from waves.steps.requests.settlement import SettledCall, record_settled
+from waves.steps.requests.settlement import SettledCall, record_calls
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Progress, Wave
@@ -117,7 +117,7 @@ class HandOver:
         ends = ended or {}
         run_id = self._session.run_id
         calls = [Call(request.sent, run_id, ended=ends.get(request.sent.call_id)) for request, _ in group]
-        record_settled(self._session, self._wave.manifest, [SettledCall(call) for call in calls])
+        record_calls(self._session, self._wave.manifest, [SettledCall(call) for call in calls])
 
 
 class AffordableRequests:

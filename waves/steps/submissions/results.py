@@ -23,7 +23,7 @@ from waves.spool.history import Submission
 from waves.spool.journal import Journal
 from waves.steps.requests.part_writer import PartWriter
 from waves.steps.requests.policy import MIN_ITEMS, Decision, Try, decide
-from waves.steps.requests.settlement import SettledCall, outcome_of_call, parts_of, record_settled
+from waves.steps.requests.settlement import SettledCall, charge, outcome_of_call, parts_of, record_calls
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
 from waves.steps.submissions.lookup import Ready, request_number
@@ -139,8 +139,11 @@ class SubmissionResults:
         """The journal first, then what can be rebuilt from it."""
         self._journal.sync()
         self._parts.write()
-        record_settled(self._session, self._wave.manifest, self._settled)
+        charge(self._session, self._wave.manifest, self._record_settled(self._settled))
         self._settled.clear()
+
+    def _record_settled(self, settled: Iterable[SettledCall]) -> list[SettledCall]:
+        return record_calls(self._session, self._wave.manifest, settled)
 
     def _settle_refused(self) -> None:
         """Charge the items of requests that the provider calls invalid, unless it never took a request of this wave:
@@ -151,7 +154,7 @@ class SubmissionResults:
             SettledCall(call, _decision(call, outcome) if isinstance(outcome, Discarded) and fault is None else None)
             for call, outcome in self._refused
         ]
-        record_settled(self._session, self._wave.manifest, charged)
+        charge(self._session, self._wave.manifest, self._record_settled(charged))
         if fault is not None:
             raise fault
 

@@ -1,6 +1,7 @@
 -- enter --
--- %(settled)s is the state of an item whose attempts reach %(max_attempts)s. An accepted row takes attempts only in the
--- open wave that asked it again, because its target was cleared; there its first attempt is the one without a reason.
+-- %(settled)s is the state of an item whose attempts reach %(max_attempts)s. A run charges an item once, however often it
+-- reports it. An accepted row takes attempts only in the open wave that asked it again, because its target was cleared;
+-- there its first attempt is the one without a reason.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(failures)s)
         AS f (entity_key text, input_hash text, reason text, raw text, call_id text, attempts integer)
@@ -23,7 +24,8 @@ WITH given AS (
                    CASE WHEN done THEN %(wave_id)s::text WHEN v.state = 'accepted' THEN v.wave_id END
             FROM (SELECT tried, tried >= %(max_attempts)s AS done FROM (
                 SELECT CASE WHEN v.state = 'accepted' AND v.reason IS NULL THEN 0 ELSE v.attempts END
-                       + excluded.attempts AS tried) AS count) AS now),
+                       + CASE WHEN v.state = 'failed' AND v.attempts > 0 AND v.run_id = excluded.run_id THEN 0
+                              ELSE excluded.attempts END AS tried) AS count) AS now),
         reason = excluded.reason,
         raw = excluded.raw,
         call_id = CASE WHEN v.state = 'accepted' THEN v.call_id ELSE excluded.call_id END,

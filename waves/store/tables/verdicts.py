@@ -59,8 +59,8 @@ def charge(
     max_attempts: int,
     run_id: str | None = None,
 ) -> dict[Identity, tuple[VerdictState, int]]:
-    """Adds the attempts of `failures`; an item that reaches `max_attempts` is quarantined in `wave_id`, and audited.
-    Returns the state and attempts of each item, including those that were settled before and stay as they are."""
+    """Adds one attempt of this run to the items of `failures`; an item that reaches `max_attempts` is quarantined in
+    `wave_id`, and audited. Returns the state and attempts of each item, including those that were settled before and stay as they are."""
     limit = {"settled": "quarantined", "max_attempts": max_attempts}
     return _enter(db, theme_id, wave_id, version, failures, limit, run_id)
 
@@ -133,7 +133,7 @@ def _enter(
 
 
 def _merged(failures: Iterable[Failure]) -> list[dict[str, Any]]:
-    """One entry per item: attempts add up, the last reason counts."""
+    """One entry per item: it is one attempt, however many requests failed; the last reason counts."""
     entries: dict[Identity, dict[str, Any]] = {}
     for failure in failures:
         identity = (failure.entity_key, failure.input_hash)
@@ -144,6 +144,6 @@ def _merged(failures: Iterable[Failure]) -> list[dict[str, Any]]:
             "reason": storable(failure.reason),
             "raw": None if failure.raw is None else storable(failure.raw),
             "call_id": failure.call_id,
-            "attempts": before + failure.attempts_to_add,
+            "attempts": max(before, failure.attempts_to_add),
         }
     return list(entries.values())

@@ -1,0 +1,89 @@
+"""Trouble that concerns everybody: no row is charged or given up for it, the fire says what it is, and once it is over
+the next fires leave nothing missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.faults import judge
+from tests.faults.place import Place
+from tests.project_folder import Ran
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+Make = Callable[..., Place]
+CREDIT = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing."
+IN_FLIGHT = 4
+
+
+def in_trouble(make: Make, scenario: dict[str, Any]) -> Place:
+    return make(scenario, n_items=40, batch_size=5, parallel=IN_FLIGHT)
+
+
+def nobody_is_charged(place: Place) -> None:
+    assert place.sql("SELECT entity_key, state, attempts FROM waves.verdict WHERE state <> 'accepted'") == []
+
+
+def all_is_done_afterwards(place: Place, *, paid_before: int) -> None:
+    """The provider is well again: two fires leave nothing missing, and no good answer is paid twice."""
+    place.provider.restart()
+    place.awake()
+    for _ in range(2):
+        fired = place.fire("--until-complete")
+    assert (fired.code, fired.state) == (0, "complete"), fired
+    judge.all_accepted(place)
+    good = [line for line in place.provider.answers() if line["fault"] is None]
+    assert sum(len(line["items"]) for line in good) <= 40 + paid_before
+
+
+def fault_of(fired: Ran) -> str:
+    return str(fired.json["error"]["message"])
+
+
+@pytest.mark.parametrize("fault", ["html", "error_in_200", "gateway_error_in_200", "empty_object"])
+def test_what_is_no_answer_of_a_model_is_an_outage_in_spite_of_its_status(fault: str, make: Make) -> None:
+    place = in_trouble(make, {"down": [{"fault": fault}]})
+    fired = place.fire()
+    assert (fired.code, fired.state) == (75, "snoozed"), fired
+    nobody_is_charged(place)
+    assert place.sql("SELECT DISTINCT fate FROM waves.ledger WHERE fate = 'paid'") == []
+    assert len(place.provider.lines("arrived")) <= IN_FLIGHT + 10 + 1
+    all_is_done_afterwards(place, paid_before=1)
+
+
+def test_an_account_without_credit_ends_the_fire_with_the_providers_words(make: Make) -> None:
+    place = in_trouble(make, {"down": [{"start": 4, "fault": "400"}], "message": CREDIT})
+    fired = place.fire()
+    assert fired.code == 77, fired
+    assert CREDIT in fault_of(fired)
+    nobody_is_charged(place)
+    assert len(place.provider.lines("arrived")) <= 3 + IN_FLIGHT
+    all_is_done_afterwards(place, paid_before=1)
+
+
+def test_a_refusal_of_everything_in_words_that_nobody_knows_is_shown(make: Make) -> None:
+    place = in_trouble(make, {"down": [{"start": 4, "fault": "400"}], "message": "the moon is in the wrong quarter"})
+    fired = place.fire()
+    assert fired.code == 78, fired
+    assert "the moon is in the wrong quarter" in fault_of(fired)
+    nobody_is_charged(place)
+    all_is_done_afterwards(place, paid_before=1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [("truncated", "the answer is not JSON"), ("refusal", "the model refused"), ("max_tokens", "reached max_tokens")],
+)
+def test_a_model_that_cannot_answer_at_all_needs_a_person(fault: str, why: str, make: Make) -> None:
+    place = in_trouble(make, {"down": [{"fault": fault}]})
+    fired = place.fire()
+    assert fired.code == 76, fired
+    assert "the model cannot answer this rubric" in fault_of(fired)
+    assert why in fault_of(fired)
+    nobody_is_charged(place)
+    assert len(place.provider.lines("arrived")) <= 3 * IN_FLIGHT, "two tries of those in flight, and two probes"
+    all_is_done_afterwards(place, paid_before=1)
