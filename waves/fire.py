@@ -4,7 +4,7 @@ SIGKILL leaves behind at any point.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from waves.config import project as projects
 from waves.config.project import Project
@@ -16,6 +16,7 @@ from waves.steps.prepare import prepare, resume_open_wave
 from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
+from waves.steps.session.backend_chain import awake_backend
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Invocation, Session, Watcher
 from waves.steps.session.wave import Wave, WaveContents
@@ -67,25 +68,38 @@ def fire(project: Project, theme_id: str, options: FireOptions, watcher: Watcher
 
 
 def fire_waves(session: Session, options: FireOptions, guard: Guard, builder: ReportBuilder) -> Ending:
-    """(open wave, or a new one → run → collect)* until the keys are used up, the gap is empty, or something ends it."""
+    """(open wave, or a new one → run → collect)* until the keys are used up, the gap is empty, or something ends it. A
+    backend that falls asleep ends it only if no other of the theme's chain is awake."""
     keys_left = session.limits.keys
     while keys_left > 0:
-        if (ending := session.stop.ending or superseded_ending(session)) is not None:
+        ending, asked = fire_wave(session, options, keys_left, guard, builder)
+        if ending is not None and ending.state == "snoozed" and (other := awake_backend(session.db, session.chain)):
+            session.watcher.warned(f"{ending.reason}; the fire goes on through {other.name}")
+            session = replace(session, backend=other)
+        elif ending is not None:
             return ending
-        match resume_open_wave(session) or prepare(session, keys_left):
-            case Ending(state="collected") if options.until_complete:
-                continue  # rows were restored without asking, and more are left
-            case Ending() as ending:
-                return ending
-            case wave:
-                builder.note(wave_id=wave.wave_id)
-        contents = read_wave(session, wave)
-        collected, asked = finish_wave(session, wave, contents, guard)
-        builder.add(collected.counts)
-        if collected.ending is not None:
-            return collected.ending
-        keys_left = session.limits.keys if options.until_complete else keys_left - asked
+        else:
+            keys_left = session.limits.keys if options.until_complete else keys_left - asked
     return Ending("collected")
+
+
+def fire_wave(
+    session: Session, options: FireOptions, keys: int, guard: Guard, builder: ReportBuilder
+) -> tuple[Ending | None, int]:
+    """One wave of at most `keys` items. Returns why the fire ends with it, if it does, and the number of keys asked."""
+    if (ending := session.stop.ending or superseded_ending(session)) is not None:
+        return ending, 0
+    match resume_open_wave(session) or prepare(session, keys):
+        case Ending(state="collected") if options.until_complete:
+            return None, 0  # rows were restored without asking, and more are left
+        case Ending() as ending:
+            return ending, 0
+        case wave:
+            builder.note(wave_id=wave.wave_id)
+    contents = read_wave(session, wave)
+    collected, asked = finish_wave(session, wave, contents, guard)
+    builder.add(collected.counts)
+    return collected.ending, asked
 
 
 def finish_wave(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> tuple[Collected, int]:

@@ -98,11 +98,12 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """No request on this backend can succeed until a person fixes it."""
+    """No request on this backend can succeed until a person fixes it; if `of_model`, on this model of it."""
 
     kind: Literal["credentials", "configuration"]
     message: str
     hint: str
+    of_model: bool = False
 
     def as_error(self) -> WaveError:
         """The fault that ends the fire."""

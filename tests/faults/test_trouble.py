@@ -87,3 +87,27 @@ def test_a_model_that_cannot_answer_at_all_needs_a_person(fault: str, why: str, 
     nobody_is_charged(place)
     assert len(place.provider.lines("arrived")) <= 3 * IN_FLIGHT, "two tries of those in flight, and two probes"
     all_is_done_afterwards(place, paid_before=1)
+
+
+def behind_a_broken_model(make: Make, scenario: dict[str, Any]) -> Place:
+    """40 rows and two models; the scenario is about `a`, and `b` is well."""
+    place = in_trouble(make, scenario)
+    project = (place.root / "waves.yaml").read_text()
+    (place.root / "waves.yaml").write_text(project.replace("models: [model-1]", "models: [a, b]"))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("fault", "retry_after"), [("529", None), ("404", None), ("403", None), ("400", None), ("429", 3600)]
+)
+def test_the_next_model_of_the_chain_does_what_the_first_cannot(
+    fault: str, retry_after: int | None, make: Make
+) -> None:
+    place = behind_a_broken_model(make, {"down": [{"models": ["a"], "fault": fault}], "retry_after": retry_after})
+    fired = place.fire()
+    assert (fired.code, fired.state) == (0, "complete"), fired
+    assert place.sql("SELECT DISTINCT model, state FROM waves.verdict") == [("b", "accepted")]
+    warnings = fired.err.splitlines()
+    assert len(warnings) == 1, warnings
+    assert "b is asked in place of a" in warnings[0]
+    assert place.sql("SELECT count(*) FROM waves.backend_state WHERE snoozed_until IS NOT NULL") == [(0,)]

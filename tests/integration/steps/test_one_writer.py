@@ -34,6 +34,8 @@ class Census:
 
     def converged(self, wave_id: str, counts: Counts) -> None: ...
 
+    def warned(self, message: str) -> None: ...
+
 
 def test_a_fire_has_one_connection_and_one_for_its_lock_and_its_workers_have_none(
     project: Project, db: Database, monkeypatch: pytest.MonkeyPatch

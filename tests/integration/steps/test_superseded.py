@@ -43,6 +43,8 @@ class Meddler:
 
     def converged(self, wave_id: str, counts: Counts) -> None: ...
 
+    def warned(self, message: str) -> None: ...
+
 
 def activate(project: Project, more: str = "Be brief.") -> str:
     """Activates a second version; its name."""

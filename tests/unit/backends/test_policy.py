@@ -55,8 +55,20 @@ def _singles(this: Try) -> tuple[Try, ...]:
         pytest.param(
             replace(TWO, strict=True),
             Answered((YES,), (NO,)),
+            Decision(accepted=(YES,), again=(Try(("2",), "small", strict=True, second_opinion=True),)),
+            id="rejected twice is asked of the next model",
+        ),
+        pytest.param(
+            replace(TWO, strict=True, second_opinion=True),
+            Answered((YES,), (NO,)),
             Decision(accepted=(YES,), failed=(NO,)),
-            id="rejected twice has failed",
+            id="rejected by two models has failed",
+        ),
+        pytest.param(
+            replace(TWO, strict=True, model="small"),
+            Answered((YES,), (NO,)),
+            Decision(accepted=(YES,), failed=(NO,)),
+            id="rejected twice by the last model has failed",
         ),
         pytest.param(TWO, TRUNCATED, Decision(again=(replace(TWO, max_tokens=2000),)), id="one larger try"),
         pytest.param(
@@ -198,7 +210,8 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
         pytest.param(ONE, Snoozed(NOW + timedelta(seconds=60), "429"), True, id="no later than an answer might come"),
         pytest.param(ONE, Snoozed(NOW + timedelta(seconds=61), "429"), False, id="too long"),
         pytest.param(ONE, Snoozed(NOW - timedelta(seconds=1), "429"), True, id="over by now"),
-        pytest.param(ONE, Snoozed(None, "429"), False, id="nobody knows how long"),
+        pytest.param(ONE, Snoozed(None, "429"), True, id="nobody knows how long: a second"),
+        pytest.param(replace(ONE, waits=MAX_WAITS - 1), Snoozed(None, "429"), True, id="nobody knows how long: 16 s"),
         pytest.param(ONE, Snoozed(NOW, "used up", "quota"), False, id="a window that is used up"),
         pytest.param(ONE, Snoozed(NOW, "spent", "spend"), False, id="a limit in money"),
         pytest.param(replace(ONE, waits=MAX_WAITS), Snoozed(NOW, "429"), False, id="waited in vain too often"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -94,7 +95,7 @@ def _invalid(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
     return Discarded("invalid", _describe(error), text)
 
 
-def _key(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+def _key(error: anthropic.AnthropicError, config: BackendConfig) -> Fatal:
     return Fatal(
         "credentials",
         f"backend {config.name}: the provider refuses the API key ({_describe(error)})",
@@ -110,7 +111,15 @@ def _billing(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
     )
 
 
-def _configuration(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+def _permission(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return replace(_key(error, config), of_model=True)
+
+
+def _unknown(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:
+    return replace(_configuration(error, config), of_model=True)
+
+
+def _configuration(error: anthropic.AnthropicError, config: BackendConfig) -> Fatal:
     return Fatal(
         "configuration",
         f"backend {config.name}: the provider does not know this address or model ({_describe(error)})",
@@ -133,8 +142,8 @@ BY_CLASS: Mapping[type[BaseException], Rule] = {
     anthropic.AuthenticationError: _key,
     anthropic.PaymentRequiredError: _billing,
     anthropic.LinkedOrganizationSpendLimitReachedError: _spend_limit,
-    anthropic.PermissionDeniedError: _key,
-    anthropic.NotFoundError: _configuration,
+    anthropic.PermissionDeniedError: _permission,
+    anthropic.NotFoundError: _unknown,
     anthropic.RequestTimeoutError: _outage,
     anthropic.ConflictError: _outage,
     anthropic.PreconditionFailedError: _invalid,

@@ -104,7 +104,7 @@ def _refused(failure: CliFailure, config: BackendConfig) -> Outcome | None:
     if status == 404 or code == "model_not_found" or _NO_MODEL.search(message):  # noqa: PLR2004 - HTTP
         problem = f"backend {config.name}: the provider does not know this address or model ({how})"
         hint = f"check base_url and models ({', '.join(config.models)}) of this backend in waves.yaml"
-        return Fatal("configuration", problem, hint)
+        return Fatal("configuration", problem, hint, of_model=True)
     if _BAD_FLAG.search(message):
         problem = f"backend {config.name}: this `{config.command}` does not know the flags that it is called with"
         return Fatal("configuration", problem, "install a newer version of it")

@@ -18,16 +18,24 @@ from waves.errors import WaveError
 from waves.executors.events import Emitted, Event, Finished, Lost
 from waves.executors.processes import Processes
 from waves.ids import now
-from waves.models import Ending, Item, Meter
-from waves.outcomes import Answer, Ask, Fatal, Outcome, Retryable, Snoozed
+from waves.models import Item, Meter
+from waves.outcomes import Answer, Fatal, Outcome, Retryable, Snoozed
 from waves.quota.pacing import Pace
 from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_after_snooze
 from waves.steps.budget.window_evidence import is_exhaustion, share_used_ending
-from waves.steps.requests.in_flight import Denied, InFlight, InFlightRequests, PendingRequest, first_request, follow_up
+from waves.steps.requests.in_flight import InFlight, InFlightRequests, PendingRequest, first_request, follow_up
+from waves.steps.requests.model_choice import ModelChoice
 from waves.steps.requests.outage import OutageDetector, probe_fault, reason_of
 from waves.steps.requests.part_writer import PartWriter
-from waves.steps.requests.policy import Decision, decide, speaks_for_outage, worth_waiting
-from waves.steps.requests.queue import RequestQueue
+from waves.steps.requests.policy import (
+    Decision,
+    decide,
+    end_of_429,
+    other_model,
+    speaks_for_outage,
+    worth_waiting,
+)
+from waves.steps.requests.sender import RequestSender
 from waves.steps.requests.settlement import PassResult, SettledCall, outcome_of_call, parts_of, settled_call
 from waves.steps.requests.stopping import StopControl
 from waves.steps.requests.unusable import is_unusable
@@ -56,10 +64,13 @@ class RequestLoop:
         self._backend = backend
         self._workers = workers
         self._in_flight = in_flight
-        self._queue = RequestQueue(workers.size)
         self._pace = Pace(session.limits.parallel)
         self._stop = StopControl(session.stop, guard)
+        self._models = ModelChoice(session, backend)
         self._outage = OutageDetector(session.limits.snooze_error_rate, backend.models[0], session.log)
+        self._sender = RequestSender(
+            workers, in_flight, self._pace, self._outage, self._models, self._stop, backend.timeout
+        )
         self._jitter = random.Random()  # noqa: S311 - spreads requests, keeps no secret
         self._parts = PartWriter(wave.parts)
         self._settled: list[SettledCall] = []
@@ -70,7 +81,7 @@ class RequestLoop:
         """One pass: ask each batch, and ask again for what yielded nothing to store. `have` is the number of parts that
         the wave has already, for the progress bar."""
         self._have, self._parts, self._settled = have, PartWriter(self._wave.parts), []
-        self._queue.add(first_request(batch, self._backend.models[0]) for batch in batches)
+        self._sender.add(first_request(batch, self._models.current) for batch in batches)
         fault: WaveError | None = None
         try:
             if needs_probe(self._session):
@@ -87,62 +98,16 @@ class RequestLoop:
 
     def _keep_asking(self) -> None:
         arrived: list[Event] = []
-        while self._something_left() or arrived:
+        while self._sender.something_left or arrived:
             self._take_in(arrived)
             self._stop.check()
-            self._send()
+            self._sender.send()
             if self._stop.over(len(self._in_flight)):
                 return
             arrived = self._workers.events(0 if self._parts.pending else POLL)
             self._write_parts()
-            if not (self._something_left() or arrived) and self._stop.ending is None:
+            if not (self._sender.something_left or arrived) and self._stop.ending is None:
                 self._outage.end_of_queue()
-
-    def _something_left(self) -> bool:
-        return bool(self._queue) or self._outage.probe_due or bool(self._in_flight)
-
-    def _send(self) -> None:
-        """Fill the free places. No request leaves before its `sent` line, and every earlier `paid` line, is on disk."""
-        asks, at = [], time.monotonic()
-        places = self._places(at)
-        while self._in_flight.awaited < places and (pending := self._next(at)) is not None:
-            ask = self._journal_sent(pending)
-            if ask is None:
-                self._put_back(pending)
-                break
-            asks.append(ask)
-        self._in_flight.sync()
-        for ask in asks:
-            self._workers.submit(ask.call_id, ask)
-
-    def _journal_sent(self, pending: PendingRequest) -> Ask | None:
-        """None if the budget cannot be read or does not cover it. It may cover it later, because requests in flight
-        have reserved more than they cost; once none is in flight, the budget is used up."""
-        with self._stop.deferring_faults(self._backend.timeout):
-            ask = self._in_flight.send(pending, self._outage.answers)
-            if not isinstance(ask, Denied):
-                return ask
-            if not len(self._in_flight):
-                self._stop.end(Ending("over_budget", ask.reason))
-        return None
-
-    def _places(self, at: float) -> int:
-        """How many requests may be in flight. If meters alone would delay us for longer than an answer may take, one
-        goes out all the same: the provider's answer decides whether the backend sleeps."""
-        if self._stop.ending is not None:
-            return 0
-        return self._pace.places(at) or (1 if self._pace.places(at + self._backend.timeout) == 0 else 0)
-
-    def _next(self, at: float) -> PendingRequest | None:
-        if self._outage.probing:
-            return self._outage.take_probe()
-        return self._queue.take(at, len(self._in_flight))
-
-    def _put_back(self, pending: PendingRequest) -> None:
-        if pending.probe:
-            self._outage.put_back(pending)
-        else:
-            self._queue.add_first([pending])
 
     def _take_in(self, arrived: Iterable[Event]) -> None:
         for event in arrived:
@@ -180,6 +145,9 @@ class RequestLoop:
             if isinstance(outcome, Snoozed):
                 self._rate_limited(request.pending, outcome)
                 return
+            if (model := other_model(request.pending.next_try, outcome, self._models.chain)) is not None:
+                self._sender.put_back(self._models.moved_on(request.pending, model, reason_of(outcome)))
+                return
             self._pace.heard(outcome, request.meters, time.monotonic(), now())
             decision = (self._follow_probe if request.pending.probe else self._follow)(request, outcome)
         finally:
@@ -200,35 +168,43 @@ class RequestLoop:
             self._session.watcher.advanced(self._have + len(self._parts.written))
 
     def _rate_limited(self, pending: PendingRequest, refused: Snoozed) -> None:
-        """Too many requests: the pace waits, or the backend is snoozed. With its window exhausted it is always snoozed,
-        even if the window ends soon. Neither counts against the items."""
-        this = pending.next_try
-        worth = worth_waiting(this, refused, now=now(), timeout=self._backend.timeout)
-        if not worth or is_exhaustion(self._session.backend, refused, now()):
+        """Too many requests: the pace waits, another model is asked, or the backend is snoozed; always the last if its
+        window is exhausted, even if that ends soon. None of this counts against the items."""
+        this, moment = pending.next_try, now()
+        exhausted = is_exhaustion(self._session.backend, refused, moment)
+        if not exhausted and worth_waiting(this, refused, now=moment, timeout=self._backend.timeout):
+            refused = replace(refused, until=end_of_429(this, refused, moment))
+            self._pace.heard(refused, refused.meters, time.monotonic(), moment)
+            self._sender.put_back(replace(pending, next_try=replace(this, waits=this.waits + 1)))
+        elif not exhausted and (model := other_model(this, refused, self._models.chain)) is not None:
+            self._sender.put_back(self._models.moved_on(pending, model, refused.reason))
+        else:
             self._sleep(refused.until, refused.reason, refused)
-            return
-        self._pace.heard(refused, refused.meters, time.monotonic(), now())
-        self._put_back(replace(pending, next_try=replace(this, waits=this.waits + 1)))
 
     def _decide(self, request: InFlight, outcome: Outcome) -> Decision:
-        this, chain = request.pending.next_try, self._backend.models
+        this, chain = request.pending.next_try, self._models.chain
         return decide(this, outcome, chain=chain, max_tokens=request.max_tokens, jitter=self._jitter.random())
 
     def _follow_probe(self, request: InFlight, outcome: Outcome) -> Decision:
-        """A probe has the tries of any other request. What it yields is not stored, but proves that answers are of
-        use."""
-        decision, must_be_usable = self._decide(request, outcome), self._outage.must_be_usable
-        if decision.again and must_be_usable:
-            self._outage.put_back(replace(request.pending, next_try=decision.again[0]))
-            return Decision()
+        """A probe has the tries of any other request, and goes down the chain of models: only if none of them answers,
+        nothing else can work. What it yields is not stored, but proves that answers are of use."""
+        this, must_be_usable = request.pending.next_try, self._outage.must_be_usable
+        decision, silent = self._decide(request, outcome), speaks_for_outage(outcome)
+        fault = probe_fault(outcome, self._backend.name, must_be_usable=must_be_usable)
+        if fault is not None or silent:
+            following = decision.again[0] if decision.again else self._models.next_probe(this)
+            if following is not None:
+                self._outage.put_back(replace(request.pending, next_try=following))
+                return Decision()
         reason = self._outage.probe_ended()
-        if (fault := probe_fault(outcome, self._backend.name, must_be_usable=must_be_usable)) is not None:
+        if fault is not None:
             self._stop.fail(fault)
-        elif speaks_for_outage(outcome):
+        elif silent:
             self._sleep(None, reason)
         else:
+            self._models.use(this.model, reason)
             wake_after_snooze(self._session)
-            self._queue.add(self._outage.provider_works(outcome))
+            self._sender.add(self._outage.provider_works(outcome))
         return Decision(accepted=decision.accepted)
 
     def _sleep(self, until: datetime | None, reason: str, refused: Snoozed | None = None) -> None:
@@ -244,12 +220,12 @@ class RequestLoop:
         again = [follow_up(pending, this, answers_before, time.monotonic()) for this in decision.again]
         if again:
             self._wave.folder.write_batches([list(following.items.values()) for following in again])
-            self._queue.add_first(again)
+            self._sender.add_first(again)
 
     def _give_up_rest(self) -> None:
         """The pass ends: requests that are still in flight are recorded as maybe paid, and nothing stays queued."""
         rest = self._in_flight.end_all("no answer before this fire had to end")
         self._settled += [SettledCall(call) for call in rest]
         self._in_flight.sync()
-        self._queue.clear()
+        self._sender.clear()
         self._write_parts()

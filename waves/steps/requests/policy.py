@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from waves.outcomes import Answered, Discarded, Fatal, Labelled, Outcome, Rejected, Retryable, Snoozed
@@ -18,7 +18,8 @@ ENLARGED_BY = 4
 MAX_TOKENS = 64_000
 
 BACK_OFF = 1.0
-"""Seconds of the one back-off; jitter spreads it over 0.5 to 1.5 times that."""
+"""Seconds of the first back-off. After no answer it is the only one, and jitter spreads it over 0.5 to 1.5 times that.
+After a 429 that names no end it doubles each time."""
 
 MAX_WAITS = 5
 """How often one request waits for the end of a 429 before the backend is snoozed."""
@@ -33,7 +34,8 @@ MIN_ITEMS = 5
 class Try:
     """One request for some items: what `Ask` needs, and what happened to these items before. `wait` is in seconds,
     before it is sent. `max_tokens` is None until the larger try. `alone`: a worker died with these items, so no other
-    request may be in the same worker. `waits` counts the 429s that were waited for."""
+    request may be in the same worker. `waits` counts the 429s that were waited for. `second_opinion`: the answers of
+    another model could not be used."""
 
     short_ids: tuple[str, ...]
     model: str
@@ -43,6 +45,7 @@ class Try:
     wait: float = 0.0
     alone: bool = False
     waits: int = 0
+    second_opinion: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,10 @@ class Seen:
 def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], max_tokens: int, jitter: float) -> Decision:
     """What follows from the outcome of this try. `chain` are the backend's models, the primary first; `max_tokens` is
     what was sent; `jitter` a number from 0 to 1. After Snoozed and Fatal all items are left: the caller
-    stops sending."""
+    stops sending, or asks `other_model`."""
     match outcome:
         case Answered():
-            return _after_answer(this, outcome)
+            return _after_answer(this, outcome, chain)
         case Retryable(kind="truncated"):
             return _after_truncation(this, outcome.reason, max_tokens)
         case Retryable(kind="lost"):
@@ -86,12 +89,33 @@ def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], max_tokens: int
             assert_never(outcome)
 
 
+def end_of_429(this: Try, refused: Snoozed, now: datetime) -> datetime | None:
+    """The moment to ask again after a 429: the provider's, else a pause that doubles each time; None if it is not about
+    too many requests at a time."""
+    if refused.kind != "rate":
+        return None
+    return refused.until or now + timedelta(seconds=BACK_OFF * 2**this.waits)
+
+
 def worth_waiting(this: Try, refused: Snoozed, *, now: datetime, timeout: float) -> bool:
     """Whether to wait for the end of a 429: it comes no later than an answer may, and this request has not waited too
-    often already. Otherwise the backend is snoozed."""
-    if refused.kind != "rate" or refused.until is None or this.waits >= MAX_WAITS:
-        return False
-    return (refused.until - now).total_seconds() <= timeout
+    often already. Otherwise another model is asked, or the backend is snoozed."""
+    until = end_of_429(this, refused, now)
+    return until is not None and this.waits < MAX_WAITS and (until - now).total_seconds() <= timeout
+
+
+def other_model(this: Try, outcome: Outcome, chain: Sequence[str]) -> str | None:
+    """The next model of the chain, if this outcome concerns the model of the try and may not concern another."""
+    match outcome:
+        case Fatal(of_model=True) | Snoozed(kind="rate"):
+            return next(iter(further_models(this.model, chain)), None)
+        case _:
+            return None
+
+
+def further_models(model: str, chain: Sequence[str]) -> Sequence[str]:
+    """The models of the chain after this one."""
+    return chain[chain.index(model) + 1 :] if model in chain else ()
 
 
 def speaks_for_outage(outcome: Outcome) -> bool:
@@ -110,12 +134,18 @@ def is_outage(seen: Sequence[Seen], rate: float) -> bool:
     return len(recent) >= MIN_REQUESTS and len(items) >= MIN_ITEMS and len(down) >= rate * len(recent)
 
 
-def _after_answer(this: Try, answered: Answered) -> Decision:
-    """Rejected items are asked for once more, on their own and strictly; rejected again, they have failed."""
-    if this.strict or not answered.rejected:
-        return Decision(accepted=answered.labelled, failed=answered.rejected)
-    rejected = tuple(item.short_id for item in answered.rejected)
-    return Decision(accepted=answered.labelled, again=(replace(this, short_ids=rejected, strict=True, wait=0.0),))
+def _after_answer(this: Try, answered: Answered, chain: Sequence[str]) -> Decision:
+    """Rejected items are asked for once more, on their own and strictly; rejected again, once by the next model of the
+    chain; then they have failed."""
+    if not answered.rejected:
+        return Decision(accepted=answered.labelled)
+    again = replace(this, short_ids=tuple(item.short_id for item in answered.rejected), strict=True, wait=0.0)
+    if this.strict:
+        further = further_models(this.model, chain)
+        if this.second_opinion or not further:
+            return Decision(accepted=answered.labelled, failed=answered.rejected)
+        again = replace(again, model=further[0], second_opinion=True)
+    return Decision(accepted=answered.labelled, again=(again,))
 
 
 def _after_truncation(this: Try, reason: str, max_tokens: int) -> Decision:
@@ -128,8 +158,7 @@ def _after_no_answer(this: Try, chain: Sequence[str], jitter: float) -> Decision
     """Back off once, then try each further model of the chain once, then leave the items."""
     if not this.backed_off:
         return Decision(again=(replace(this, backed_off=True, wait=BACK_OFF * (0.5 + jitter)),))
-    further = chain[chain.index(this.model) + 1 :] if this.model in chain else ()
-    if further:
+    if further := further_models(this.model, chain):
         return Decision(again=(replace(this, model=further[0], wait=0.0),))
     return Decision(left=this.short_ids)
 

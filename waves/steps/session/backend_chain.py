@@ -40,3 +40,9 @@ def first_awake(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig:
         asleep.append((snooze[0], position))
     _, position = min(asleep)
     return chain[position]
+
+
+def awake_backend(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig | None:
+    """The first backend of the chain that is not snoozed; None if all are."""
+    backend = first_awake(db, chain)
+    return backend if backend_state.current_snooze(db, backend.name) is None else None

@@ -40,6 +40,8 @@ class Watcher(Protocol):
 
     def converged(self, wave_id: str, counts: Counts) -> None: ...
 
+    def warned(self, message: str) -> None: ...
+
 
 class NullWatcher:
     """The watcher of a fire that nobody observes, e.g. under cron."""
@@ -50,14 +52,18 @@ class NullWatcher:
 
     def converged(self, wave_id: str, counts: Counts) -> None: ...
 
+    def warned(self, message: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`describe` looks up the theme's relations in this database, the first time that it is called."""
+    """`backend` is the one of the `chain` that is asked. `describe` looks up the theme's relations when they are first
+    needed."""
 
     project: Project
     theme: Theme
     limits: Limits
+    chain: tuple[BackendConfig, ...]
     backend: BackendConfig
     db: Database
     describe: Callable[[], Shape] = field(repr=False)
@@ -121,6 +127,7 @@ def open_session(
                 project=project,
                 theme=theme,
                 limits=limits,
+                chain=chain,
                 backend=first_awake(db, chain),
                 db=db,
                 describe=describe,

@@ -60,7 +60,8 @@ def charge(
     run_id: str | None = None,
 ) -> dict[Identity, tuple[VerdictState, int]]:
     """Adds one attempt of this run to the items of `failures`; an item that reaches `max_attempts` is quarantined in
-    `wave_id`, and audited. Returns the state and attempts of each item, including those that were settled before and stay as they are."""
+    `wave_id`, and audited. Returns the state and attempts of each item, including those that were settled before and
+    stay as they are."""
     limit = {"settled": "quarantined", "max_attempts": max_attempts}
     return _enter(db, theme_id, wave_id, version, failures, limit, run_id)
 
