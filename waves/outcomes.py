@@ -77,13 +77,15 @@ class Retryable:
 @dataclass(frozen=True, slots=True)
 class Snoozed:
     """The backend is unusable until a moment; None if the provider named none. `rate`: too many requests at a time,
-    soon over; `quota`: a window is used up; `spend`: a limit in money. `maybe_paid`: an answer had begun."""
+    soon over; `quota`: a window is used up; `spend`: a limit in money. `maybe_paid`: an answer had begun.
+    `unknown_text` is a message that nobody knows: it may quote the row, so it is shown for a probe alone."""
 
     until: datetime | None
     reason: str
     kind: Literal["rate", "quota", "spend"] = "rate"
     meters: tuple[Meter, ...] = ()
     maybe_paid: bool = False
+    unknown_text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What the CLI reports in place of an answer → an outcome: by the limit that it reports, by status and error code, and
-by its known texts last. An unknown text is a pause: it is never taken for an answer.
+by its known texts last. An unknown text is a pause: it is never taken for an answer, and a probe shows it if it stays.
 
-Pure. Texts of the CLI may quote anything, so no reason repeats them.
+Pure. Texts of the CLI may quote anything, so no reason repeats them, except for the lines that are addressed to the
+operator.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from waves.backends.claude_cli.reset_times import LONGEST, reset_in
 from waves.config.project import BackendConfig
 from waves.models import Meter
 from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
+from waves.words import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ _LOGIN = _words(
 )
 _NO_MODEL = _words("issue with the selected model")
 _BAD_FLAG = _words("unknown option", "unknown argument", "option '.{1,60}' argument .{1,60} is invalid")
+_FOR_THE_ACCOUNT = _words(
+    r"\[action required\]",
+    "(consumer|commercial) terms",
+    r"\baccept\b.{0,60}\bterms\b",
+)
+_FOR_THE_PLAN = _words(r"not available (with|on|for) (the|your) .{0,60}\bplan\b")
+_FOR_THE_MACHINE = _words("needs an update", "out of memory", "cannot allocate memory", "version .{0,40} is required")
 _TOO_LARGE = _words("prompt is too long", "request too large", "input is too long")
 _NEVER_SENT = _words("connection ?refused", "ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "FailedToOpenSocket")
 _UNREACHED = _words("^API Error", "connection error", "ECONNRESET", "ETIMEDOUT", "fetch failed")
@@ -71,7 +80,12 @@ def outcome_of(failure: CliFailure, config: BackendConfig, now: datetime) -> Out
         return Snoozed(None, "too many requests at a time (429)", "rate", failure.meters, failure.began)
     if (limit := _limit(failure, now)) is not None:
         return limit
-    return _refused(failure, config) or _unanswered(failure) or _unknown(failure)
+    return (
+        _addressed_to_operator(failure.message, config)
+        or _refused(failure, config)
+        or _unanswered(failure)
+        or _unknown(failure)
+    )
 
 
 def _limit(failure: CliFailure, now: datetime) -> Snoozed | None:
@@ -113,6 +127,26 @@ def _refused(failure: CliFailure, config: BackendConfig) -> Outcome | None:
     return None
 
 
+def _addressed_to_operator(message: str, config: BackendConfig) -> Fatal | None:
+    """What the CLI asks of the person who set it up, in its own words."""
+    says = f"backend {config.name}: the CLI says: "
+    if (line := _line(message, _FOR_THE_PLAN)) is not None:
+        return Fatal("configuration", says + line, "name other models for this backend in waves.yaml", of_model=True)
+    if (line := _line(message, _FOR_THE_ACCOUNT)) is not None:
+        hint = f"run `{config.command}` once by hand, with the account of {config.api_key_env}, and do what it asks"
+        return Fatal("credentials", says + line, hint)
+    if (line := _line(message, _FOR_THE_MACHINE)) is not None:
+        hint = "put it right on this machine: a newer version of the CLI, more memory, or a smaller `parallel`"
+        return Fatal("configuration", says + line, hint)
+    return None
+
+
+def _line(message: str, words: re.Pattern[str]) -> str | None:
+    """The first line with these words; none that reports an error of the API, which may quote a row."""
+    lines = (line.strip() for line in message.splitlines() if words.search(line))
+    return next((quoted(line) for line in lines if not line.startswith("API Error")), None)
+
+
 def _unanswered(failure: CliFailure) -> Retryable | None:
     status = failure.status
     if status is not None and status >= 408:  # noqa: PLR2004 - HTTP: the codes left here are not about the items
@@ -128,4 +162,4 @@ def _unknown(failure: CliFailure) -> Outcome:
     if not failure.message:
         return Retryable("outage", "the CLI ended without a result", maybe_paid=True)
     reason = "the CLI printed an unknown message in place of an answer"
-    return Snoozed(None, reason, "quota", failure.meters, failure.began)
+    return Snoozed(None, reason, "quota", failure.meters, failure.began, failure.message)

@@ -25,7 +25,7 @@ from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_after_sn
 from waves.steps.budget.window_evidence import is_exhaustion, share_used_ending
 from waves.steps.requests.in_flight import InFlight, InFlightRequests, PendingRequest, first_request, follow_up
 from waves.steps.requests.model_choice import ModelChoice
-from waves.steps.requests.outage import OutageDetector, probe_fault, reason_of
+from waves.steps.requests.outage import OutageDetector, probe_fault, reason_of, unknown_fault
 from waves.steps.requests.part_writer import PartWriter
 from waves.steps.requests.policy import (
     Decision,
@@ -143,6 +143,8 @@ class RequestLoop:
         decision = None
         try:
             if isinstance(outcome, Snoozed):
+                if request.pending.probe and outcome.unknown_text:
+                    self._stop.fail(unknown_fault(outcome, self._backend.name))
                 self._rate_limited(request.pending, outcome)
                 return
             if (model := other_model(request.pending.next_try, outcome, self._models.chain)) is not None:

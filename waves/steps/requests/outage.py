@@ -169,3 +169,11 @@ def probe_fault(outcome: Outcome, backend: str, *, must_be_usable: bool) -> Wave
                 "Change the model or the rubric, then fire again; nothing was charged to the rows.",
             )
     return None
+
+
+def unknown_fault(outcome: Snoozed, backend: str) -> WaveError:
+    """What nobody knew when the backend was put to sleep for it stands there again: a person has to read it."""
+    return ConfigurationError(
+        f"backend {backend} answers with a text that is no known limit: {quoted(outcome.unknown_text)}",
+        "If it will pass by itself, fire again later; nothing was charged to the rows.",
+    )
