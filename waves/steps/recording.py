@@ -21,7 +21,7 @@ from waves.steps.session.locking import Guard, hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.signals import Stop
 from waves.store import gap
-from waves.store.tables import ledger, run_metrics
+from waves.store.tables import audit, ledger, run_metrics
 from waves.store.tables.run_metrics import DryRun
 from waves.worker import preload
 
@@ -126,6 +126,7 @@ def record_dry_run(session: Session, trigger: str, started: datetime, builder: R
 def _finish(session: Session, builder: ReportBuilder, gap_before: int | None) -> None:
     spent = ledger.run_spend(session.db, session.run_id)
     builder.note(llm_calls=spent.calls, tokens=spent.tokens, cost_usd=spent.cost_usd)
+    builder.note(given_up=tuple(audit.given_up_in(session.db, session.theme.theme_id, session.run_id)))
     if spent.cost_usd is None:
         session.log.write("cost_unknown", models=", ".join(ledger.unknown_models(session.db, session.run_id)))
     report, counts = builder.report, builder.report.counts
@@ -134,7 +135,7 @@ def _finish(session: Session, builder: ReportBuilder, gap_before: int | None) ->
         session.run_id,
         wave_id=report.wave_id,
         state=report.ending.state,
-        error_summary=report.ending.reason,
+        error_summary="; ".join(filter(None, (report.ending.reason, report.given_up_line()))) or None,
         items_considered=counts.emitted,
         items_processed=(counts.entries or 0) - counts.refused,
         items_skipped=counts.released + counts.missing,

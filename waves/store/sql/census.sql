@@ -23,7 +23,7 @@ EXPLAIN (FORMAT JSON) {rows}
 -- counted --
 SELECT count(*) FROM ({rows} LIMIT %(limit)s) AS counted
 
--- quarantined --
+-- given_up --
 SELECT count(DISTINCT entity_key) FROM waves.verdict
  WHERE theme_id = %(theme)s AND rubric_version = %(version)s AND state IN ('refused', 'quarantined')
 
