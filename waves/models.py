@@ -226,7 +226,7 @@ class FireReport:
     wave_id: str | None = None
     rubric_version: str | None = None
     counts: Counts = Counts()
-    llm_calls: int = 0
+    llm_calls: int | None = 0
     tokens: Usage = Usage()
     cost_usd: float | None = None
     given_up: tuple[GivenUpRows, ...] = ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,12 @@ from typing import Any
 from waves.errors import DatabaseError, LockedError, WaveError
 from waves.executors.processes import warm
 from waves.ids import new_run_id
-from waves.models import Counts, Ending, FireReport
+from waves.models import Counts, Ending, FireReport, Usage
 from waves.steps.rescue import rescue
 from waves.steps.session.locking import Guard, hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.signals import Stop
-from waves.store import gap
+from waves.store import connect, gap
 from waves.store.tables import audit, ledger, run_metrics
 from waves.store.tables.run_metrics import DryRun
 from waves.worker import preload
@@ -91,15 +91,26 @@ def _run_row(session: Session, trigger: str, builder: ReportBuilder, *, gold: bo
     session.log.write("fire", run=session.run_id, theme=session.theme.theme_id, gap=before)
     try:
         yield before
-    except DatabaseError:
-        # the row cannot be finished now; the next fire finds its process gone and closes it
-        raise
     except WaveError as fault:
         builder.note(fault=fault)
         builder.end(Ending("failed", fault.message))
-        _finish(session, builder, before)
+        _finish_after(fault, session, builder, before)
         raise
     _finish(session, builder, before)
+
+
+def _finish_after(fault: WaveError, session: Session, builder: ReportBuilder, gap_before: int | None) -> None:
+    """Finish the run row of a fire that ends with `fault`, over a new connection if the fault has cost the first one.
+    If the database cannot be reached, the next fire closes the row. After a fault of the database the ledger may lack
+    requests that are in the journal alone: what the fire sent and spent is unknown."""
+    with suppress(WaveError):
+        if session.db.connection.closed:
+            with connect.reopened(session.db) as db:
+                _finish(replace(session, db=db), builder, gap_before)
+        else:
+            _finish(session, builder, gap_before)
+    if isinstance(fault, DatabaseError):
+        builder.note(llm_calls=None, tokens=Usage(), cost_usd=None)
 
 
 def _gap_size(session: Session) -> int:
@@ -140,8 +151,8 @@ def _finish(session: Session, builder: ReportBuilder, gap_before: int | None) ->
         items_processed=(counts.entries or 0) - counts.refused,
         items_skipped=counts.released + counts.missing,
         items_errored=counts.quarantined + counts.refused,
-        llm_calls=report.llm_calls,
-        llm_cost_usd=report.cost_usd,
+        llm_calls=spent.calls,
+        llm_cost_usd=spent.cost_usd,
         rubric_version=session.rubric.version,
         gap_after=None if gap_before is None else _gap_size(session),
     )

@@ -40,7 +40,7 @@ FIRE = closed(
         quarantined=WHOLE,
         missing=WHOLE,
     ),
-    llm_calls=WHOLE,
+    llm_calls=WHOLE_OR_UNKNOWN,
     tokens=closed(
         input=WHOLE_OR_UNKNOWN,
         output=WHOLE_OR_UNKNOWN,

@@ -171,3 +171,21 @@ def test_no_object_holds_a_key_or_a_password(site: Site) -> None:
     for text in (ran.out, ran.err, status.out, status.err):
         assert "hunter2" not in text
         assert KEY not in text
+
+
+def test_a_fire_that_loses_its_connection_reports_unknown_figures_and_closes_its_run_row(site: Site) -> None:
+    site.fill(4)
+    site.sql(
+        "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new; END'; "
+        "CREATE TRIGGER leave BEFORE UPDATE ON comment FOR EACH ROW EXECUTE FUNCTION leave()"
+    )
+    fired = site.wave("fire", THEME, "--json")
+    shapes.check(shapes.FAILED_FIRE, fired.json)
+    assert (fired.code, fired.json["error"]["code"], fired.json["llm_calls"]) == (69, "database", None)
+    assert site.sql("SELECT state, error_summary, llm_calls FROM waves.runs WHERE finished_at IS NOT NULL") == [
+        ("failed", fired.json["error"]["message"], 1)
+    ]
+    site.sql("DROP TRIGGER leave ON comment")
+    again = site.fire()
+    assert (again["state"], again["llm_calls"], again["counts"]["matched"]) == ("complete", 0, 4)
