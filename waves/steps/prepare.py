@@ -49,7 +49,7 @@ def prepare(session: Session, keys: int) -> Wave | Ending:
     allowance = allow_keys(session, keys, reserve_keys)
     taken = _take_from_gap(session, allowance)
     if not taken.items:
-        return _nothing_to_ask(taken)
+        return _nothing_to_ask(session, taken)
     return allowance.ending or open_wave(session, taken.items)
 
 
@@ -81,7 +81,9 @@ def _take_from_gap(session: Session, allowance: Allowance) -> Taken:
     return taken
 
 
-def _nothing_to_ask(taken: Taken) -> Ending:
+def _nothing_to_ask(session: Session, taken: Taken) -> Ending:
+    if taken.exhausted and taken.withheld:
+        return approval_gate.withheld_ending(session, taken.withheld)
     if taken.exhausted:
         return Ending("complete")
     if not taken.restored:

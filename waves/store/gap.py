@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from waves.models import Item
     from waves.store.connect import Database
-    from waves.store.rows.row_needs import Key, RowNeed
+    from waves.store.rows.row_needs import Assessment, Key, RowNeed
     from waves.store.shape.shape import Shape
     from waves.store.transactions import Connection
 
@@ -40,12 +40,14 @@ restored: rows that are free do not wait behind a long queue or a closed gate.""
 @dataclass(frozen=True, slots=True)
 class Taken:
     """`restored`: rows written back (in a dry run: that would be). `exhausted`: no row that was found is left for
-    another take. `unreadable`: rows that PostgreSQL cannot compute; they stay in the gap."""
+    another take. `unreadable`: rows that PostgreSQL cannot compute; `withheld`: rows whose verdict is of an abandoned
+    pilot. Both stay in the gap until a person acts."""
 
     items: tuple[Item, ...]
     restored: int
     exhausted: bool
     unreadable: int = 0
+    withheld: int = 0
 
 
 def take(
@@ -71,7 +73,9 @@ def take(
         if not dry_run:
             restored = restore(db, shape, version, list(selection.restorable.values()), run_id)
             _store_cursor(db, shape, search)
-    return Taken(tuple(selection.items.values()), restored, exhausted, len(selection.unreadable))
+    return Taken(
+        tuple(selection.items.values()), restored, exhausted, len(selection.unreadable), len(selection.withheld)
+    )
 
 
 @dataclass(slots=True)
@@ -84,6 +88,7 @@ class _Selection:
     deferred: dict[str, Item] = field(default_factory=dict)
     restorable: dict[str, Key] = field(default_factory=dict)
     unreadable: set[Key] = field(default_factory=set)
+    withheld: set[Key] = field(default_factory=set)
 
     @property
     def chunk(self) -> int:
@@ -109,6 +114,11 @@ class _Selection:
             if not self.full:
                 self.items[entity_key] = item
         return not self.full
+
+    def set_aside(self, assessment: Assessment) -> None:
+        """The rows that a person has to do something about."""
+        self.unreadable.update(assessment.unreadable)
+        self.withheld.update(assessment.withheld)
 
     def add(self, row: RowNeed, key: Key) -> None:
         if row.need == "ask":
@@ -143,7 +153,7 @@ def _select_unjudged(connection: Connection, shape: Shape, version: str, selecti
         since_restorable = 0
         for chunk in candidates.stream(connection, branch.query, values, selection.chunk):
             assessment = assess_rows(connection, shape, version, chunk)
-            selection.unreadable.update(assessment.unreadable)
+            selection.set_aside(assessment)
             restorable = len(selection.restorable)
             for row in assessment.work:
                 if row.need == "ask" and row.tried:
@@ -169,7 +179,7 @@ def _select_edited(
             left -= len(chunk)
             keys = [drift.key_in(shape, position) for position in chunk]
             assessment = assess_rows(connection, shape, version, keys)
-            selection.unreadable.update(assessment.unreadable)
+            selection.set_aside(assessment)
             for row in assessment.work:
                 if selection.has(row.item.entity_key):
                     continue

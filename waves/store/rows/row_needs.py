@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from waves.store.transactions import Connection
 
     Key = tuple[str, ...]
-    Need = Literal["ask", "restore", "done", "out"]
+    Need = Literal["ask", "restore", "withheld", "done", "out"]
 
 _SQL = queries.load("gap.sql")
 _NOTHING = sql.SQL("")
@@ -32,8 +32,9 @@ _NOTHING = sql.SQL("")
 
 @dataclass(frozen=True, slots=True)
 class RowNeed:
-    """Candidate number `n` as its row is now. `out`: refused or quarantined. The input is filled for `ask` only.
-    `tried`: it was asked before, without success."""
+    """Candidate number `n` as its row is now. `out`: refused or quarantined. `withheld`: its verdict is of a pilot that
+    was abandoned, and waits for a person. The input is filled for `ask` only. `tried`: it was asked before, without
+    success."""
 
     n: int
     need: Need
@@ -44,10 +45,11 @@ class RowNeed:
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """`work`: the rows to ask about or to restore, in the candidates' order. `unreadable`: keys of rows whose value
-    PostgreSQL cannot compute, e.g. because of a cast in a view."""
+    PostgreSQL cannot compute, e.g. because of a cast in a view. `withheld`: keys of rows that wait for a person."""
 
     work: tuple[RowNeed, ...]
     unreadable: tuple[Key, ...]
+    withheld: tuple[Key, ...]
 
 
 def assess_rows(connection: Connection, shape: Shape, version: str, candidates: Sequence[Key]) -> Assessment:
@@ -62,7 +64,8 @@ def assess_rows(connection: Connection, shape: Shape, version: str, candidates: 
     unreadable = bisected(connection, 0, len(candidates) - 1, read)
     _refuse_duplicates(shape, rows)
     work = tuple(row for row in rows if row.need in ("ask", "restore"))
-    return Assessment(work, tuple(candidates[n] for n in unreadable))
+    withheld = tuple(candidates[row.n] for row in rows if row.need == "withheld")
+    return Assessment(work, tuple(candidates[n] for n in unreadable), withheld)
 
 
 def judged_cte(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
@@ -94,8 +97,9 @@ def key_values(shape: Shape, keys: Sequence[Key]) -> dict[str, object]:
 
 
 def need_expression(shape: Shape) -> sql.Composed:
-    """The need of the current content by verdict `v` and target row `t`: `ask`, `out`, `done` or `restore`."""
-    return sql.SQL(_SQL["need"]).format(shown=_is_shown(shape), cleared=_is_cleared(shape))
+    """The need of the current content by verdict `v` and target row `t`: a `Need`."""
+    parts = {"shown": _is_shown(shape), "cleared": _is_cleared(shape), "withheld": sql.SQL(_SQL["withheld"])}
+    return sql.SQL(_SQL["need"]).format(**parts)
 
 
 def is_last_applied(shape: Shape) -> sql.Composable:

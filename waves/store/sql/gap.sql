@@ -27,7 +27,18 @@ CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
      WHEN v.state <> 'accepted' THEN 'out'
      WHEN {shown} THEN 'done'
      WHEN {cleared} THEN 'ask'
+     WHEN {withheld} THEN 'withheld'
      ELSE 'restore' END
+
+-- withheld --
+-- A verdict of a pilot that was abandoned, for as long as nobody has approved or activated its version since.
+(v.applied_at IS NULL AND EXISTS (
+    SELECT FROM waves.wave AS w
+     WHERE w.wave_id = v.wave_id AND w.kind = 'pilot' AND w.state = 'abandoned'
+       AND NOT EXISTS (
+           SELECT FROM waves.audit_log AS a
+            WHERE a.theme_id = v.theme_id AND a.entity_id = v.rubric_version AND a.created_at > w.closed_at
+              AND a.after_json ?| ARRAY['active_version', 'approved_rows'])))
 
 -- last_applied --
 (v.applied_at IS NOT NULL AND NOT EXISTS (
