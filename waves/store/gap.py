@@ -15,10 +15,10 @@ from waves.store.merge.restore import restore
 from waves.store.rows import candidates, drift
 from waves.store.rows.census import Census, census
 from waves.store.rows.row_needs import assess_rows
-from waves.store.transactions import retried, snapshot
+from waves.store.transactions import FailureShare, retried, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from waves.models import Item
     from waves.store.connect import Database
@@ -40,13 +40,13 @@ restored: rows that are free do not wait behind a long queue or a closed gate.""
 @dataclass(frozen=True, slots=True)
 class Taken:
     """`restored`: rows written back (in a dry run: that would be). `exhausted`: no row that was found is left for
-    another take. `unreadable`: rows that PostgreSQL cannot compute; `withheld`: rows whose verdict is of an abandoned
-    pilot. Both stay in the gap until a person acts."""
+    another take. `unreadable`: keys of rows that PostgreSQL cannot compute, each with the error's name; `withheld`: the
+    number of rows whose verdict is of an abandoned pilot. Both stay in the gap until a person acts."""
 
     items: tuple[Item, ...]
     restored: int
     exhausted: bool
-    unreadable: int = 0
+    unreadable: Mapping[Key, str] = field(default_factory=dict)
     withheld: int = 0
 
 
@@ -73,9 +73,7 @@ def take(
         if not dry_run:
             restored = restore(db, shape, version, list(selection.restorable.values()), run_id)
             _store_cursor(db, shape, search)
-    return Taken(
-        tuple(selection.items.values()), restored, exhausted, len(selection.unreadable), len(selection.withheld)
-    )
+    return Taken(tuple(selection.items.values()), restored, exhausted, selection.unreadable, len(selection.withheld))
 
 
 @dataclass(slots=True)
@@ -87,7 +85,8 @@ class _Selection:
     items: dict[str, Item] = field(default_factory=dict)
     deferred: dict[str, Item] = field(default_factory=dict)
     restorable: dict[str, Key] = field(default_factory=dict)
-    unreadable: set[Key] = field(default_factory=set)
+    unreadable: dict[Key, str] = field(default_factory=dict)
+    share: FailureShare = field(default_factory=FailureShare)
     withheld: set[Key] = field(default_factory=set)
 
     @property
@@ -152,7 +151,7 @@ def _select_unjudged(connection: Connection, shape: Shape, version: str, selecti
     for branch in candidates.branches(shape):
         since_restorable = 0
         for chunk in candidates.stream(connection, branch.query, values, selection.chunk):
-            assessment = assess_rows(connection, shape, version, chunk)
+            assessment = assess_rows(connection, shape, version, chunk, selection.share)
             selection.set_aside(assessment)
             restorable = len(selection.restorable)
             for row in assessment.work:
@@ -178,7 +177,7 @@ def _select_edited(
         for chunk in candidates.stream(connection, query, {**values, "limit": left}, selection.chunk):
             left -= len(chunk)
             keys = [drift.key_in(shape, position) for position in chunk]
-            assessment = assess_rows(connection, shape, version, keys)
+            assessment = assess_rows(connection, shape, version, keys, selection.share)
             selection.set_aside(assessment)
             for row in assessment.work:
                 if selection.has(row.item.entity_key):

@@ -14,14 +14,15 @@ from psycopg import sql
 from waves.errors import ConfigurationError
 from waves.models import Item
 from waves.store import queries
+from waves.store.faults import error_name
 from waves.store.shape import fragments
 from waves.store.transactions import bisected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from waves.store.shape.shape import Shape
-    from waves.store.transactions import Connection
+    from waves.store.transactions import Connection, FailureShare
 
     Key = tuple[str, ...]
     Need = Literal["ask", "restore", "withheld", "done", "out"]
@@ -45,15 +46,23 @@ class RowNeed:
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """`work`: the rows to ask about or to restore, in the candidates' order. `unreadable`: keys of rows whose value
-    PostgreSQL cannot compute, e.g. because of a cast in a view. `withheld`: keys of rows that wait for a person."""
+    PostgreSQL cannot compute, e.g. because of a cast in a view, each with the error's name. `withheld`: keys of rows
+    that wait for a person."""
 
     work: tuple[RowNeed, ...]
-    unreadable: tuple[Key, ...]
+    unreadable: Mapping[Key, str]
     withheld: tuple[Key, ...]
 
 
-def assess_rows(connection: Connection, shape: Shape, version: str, candidates: Sequence[Key]) -> Assessment:
-    """The needs of `candidates` (key texts). ConfigurationError if a key stands for more than one row."""
+def assess_rows(
+    connection: Connection,
+    shape: Shape,
+    version: str,
+    candidates: Sequence[Key],
+    share: FailureShare | None = None,
+) -> Assessment:
+    """The needs of `candidates` (key texts). ConfigurationError if a key stands for more than one row. `share` bounds
+    the search for unreadable rows over several calls."""
     query = judged_cte(shape) + sql.SQL(" ") + sql.SQL(_SQL["findings"]).format(inputs=_inputs(shape))
     rows: list[RowNeed] = []
 
@@ -61,11 +70,11 @@ def assess_rows(connection: Connection, shape: Shape, version: str, candidates: 
         values = candidate_values(shape, version, candidates[first : last + 1])
         rows.extend(_row_need(shape, first, row) for row in connection.execute(query, values).fetchall())
 
-    unreadable = bisected(connection, 0, len(candidates) - 1, read)
+    unreadable = bisected(connection, 0, len(candidates) - 1, read, share)
     _refuse_duplicates(shape, rows)
     work = tuple(row for row in rows if row.need in ("ask", "restore"))
     withheld = tuple(candidates[row.n] for row in rows if row.need == "withheld")
-    return Assessment(work, tuple(candidates[n] for n in unreadable), withheld)
+    return Assessment(work, {candidates[n]: error_name(error) for n, error in unreadable.items()}, withheld)
 
 
 def judged_cte(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
