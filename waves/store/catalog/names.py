@@ -67,6 +67,14 @@ def find_relation(db: Database, text: str, key: str) -> Relation:
     )
 
 
+def same_relation(db: Database, one: str, other: str) -> bool:
+    """Whether both texts are names of one relation; False if either names none."""
+    try:
+        return find_relation(db, one, "target.table").oid == find_relation(db, other, "target.table").oid
+    except ConfigurationError:
+        return False
+
+
 def attributes(db: Database, relation: Relation) -> dict[str, Attribute]:
     rows = db.execute(_SQL["columns"], {"oid": relation.oid}).fetchall()
     return {
