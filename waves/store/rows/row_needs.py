@@ -142,7 +142,22 @@ def _is_cleared(shape: Shape) -> sql.Composable:
     if not shape.version_column:
         return sql.SQL("false")
     key, version = fragments.target_key(shape)[0], fragments.name("t", shape.version_column)
-    return sql.SQL(_SQL["cleared"]).format(key=key, version=version)
+    return sql.SQL(_SQL["cleared"]).format(key=key, version=version, still_there=_holds_a_value(shape))
+
+
+def _holds_a_value(shape: Shape) -> sql.Composable:
+    """Whether target row `t` has a value beside the version. A row that was loaded again has none, or the defaults; a
+    row whose version alone was cleared by its user has."""
+    others = [column for _, column in shape.columns if column.name != shape.version_column]
+    if not others:
+        return sql.SQL("true")
+    values = (
+        sql.SQL("({value} IS NOT NULL AND {value}::text IS DISTINCT FROM ({default})::text)").format(
+            value=fragments.name("t", column.name), default=fragments.verbatim(column.default or "NULL")
+        )
+        for column in others
+    )
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(values))
 
 
 def _inputs(shape: Shape) -> sql.Composed:

@@ -6,7 +6,7 @@ Types are those of `format_type(…, -1)`: without length, so that an assignment
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,8 +32,11 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """`default` is the column's DEFAULT as SQL if it is a constant; None for NULL, and for any other expression."""
+
     name: str
     type: str
+    default: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
        AND o.applied_at > v.applied_at))
 
 -- cleared --
-(v.applied_at IS NOT NULL AND {key} IS NOT NULL AND {version} IS NULL)
+(v.applied_at IS NOT NULL AND {key} IS NOT NULL AND {version} IS NULL AND {still_there})
 
 -- from_target --
 SELECT {keys} FROM {target} AS t WHERE {branch}
