@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from waves.errors import DatabaseError, LockedError, WaveError
@@ -21,7 +22,8 @@ from waves.steps.session.locking import Guard, hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.signals import Stop
 from waves.store import connect, gap
-from waves.store.tables import audit, ledger, run_metrics
+from waves.store.catalog import describe as catalog
+from waves.store.tables import audit, ledger, run_metrics, target_columns
 from waves.store.tables.run_metrics import DryRun
 from waves.worker import preload
 
@@ -70,14 +72,24 @@ def recorded_session(
     """A session under all locks, with a run row of its own, after the rescue of what a killed fire left. If it `asks` a
     model, the workers' imports, which take the longest, start as soon as it is known that there is something to ask."""
     stop = Stop()
-    with stop.on_signals(), open_session(invocation, builder.report.run_id, stop=stop) as session:
-        builder.note(rubric_version=session.rubric.version)
-        with hold_locks(session) as guard:
-            rescue(session)
+    with stop.on_signals(), open_session(invocation, builder.report.run_id, stop=stop) as opened:
+        builder.note(rubric_version=opened.rubric.version)
+        with hold_locks(opened) as guard:
+            rescue(opened)
+            session = opened if invocation.gold else _with_recorded_columns(opened)
             with _run_row(session, invocation.trigger, builder, gold=invocation.gold) as missing:
                 if asks and missing and not session.backend.traits.takes_submissions:
                     warm(preload(session.backend))
                 yield session, guard
+
+
+def _with_recorded_columns(session: Session) -> Session:
+    """The session with the theme's target columns on record. If they have changed, the relations are described again:
+    rows that show the version have to be written once more."""
+    if not target_columns.record(session.db, session.theme):
+        return session
+    session.log.write("target_columns", columns=", ".join(column.name for _, column in session.shape.columns))
+    return replace(session, describe=cache(partial(catalog.describe, session.db, session.theme)))
 
 
 @contextmanager

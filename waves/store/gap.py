@@ -15,6 +15,7 @@ from waves.store.merge.restore import restore
 from waves.store.rows import candidates, drift
 from waves.store.rows.census import Census, census
 from waves.store.rows.row_needs import assess_rows
+from waves.store.tables import target_columns
 from waves.store.transactions import FailureShare, retried, snapshot
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def take(
         if not dry_run:
             restored = restore(db, shape, version, list(selection.restorable.values()), run_id)
             _store_cursor(db, shape, search)
+            if exhausted and shape.columns_changed_at and not selection.restorable:
+                target_columns.settle(db, shape.theme)
     return Taken(tuple(selection.items.values()), restored, exhausted, selection.unreadable, len(selection.withheld))
 
 

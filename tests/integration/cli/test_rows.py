@@ -174,3 +174,15 @@ def test_rows_that_postgresql_cannot_compute_are_named_and_the_theme_is_not_comp
     assert site.wave("fire", THEME, "--dry-run").out.endswith(f"; {line}\n")
     site.sql("UPDATE comment SET kind = '2' WHERE id < 4")
     assert (site.fire()["state"], (site.root / "done").exists()) == ("complete", True)
+
+
+def test_a_label_that_goes_to_another_column_is_written_there_without_a_request(site: Site, tee: Tee) -> None:
+    site.fill(5)
+    site.fire()
+    tee.clear()
+    site.sql("ALTER TABLE comment ADD labels2 text")
+    site.edit(f"prompts/{THEME}/theme.yaml", "$labels: labels", "$labels: labels2")
+    assert [site.status()[key] for key in ("done", "missing")] == [0, 5]
+    assert (site.fire()["state"], tee.requests()) == ("complete", [])
+    assert site.sql("SELECT count(*) FROM comment WHERE labels2 = labels") == [(5,)]
+    assert [site.status()[key] for key in ("done", "missing")] == [5, 0]

@@ -116,7 +116,15 @@ def is_last_applied(shape: Shape) -> sql.Composable:
     has a version column, only verdicts of the same version count: the history of others is not read."""
     if shape.target is None:
         return sql.SQL("true")
-    return sql.SQL(_SQL["last_applied_of_version" if shape.version_column else "last_applied"])
+    last = sql.SQL(_SQL["last_applied_of_version" if shape.version_column else "last_applied"])
+    if shape.columns_changed_at is None:
+        return last
+    return sql.SQL("({} AND v.applied_at >= {})").format(last, columns_changed_at(shape))
+
+
+def columns_changed_at(shape: Shape) -> sql.Composed:
+    """The moment before which verdicts were written to other columns."""
+    return sql.SQL("{}::timestamptz").format(fragments.literal(shape.columns_changed_at or "-infinity"))
 
 
 def target_join(shape: Shape, row: str) -> sql.Composed:

@@ -50,7 +50,8 @@ class Advice:
 @dataclass(frozen=True, slots=True)
 class Shape:
     """`columns` are (value, target column) pairs, e.g. `("$labels", Column("labels", "text"))`. `key` and `target_key`
-    correspond by position. `changed_type` is the type of `source.changed`, None if the theme has none."""
+    correspond by position. `changed_type` is the type of `source.changed`, None if the theme has none. Verdicts that
+    were applied before `columns_changed_at`, a moment as text, went to other columns."""
 
     theme: Theme
     source: Relation
@@ -60,6 +61,7 @@ class Shape:
     target_key: tuple[Column, ...] = ()
     columns: tuple[tuple[str, Column], ...] = ()
     changed_type: str | None = None
+    columns_changed_at: str | None = None
     warnings: tuple[Advice, ...] = ()
 
     @property

@@ -66,6 +66,13 @@ EXISTS (SELECT FROM {target} AS t WHERE {same_key} AND {branch})
 -- without_version --
 NOT EXISTS (SELECT FROM {target} AS t WHERE {same_key} AND {version} = %(version)s)
 
+-- not_in_columns --
+-- Rows that show the version, but whose verdict was written before the target's columns changed.
+{shown} AND NOT EXISTS (
+    SELECT FROM waves.verdict AS v
+     WHERE v.theme_id = %(theme)s AND v.rubric_version = %(version)s AND v.entity_key = {entity_key}
+       AND v.applied_at >= {changed_at})
+
 -- unsettled --
 NOT EXISTS (
     SELECT FROM waves.verdict AS v
