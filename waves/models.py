@@ -29,6 +29,8 @@ ParseRung = Literal["strict", "fenced", "repaired", "retried"]
 WaveState = Literal["open", "submitted", "held", "closed", "abandoned"]
 WaveKind = Literal["normal", "pilot", "evaluation"]
 """An evaluation asks for gold; it is never merged, and the database has no row of it."""
+OnStale = Literal["clear", "keep"]
+"""What becomes of a target row that shows a verdict about an earlier text, once it was given up for the present one."""
 VerdictState = Literal["accepted", "failed", "refused", "quarantined"]
 FireState = Literal[
     "complete",

@@ -80,7 +80,13 @@ def _take_from_gap(session: Session, allowance: Allowance) -> Taken:
         session.limits.drift_rows,
         run_id=session.run_id,
     )
-    session.log.write("taken", items=len(taken.items), restored=taken.restored, unreadable=len(taken.unreadable))
+    session.log.write(
+        "taken",
+        items=len(taken.items),
+        restored=taken.restored,
+        unreadable=len(taken.unreadable),
+        cleared=taken.cleared,
+    )
     run_metrics.record_taken(session.db, session.run_id, len(taken.items) + taken.restored, taken.restored)
     return taken
 

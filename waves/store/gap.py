@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from waves.store import faults
 from waves.store.merge.restore import restore
+from waves.store.merge.stale import clear_stale
 from waves.store.rows import candidates, drift
 from waves.store.rows.census import Census, census
 from waves.store.rows.row_needs import assess_rows
@@ -41,14 +42,16 @@ restored: rows that are free do not wait behind a long queue or a closed gate.""
 @dataclass(frozen=True, slots=True)
 class Taken:
     """`restored`: rows written back (in a dry run: that would be). `exhausted`: no row that was found is left for
-    another take. `unreadable`: keys of rows that PostgreSQL cannot compute, each with the error's name; `withheld`: the
-    number of rows whose verdict is of an abandoned pilot. Both stay in the gap until a person acts."""
+    another take. `cleared`: rows that no longer show a verdict about another content. `unreadable`: keys of rows that
+    PostgreSQL cannot compute, each with the error's name; `withheld`: the number of rows whose verdict is of an
+    abandoned pilot. Both stay in the gap until a person acts."""
 
     items: tuple[Item, ...]
     restored: int
     exhausted: bool
     unreadable: Mapping[Key, str] = field(default_factory=dict)
     withheld: int = 0
+    cleared: int = 0
 
 
 def take(
@@ -70,13 +73,16 @@ def take(
             exhausted = _select_unjudged(connection, shape, version, selection)
             if exhausted:
                 exhausted = _select_edited(connection, shape, version, selection, search)
-        restored = len(selection.restorable)
+        restored, cleared = len(selection.restorable), len(selection.stale)
         if not dry_run:
+            cleared = clear_stale(db, shape, version, list(selection.stale), run_id)
             restored = restore(db, shape, version, list(selection.restorable.values()), run_id)
             _store_cursor(db, shape, search)
             if exhausted and shape.columns_changed_at and not selection.restorable:
                 target_columns.settle(db, shape.theme)
-    return Taken(tuple(selection.items.values()), restored, exhausted, selection.unreadable, len(selection.withheld))
+    return Taken(
+        tuple(selection.items.values()), restored, exhausted, selection.unreadable, len(selection.withheld), cleared
+    )
 
 
 @dataclass(slots=True)
@@ -91,6 +97,7 @@ class _Selection:
     unreadable: dict[Key, str] = field(default_factory=dict)
     share: FailureShare = field(default_factory=FailureShare)
     withheld: set[Key] = field(default_factory=set)
+    stale: dict[Key, None] = field(default_factory=dict)
 
     @property
     def chunk(self) -> int:
@@ -118,7 +125,8 @@ class _Selection:
         return not self.full
 
     def set_aside(self, assessment: Assessment) -> None:
-        """The rows that a person has to do something about."""
+        """The rows that a person has to do something about, and those to clear."""
+        self.stale.update(dict.fromkeys(assessment.stale))
         self.unreadable.update(assessment.unreadable)
         self.withheld.update(assessment.withheld)
 

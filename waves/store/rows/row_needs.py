@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from waves.store.transactions import Connection, FailureShare
 
     Key = tuple[str, ...]
-    Need = Literal["ask", "restore", "withheld", "done", "out"]
+    Need = Literal["ask", "restore", "withheld", "done", "out", "clear"]
 
 _SQL = queries.load("gap.sql")
 _NOTHING = sql.SQL("")
@@ -33,7 +33,8 @@ _NOTHING = sql.SQL("")
 
 @dataclass(frozen=True, slots=True)
 class RowNeed:
-    """Candidate number `n` as its row is now. `out`: refused or quarantined. `withheld`: its verdict is of a pilot that
+    """Candidate number `n` as its row is now. `out`: refused or quarantined; `clear`: the same, and
+    the target shows a verdict about another content. `withheld`: its verdict is of a pilot that
     was abandoned, and waits for a person. The input is filled for `ask` only. `tried`: it was asked before, without
     success."""
 
@@ -47,11 +48,12 @@ class RowNeed:
 class Assessment:
     """`work`: the rows to ask about or to restore, in the candidates' order. `unreadable`: keys of rows whose value
     PostgreSQL cannot compute, e.g. because of a cast in a view, each with the error's name. `withheld`: keys of rows
-    that wait for a person."""
+    that wait for a person; `stale`: of rows to clear."""
 
     work: tuple[RowNeed, ...]
     unreadable: Mapping[Key, str]
     withheld: tuple[Key, ...]
+    stale: tuple[Key, ...]
 
 
 def assess_rows(
@@ -73,8 +75,8 @@ def assess_rows(
     unreadable = bisected(connection, 0, len(candidates) - 1, read, share)
     _refuse_duplicates(shape, rows)
     work = tuple(row for row in rows if row.need in ("ask", "restore"))
-    withheld = tuple(candidates[row.n] for row in rows if row.need == "withheld")
-    return Assessment(work, {candidates[n]: error_name(error) for n, error in unreadable.items()}, withheld)
+    withheld, stale = (tuple(candidates[row.n] for row in rows if row.need == need) for need in ("withheld", "clear"))
+    return Assessment(work, {candidates[n]: error_name(error) for n, error in unreadable.items()}, withheld, stale)
 
 
 def judged_cte(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
@@ -107,8 +109,12 @@ def key_values(shape: Shape, keys: Sequence[Key]) -> dict[str, object]:
 
 def need_expression(shape: Shape) -> sql.Composed:
     """The need of the current content by verdict `v` and target row `t`: a `Need`."""
-    parts = {"shown": _is_shown(shape), "cleared": _is_cleared(shape), "withheld": sql.SQL(_SQL["withheld"])}
-    return sql.SQL(_SQL["need"]).format(**parts)
+    return sql.SQL(_SQL["need"]).format(
+        shown=_is_shown(shape),
+        cleared=_is_cleared(shape),
+        withheld=sql.SQL(_SQL["withheld"]),
+        stale=_is_stale(shape),
+    )
 
 
 def is_last_applied(shape: Shape) -> sql.Composable:
@@ -116,10 +122,14 @@ def is_last_applied(shape: Shape) -> sql.Composable:
     has a version column, only verdicts of the same version count: the history of others is not read."""
     if shape.target is None:
         return sql.SQL("true")
-    last = sql.SQL(_SQL["last_applied_of_version" if shape.version_column else "last_applied"])
+    last = _last_applied(shape)
     if shape.columns_changed_at is None:
         return last
     return sql.SQL("({} AND v.applied_at >= {})").format(last, columns_changed_at(shape))
+
+
+def _last_applied(shape: Shape) -> sql.SQL:
+    return sql.SQL(_SQL["last_applied_of_version" if shape.version_column else "last_applied"])
 
 
 def columns_changed_at(shape: Shape) -> sql.Composed:
@@ -144,6 +154,16 @@ def _is_shown(shape: Shape) -> sql.Composable:
         exists = sql.SQL("{} IS NOT NULL").format(fragments.target_key(shape)[0])
         return fragments.all_of([exists, is_last_applied(shape)])
     return is_last_applied(shape)
+
+
+def _is_stale(shape: Shape) -> sql.Composable:
+    """Whether the target shows a verdict of ours about another content, and the theme wants such a row cleared."""
+    if shape.target is None or shape.theme.on_stale == "keep":
+        return sql.SQL("false")
+    held: sql.Composable = _holds_a_value(shape)
+    if shape.version_column:
+        held = sql.SQL("{} = %(version)s").format(fragments.name("t", shape.version_column))
+    return sql.SQL(_SQL["shows_another"]).format(held=held, last=_last_applied(shape))
 
 
 def _is_cleared(shape: Shape) -> sql.Composable:

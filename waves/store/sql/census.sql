@@ -3,7 +3,7 @@ planner's estimate.
 
 -- exact --
 SELECT count(*) FILTER (WHERE need = 'done'), count(*) FILTER (WHERE need = 'ask'),
-       count(*) FILTER (WHERE need IN ('restore', 'withheld')), count(*) FILTER (WHERE need = 'out')
+       count(*) FILTER (WHERE need IN ('restore', 'withheld')), count(*) FILTER (WHERE need IN ('out', 'clear'))
   FROM (SELECT {need} AS need
           FROM (SELECT {source_row} FROM {source} WHERE {in_scope}) AS c
           {target_join}

@@ -24,7 +24,7 @@ SELECT n, need, tried, entity_key, input_hash, {inputs} FROM judged ORDER BY n
 
 -- need --
 CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
-     WHEN v.state <> 'accepted' THEN 'out'
+     WHEN v.state <> 'accepted' THEN CASE WHEN {stale} THEN 'clear' ELSE 'out' END
      WHEN {shown} THEN 'done'
      WHEN {cleared} THEN 'ask'
      WHEN {withheld} THEN 'withheld'
@@ -50,6 +50,12 @@ CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
     SELECT FROM waves.verdict AS o
      WHERE o.theme_id = v.theme_id AND o.entity_key = v.entity_key AND o.rubric_version = v.rubric_version
        AND o.applied_at > v.applied_at))
+
+-- shows_another --
+-- Whether the target shows a verdict about another content than the one that `v` is about.
+({held} AND NOT {last} AND EXISTS (
+    SELECT FROM waves.verdict AS o
+     WHERE o.theme_id = v.theme_id AND o.entity_key = v.entity_key AND o.applied_at IS NOT NULL))
 
 -- cleared --
 (v.applied_at IS NOT NULL AND {key} IS NOT NULL AND {version} IS NULL AND {still_there})
