@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval
 
 from waves.errors import WaveError
+from waves.words import counted
 
 Output = Mapping[str, Any]
 """What a model says about one item, in the rubric's fields, e.g. `{"labels": ["question"], "confidence": 0.9}`."""
@@ -28,6 +29,8 @@ ParseRung = Literal["strict", "fenced", "repaired", "retried"]
 WaveState = Literal["open", "submitted", "held", "closed", "abandoned"]
 WaveKind = Literal["normal", "pilot", "evaluation"]
 """An evaluation asks for gold; it is never merged, and the database has no row of it."""
+OnStale = Literal["clear", "keep"]
+"""What becomes of a target row that shows a verdict about an earlier text, once it was given up for the present one."""
 VerdictState = Literal["accepted", "failed", "refused", "quarantined"]
 FireState = Literal[
     "complete",
@@ -87,11 +90,13 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a step, and with it the fire, goes no further: a state of `wave fire --json`, and the reason in words."""
+    """Why a step, and with it the fire, goes no further: a state of `wave fire --json`, and the reason in words.
+    `attention`: a person has to read the reason, although the exit code alone does not call for one."""
 
     state: FireState
     reason: str | None = None
     snoozed_until: datetime | None = None
+    attention: bool = False
 
 
 # --- waves ----------------------------------------------------------------------------------------------------------
@@ -200,11 +205,21 @@ EXIT_CODE: Mapping[FireState, int] = {
     "held": 76,
 }
 """The exit code of each state; that of `failed` is its fault's own."""
+REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUpRows:
+    """The rows that a run gave up for one reason."""
+
+    reason: str
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
 class FireReport:
-    """One fire, as `wave fire --json` prints it. `counts` are over all of its waves; None means unknown, never 0."""
+    """One fire, as `wave fire --json` prints it. `counts` are over all of its waves; None means unknown, never 0.
+    `given_up` are the rows that it quarantined or refused, by reason, the most frequent reason first."""
 
     theme: str
     run_id: str
@@ -213,14 +228,25 @@ class FireReport:
     wave_id: str | None = None
     rubric_version: str | None = None
     counts: Counts = Counts()
-    llm_calls: int = 0
+    llm_calls: int | None = 0
     tokens: Usage = Usage()
     cost_usd: float | None = None
+    given_up: tuple[GivenUpRows, ...] = ()
     fault: WaveError | None = None
 
     @property
     def exit_code(self) -> int:
         return self.fault.exit_code if self.fault else EXIT_CODE[self.ending.state]
+
+    def given_up_line(self) -> str | None:
+        """`3 rows were given up: no answer (2), the model refuses (1)`; None if the run gave up none."""
+        if not self.given_up:
+            return None
+        shown = [f"{each.reason} ({each.rows:,})" for each in self.given_up[:REASONS_SHOWN]]
+        others = len(self.given_up) - len(shown)
+        more = [f"and {counted(others, 'other reason')}"] if others else []
+        rows = sum(each.rows for each in self.given_up)
+        return f"{counted(rows, 'row')} {'was' if rows == 1 else 'were'} given up: {', '.join([*shown, *more])}"
 
     def or_raise(self) -> FireReport:
         """The report of a command that ended in order; raises the fault of one that did not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves import errors, models
-from waves.models import Counts, Ending, FireReport, Item
+from waves.models import Counts, Ending, FireReport, GivenUpRows, Item
 
 COUNT = st.integers(0, 10**9)
 
@@ -130,3 +131,11 @@ def test_every_equals_sign_of_the_line_is_true(
     for equation in counts.line().split("; "):
         first, *others = [terms(side) for side in equation.split(" = ")]
         assert others == [first] * len(others)
+
+
+def test_the_line_of_rows_that_were_given_up_names_the_first_reasons_and_counts_the_others() -> None:
+    reasons = tuple(GivenUpRows(f"reason {n}", 2000 - n) for n in range(5))
+    report = FireReport("t", "r", Ending("complete"), 0, given_up=reasons)
+    shown = "reason 0 (2,000), reason 1 (1,999), reason 2 (1,998)"
+    assert report.given_up_line() == f"9,990 rows were given up: {shown}, and 2 other reasons"
+    assert replace(report, given_up=()).given_up_line() is None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from waves.config import document
 from waves.errors import ConfigurationError
-from waves.models import Limits
+from waves.models import Limits, OnStale
 
 if TYPE_CHECKING:
     from waves.config.theme_file import SourceEntry, TargetEntry
@@ -69,7 +69,8 @@ class Gate:
 @dataclass(frozen=True, slots=True)
 class Theme:
     """`limits` are the defaults, overridden by theme.yaml; `merge_limits` adds the later layers. `on_complete` is a
-    command and its arguments, run when the gap is empty; `gold` None means `gold.jsonl` in the folder, if any."""
+    command and its arguments, run when the gap is empty; `gold` None means `gold.jsonl` in the folder, if any.
+    `on_stale` says what becomes of a verdict about an earlier text, once the row was given up for the present one."""
 
     theme_id: str
     layer: str
@@ -83,6 +84,7 @@ class Theme:
     on_complete_timeout: float = 600.0
     gold: GoldRelation | None = None
     gate: Gate = Gate()
+    on_stale: OnStale = "clear"
 
 
 def known(prompts: Path) -> list[str]:
@@ -109,6 +111,7 @@ def load(prompts: Path, theme_id: str) -> Theme:
         on_complete_timeout=file.on_complete_timeout,
         gold=GoldRelation(file.gold.relation, _columns(file.gold.key), file.gold.column) if file.gold else None,
         gate=Gate(file.gate.min_f1, file.gate.max_flips),
+        on_stale=file.on_stale,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from waves.config.column_kinds import COLUMN_KINDS
-from waves.models import Limits
+from waves.models import Limits, OnStale
 
 
 def _checked_names(names: list[str]) -> list[str]:
@@ -89,3 +89,4 @@ class ThemeFile(_Strict):
     on_complete_timeout: float = Field(default=600, gt=0, le=86_400)
     gold: GoldEntry | None = None
     gate: GateEntry = GateEntry()
+    on_stale: OnStale = "clear"

@@ -9,6 +9,7 @@ from waves.models import Ending, Limits, WaveKind
 from waves.steps.session.session import Session
 from waves.store.connect import Database
 from waves.store.rubrics import rubric_registry
+from waves.words import counted
 
 
 def rows_left(db: Database, theme: Theme, version: str, limits: Limits) -> int | None:
@@ -36,6 +37,16 @@ def unapproved_ending(session: Session) -> Ending:
     return Ending(
         "awaiting_approval",
         f"rubric {version} of theme {theme} {why}; `wave approve {theme} --version {version} --by NAME` opens the gate",
+    )
+
+
+def withheld_ending(session: Session, rows: int) -> Ending:
+    """The ending of a fire that finds nothing but rows whose verdicts are of a pilot that somebody abandoned."""
+    theme, version = session.theme.theme_id, session.rubric.version
+    return Ending(
+        "awaiting_approval",
+        f"{counted(rows, 'row')} of theme {theme} {'has a verdict' if rows == 1 else 'have verdicts'} of a pilot of "
+        f"rubric {version} that was abandoned; `wave approve {theme} --version {version} --by NAME` restores them",
     )
 
 

@@ -8,7 +8,7 @@ from waves.steps import approval_gate
 from waves.steps.budget.forecast import forecast
 from waves.steps.budget.snooze import snooze_ending
 from waves.steps.budget.window_keys import available_keys
-from waves.steps.prepare import Allowance, allow_keys
+from waves.steps.prepare import Allowance, allow_keys, unreadable_line
 from waves.steps.recording import ReportBuilder, record_dry_run
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.wave import batches_of
@@ -54,4 +54,5 @@ def _new_wave(session: Session, taken: Taken, builder: ReportBuilder) -> str:
         f"ask {session.backend.models[0]} on backend {session.backend.name} for {counted(len(taken.items), 'item')} in "
         f"{counted(len(batches), 'request')} by rubric {session.rubric.version}, "
         f"and restore {counted(taken.restored, 'row')} without asking; {costs.text}"
+        + (f"; {unreadable_line(session.shape, taken.unreadable)}" if taken.unreadable else "")
     )

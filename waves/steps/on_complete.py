@@ -53,7 +53,7 @@ def run_on_complete(session: Session, guard: Guard, ending: Ending) -> Ending:
     session.log.write("on_complete", exit_code=result.code, output=result.output.decode("utf-8", "replace"))
     if (interrupted := session.stop.ending) is not None:
         return interrupted
-    return Ending("complete", _failure(session, result.code)) if result.code else ending
+    return Ending("complete", _failure(session, result.code), attention=True) if result.code else ending
 
 
 def _failure(session: Session, code: int) -> str:

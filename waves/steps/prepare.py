@@ -6,7 +6,7 @@ The folder comes first and the row second: `rescue` removes what a crash leaves 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from waves.ids import new_wave_id, now
@@ -20,8 +20,12 @@ from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, batches_of, find_open_wave, load_wave
 from waves.store import gap
 from waves.store.gap import Taken
+from waves.store.shape.shape import Shape
 from waves.store.tables import run_metrics, waves
+from waves.store.text import printable_key
 from waves.words import counted
+
+_KEYS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def prepare(session: Session, keys: int) -> Wave | Ending:
     allowance = allow_keys(session, keys, reserve_keys)
     taken = _take_from_gap(session, allowance)
     if not taken.items:
-        return _nothing_to_ask(taken)
+        return _nothing_to_ask(session, taken)
     return allowance.ending or open_wave(session, taken.items)
 
 
@@ -76,12 +80,22 @@ def _take_from_gap(session: Session, allowance: Allowance) -> Taken:
         session.limits.drift_rows,
         run_id=session.run_id,
     )
-    session.log.write("taken", items=len(taken.items), restored=taken.restored, unreadable=taken.unreadable)
+    session.log.write(
+        "taken",
+        items=len(taken.items),
+        restored=taken.restored,
+        unreadable=len(taken.unreadable),
+        cleared=taken.cleared,
+    )
     run_metrics.record_taken(session.db, session.run_id, len(taken.items) + taken.restored, taken.restored)
     return taken
 
 
-def _nothing_to_ask(taken: Taken) -> Ending:
+def _nothing_to_ask(session: Session, taken: Taken) -> Ending:
+    if taken.exhausted and taken.withheld:
+        return approval_gate.withheld_ending(session, taken.withheld)
+    if taken.exhausted and taken.unreadable:
+        return Ending("not_converged", unreadable_line(session.shape, taken.unreadable), attention=True)
     if taken.exhausted:
         return Ending("complete")
     if not taken.restored:
@@ -90,6 +104,17 @@ def _nothing_to_ask(taken: Taken) -> Ending:
         )
     return Ending(
         "collected", f"restored {counted(taken.restored, 'row')} without asking; more are left for the next fire"
+    )
+
+
+def unreadable_line(shape: Shape, unreadable: Mapping[tuple[str, ...], str]) -> str:
+    """The rows that PostgreSQL cannot compute: their number, the errors, the first keys, and what to do."""
+    keys = [printable_key("|".join(key)) for key in list(unreadable)[:_KEYS_SHOWN]]
+    more = f" and {len(unreadable) - len(keys):,} more" if len(unreadable) > len(keys) else ""
+    errors = ", ".join(sorted(set(unreadable.values())))
+    return (
+        f"{counted(len(unreadable), 'row')} of {shape.source} cannot be read: {errors}; "
+        f"by key: {', '.join(keys)}{more}; in the gap until {shape.source} or its rows are corrected"
     )
 
 

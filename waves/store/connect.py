@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -90,6 +90,11 @@ def scalar(connection: psycopg.Connection[TupleRow], query: Query, values: Mappi
 def open_database(project: Project, *, migrate: bool = True) -> Database:
     """The project's database; see `open_url`."""
     return open_url(project.database, project.data, migrate=migrate)
+
+
+def reopened(db: Database) -> Database:
+    """The same database over a new connection, for what has to be written after the first one was lost."""
+    return replace(db, connection=connect(db.url))
 
 
 def open_url(url: str, data: Path, *, migrate: bool = True) -> Database:

@@ -70,6 +70,11 @@ def mapped() -> Iterator[None]:
         raise fault(error) from error
 
 
+def error_name(error: psycopg.Error) -> str:
+    """`InvalidTextRepresentation (22P02)`: without the server's message, which may hold row text."""
+    return f"{type(error).__name__} ({error.sqlstate})"
+
+
 def fault(error: psycopg.Error) -> WaveError:
     """`error` as one of `waves.errors`: a message without row text, a hint with the remedy."""
     state = error.sqlstate or ""

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 from waves.store import faults
 from waves.store.merge.restore import restore
+from waves.store.merge.stale import clear_stale
 from waves.store.rows import candidates, drift
 from waves.store.rows.census import Census, census
 from waves.store.rows.row_needs import assess_rows
-from waves.store.transactions import retried, snapshot
+from waves.store.tables import target_columns
+from waves.store.transactions import FailureShare, retried, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from waves.models import Item
     from waves.store.connect import Database
-    from waves.store.rows.row_needs import Key, RowNeed
+    from waves.store.rows.row_needs import Assessment, Key, RowNeed
     from waves.store.shape.shape import Shape
     from waves.store.transactions import Connection
 
@@ -40,12 +42,16 @@ restored: rows that are free do not wait behind a long queue or a closed gate.""
 @dataclass(frozen=True, slots=True)
 class Taken:
     """`restored`: rows written back (in a dry run: that would be). `exhausted`: no row that was found is left for
-    another take. `unreadable`: rows that PostgreSQL cannot compute; they stay in the gap."""
+    another take. `cleared`: rows that no longer show a verdict about another content. `unreadable`: keys of rows that
+    PostgreSQL cannot compute, each with the error's name; `withheld`: the number of rows whose verdict is of an
+    abandoned pilot. Both stay in the gap until a person acts."""
 
     items: tuple[Item, ...]
     restored: int
     exhausted: bool
-    unreadable: int = 0
+    unreadable: Mapping[Key, str] = field(default_factory=dict)
+    withheld: int = 0
+    cleared: int = 0
 
 
 def take(
@@ -67,11 +73,16 @@ def take(
             exhausted = _select_unjudged(connection, shape, version, selection)
             if exhausted:
                 exhausted = _select_edited(connection, shape, version, selection, search)
-        restored = len(selection.restorable)
+        restored, cleared = len(selection.restorable), len(selection.stale)
         if not dry_run:
+            cleared = clear_stale(db, shape, version, list(selection.stale), run_id)
             restored = restore(db, shape, version, list(selection.restorable.values()), run_id)
             _store_cursor(db, shape, search)
-    return Taken(tuple(selection.items.values()), restored, exhausted, len(selection.unreadable))
+            if exhausted and shape.columns_changed_at and not selection.restorable:
+                target_columns.settle(db, shape.theme)
+    return Taken(
+        tuple(selection.items.values()), restored, exhausted, selection.unreadable, len(selection.withheld), cleared
+    )
 
 
 @dataclass(slots=True)
@@ -83,7 +94,10 @@ class _Selection:
     items: dict[str, Item] = field(default_factory=dict)
     deferred: dict[str, Item] = field(default_factory=dict)
     restorable: dict[str, Key] = field(default_factory=dict)
-    unreadable: set[Key] = field(default_factory=set)
+    unreadable: dict[Key, str] = field(default_factory=dict)
+    share: FailureShare = field(default_factory=FailureShare)
+    withheld: set[Key] = field(default_factory=set)
+    stale: dict[Key, None] = field(default_factory=dict)
 
     @property
     def chunk(self) -> int:
@@ -109,6 +123,12 @@ class _Selection:
             if not self.full:
                 self.items[entity_key] = item
         return not self.full
+
+    def set_aside(self, assessment: Assessment) -> None:
+        """The rows that a person has to do something about, and those to clear."""
+        self.stale.update(dict.fromkeys(assessment.stale))
+        self.unreadable.update(assessment.unreadable)
+        self.withheld.update(assessment.withheld)
 
     def add(self, row: RowNeed, key: Key) -> None:
         if row.need == "ask":
@@ -142,8 +162,8 @@ def _select_unjudged(connection: Connection, shape: Shape, version: str, selecti
     for branch in candidates.branches(shape):
         since_restorable = 0
         for chunk in candidates.stream(connection, branch.query, values, selection.chunk):
-            assessment = assess_rows(connection, shape, version, chunk)
-            selection.unreadable.update(assessment.unreadable)
+            assessment = assess_rows(connection, shape, version, chunk, selection.share)
+            selection.set_aside(assessment)
             restorable = len(selection.restorable)
             for row in assessment.work:
                 if row.need == "ask" and row.tried:
@@ -168,8 +188,8 @@ def _select_edited(
         for chunk in candidates.stream(connection, query, {**values, "limit": left}, selection.chunk):
             left -= len(chunk)
             keys = [drift.key_in(shape, position) for position in chunk]
-            assessment = assess_rows(connection, shape, version, keys)
-            selection.unreadable.update(assessment.unreadable)
+            assessment = assess_rows(connection, shape, version, keys, selection.share)
+            selection.set_aside(assessment)
             for row in assessment.work:
                 if selection.has(row.item.entity_key):
                     continue

@@ -6,6 +6,7 @@ Inside them psycopg's own exceptions are raised; the public functions that use t
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _TRIES = 5
+_MANY = 100
 _ROW_FAULTS = ("22", "23", "44", "54000", "54001", "P0")
 """SQLSTATEs (or classes) that one row's value causes: bad data, constraints, too large or deep, RAISE in a trigger."""
 _CONFLICTS = ("40", "55P03", "57014")
@@ -59,9 +61,25 @@ def of_a_row(error: psycopg.Error) -> bool:
     return raised or state.startswith(_ROW_FAULTS)
 
 
-def bisected(connection: Connection, low: int, high: int, act: Callable[[int, int], None]) -> dict[int, psycopg.Error]:
+@dataclass(slots=True)
+class FailureShare:
+    """The rows that were read so far, and those that failed, over the bisections of one operation. Once many rows have
+    failed, and at least as many as were read, the fault is that of a view or a type, not of single rows."""
+
+    read: int = 0
+    failed: int = 0
+
+    @property
+    def is_large(self) -> bool:
+        return self.failed >= max(_MANY, self.read)
+
+
+def bisected(
+    connection: Connection, low: int, high: int, act: Callable[[int, int], None], share: FailureShare | None = None
+) -> dict[int, psycopg.Error]:
     """Runs `act(low, high)` in a savepoint for the rows `low` to `high`, both included; if one row's value makes it
-    fail, halves the range until the row is found, in order. Returns the rows that fail alone, each with its error."""
+    fail, halves the range until the row is found, in order. Returns the rows that fail alone, each with its error. Once
+    the `share` of failures is large, a range that fails is not halved: all of its rows are returned."""
     offenders: dict[int, psycopg.Error] = {}
     ranges = [(low, high)] if low <= high else []
     while ranges:
@@ -69,11 +87,15 @@ def bisected(connection: Connection, low: int, high: int, act: Callable[[int, in
         try:
             with connection.transaction():
                 act(first, last)
+            if share is not None:
+                share.read += last - first + 1
         except psycopg.Error as error:
             if not of_a_row(error):
                 raise
-            if first == last:
-                offenders[first] = error
+            if first == last or (share is not None and share.is_large):
+                offenders |= dict.fromkeys(range(first, last + 1), error)
+                if share is not None:
+                    share.failed += last - first + 1
             else:
                 middle = (first + last) // 2
                 ranges += [(middle + 1, last), (first, middle)]

@@ -40,7 +40,7 @@ FIRE = closed(
         quarantined=WHOLE,
         missing=WHOLE,
     ),
-    llm_calls=WHOLE,
+    llm_calls=WHOLE_OR_UNKNOWN,
     tokens=closed(
         input=WHOLE_OR_UNKNOWN,
         output=WHOLE_OR_UNKNOWN,
@@ -51,6 +51,7 @@ FIRE = closed(
     duration_ms=WHOLE,
     snoozed_until=MOMENT,
     reason=WORDS,
+    given_up={"type": "array", "items": closed(reason={"type": "string"}, rows=WHOLE)},
 )
 FAILED_FIRE = {**FIRE, "properties": {**FIRE["properties"], "error": ERROR}, "required": [*FIRE["required"], "error"]}
 THEME = closed(
@@ -60,7 +61,7 @@ THEME = closed(
     total=WHOLE,
     done=WHOLE,
     missing=WHOLE,
-    quarantined=WHOLE,
+    given_up=WHOLE,
     percent={"type": "number", "minimum": 0, "maximum": 100},
     estimated={"type": "boolean"},
     corrupt_parts=WHOLE,

@@ -189,3 +189,25 @@ def test_an_empty_gap_needs_no_key(site: Site) -> None:
     site.fill(0)
     del site.environment["SITE_KEY"]
     assert site.fire()["state"] == "complete"
+
+
+def test_a_second_theme_on_the_same_columns_is_refused_with_the_names_of_both(site: Site, tee: Tee) -> None:
+    site.fill(2)
+    copy = "prompts/copy/theme.yaml"
+    (site.root / "prompts" / "copy").mkdir()
+    site.write("prompts/copy/v1.md", RUBRIC)
+    site.write(copy, THEME_FILE.replace("table: comment,", "table: public.comment,"))
+    assert site.fire()["state"] == "complete", "a theme that was never fired stands in nobody's way"
+    for command in (["fire", "copy"], ["doctor"]):
+        ran = site.wave(*command)
+        assert ran.code == 78
+        assert "themes copy and comments both write confidence, labels, version of public.comment" in ran.out + ran.err
+    assert site.sql("SELECT theme_id FROM waves.theme") == [(THEME,)]
+    site.sql("ALTER TABLE comment ADD labels2 text, ADD confidence2 double precision, ADD version2 text")
+    site.edit(copy, "$labels: labels", "$labels: labels2")
+    site.edit(copy, "$confidence: confidence", "$confidence: confidence2")
+    ran = site.wave("fire", "copy")
+    assert (ran.code, ran.fault[0].partition(" both ")[2].partition(":")[0]) == (78, "write version of public.comment")
+    site.edit(copy, "$version: version", "$version: version2")
+    assert site.wave("fire", "copy").code == 0
+    assert len(tee.items()) == 4

@@ -42,7 +42,7 @@ def test_a_first_fire_a_second_and_the_status_have_their_shapes(site: Site, tee:
     assert (ran.code, ran.err) == (0, "")
     shapes.check(shapes.STATUS, ran.json)
     (theme,) = ran.json["themes"]
-    assert [theme[key] for key in ("total", "done", "missing", "quarantined", "percent")] == [30, 30, 0, 0, 100]
+    assert [theme[key] for key in ("total", "done", "missing", "given_up", "percent")] == [30, 30, 0, 0, 100]
     assert (theme["wave"], theme["estimated"], theme["eta"]["waves"]) == (None, False, 0)
     assert theme["last_run"]["run_id"] == second["run_id"]
     assert theme["rubric_version"] == first["rubric_version"]
@@ -62,13 +62,29 @@ def test_the_status_of_a_theme_tells_its_last_runs_and_a_dry_run_is_not_the_last
     assert "wall clock" not in site.wave("status").out
 
 
-def test_what_the_target_refuses_is_an_error_of_the_run(site: Site) -> None:
+def test_what_the_target_refuses_is_an_error_of_the_run_and_given_up_not_done(site: Site) -> None:
     site.fill(10)
     site.sql("ALTER TABLE comment ADD CONSTRAINT odd CHECK (version IS NULL OR id > 8)")
     fired = site.wave("fire", THEME, "--json")
-    assert (fired.code, fired.json["counts"]["matched"]) == (0, 10)
-    assert site.sql("SELECT items_processed, items_errored FROM waves.runs") == [(2, 8)]
-    assert site.status()["quarantined"] == 8
+    shapes.check(shapes.FIRE, fired.json)
+    assert (fired.code, fired.json["state"], fired.json["counts"]["matched"]) == (0, "complete", 10)
+    why = "the target refused it: CheckViolation (23514) at odd"
+    assert fired.json["given_up"] == [{"reason": why, "rows": 8}]
+    summary = f"8 rows were given up: {why} (8)"
+    assert site.sql("SELECT items_processed, items_errored, error_summary FROM waves.runs") == [(2, 8, summary)]
+    theme = site.status()
+    assert [theme[key] for key in ("total", "done", "missing", "given_up", "percent")] == [10, 2, 0, 8, 20]
+    assert site.fire()["given_up"] == [], "a decision is reported once"
+    shown = site.wave("status").out.splitlines()
+    assert shown[0].split()[2:6] == ["done", "missing", "given", "up"]
+    assert shown[1].split()[2:6] == ["2", "0", "8", "20.0"]
+
+
+def test_a_theme_without_a_single_verdict_is_at_0_percent(site: Site) -> None:
+    site.fill(3)
+    site.sql("ALTER TABLE comment ADD CONSTRAINT never CHECK (version IS NULL)")
+    site.fire()
+    assert (site.status()["percent"], site.status()["given_up"]) == (0, 3)
 
 
 def test_an_open_wave_stands_in_the_status(site: Site) -> None:
@@ -155,3 +171,21 @@ def test_no_object_holds_a_key_or_a_password(site: Site) -> None:
     for text in (ran.out, ran.err, status.out, status.err):
         assert "hunter2" not in text
         assert KEY not in text
+
+
+def test_a_fire_that_loses_its_connection_reports_unknown_figures_and_closes_its_run_row(site: Site) -> None:
+    site.fill(4)
+    site.sql(
+        "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new; END'; "
+        "CREATE TRIGGER leave BEFORE UPDATE ON comment FOR EACH ROW EXECUTE FUNCTION leave()"
+    )
+    fired = site.wave("fire", THEME, "--json")
+    shapes.check(shapes.FAILED_FIRE, fired.json)
+    assert (fired.code, fired.json["error"]["code"], fired.json["llm_calls"]) == (69, "database", None)
+    assert site.sql("SELECT state, error_summary, llm_calls FROM waves.runs WHERE finished_at IS NOT NULL") == [
+        ("failed", fired.json["error"]["message"], 1)
+    ]
+    site.sql("DROP TRIGGER leave ON comment")
+    again = site.fire()
+    assert (again["state"], again["llm_calls"], again["counts"]["matched"]) == ("complete", 0, 4)

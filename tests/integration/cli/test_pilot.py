@@ -274,6 +274,21 @@ def test_a_pilot_that_is_given_up_stays_in_history(site: Site, tee: Tee) -> None
     assert pilots(site) == [(first["version"], "abandoned"), (first["version"], "open")]
 
 
+def test_an_abandoned_pilot_of_the_first_version_reaches_the_table_only_once_the_version_is_approved(
+    site: Site, tee: Tee
+) -> None:
+    site.fill(6)
+    version = piloted(site, "--keys", "4")["version"]
+    assert site.wave("abandon", THEME, "--by", "ana", "--reason", "wrong labels").code == 0
+    fired = [site.wave("fire", THEME, "--json") for _ in range(2)]
+    assert [(ran.code, ran.json["state"]) for ran in fired] == [(76, "awaiting_approval")] * 2
+    assert site.sql("SELECT count(*) FROM comment WHERE version IS NOT NULL") == [(2,)]
+    assert "`wave approve comments" in fired[1].json["reason"]
+    assert [site.status()[key] for key in ("done", "missing", "percent")] == [2, 4, 33.33]
+    assert site.wave("approve", THEME, "--version", version, "--by", "ana").code == 0
+    assert (site.fire()["state"], site.status()["done"], len(tee.items())) == ("complete", 6, 6)
+
+
 def test_what_is_in_the_way_of_a_pilot_is_named(site: Site, tee: Tee) -> None:
     judged(site, 5)
     second(site)

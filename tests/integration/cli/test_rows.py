@@ -154,3 +154,35 @@ def test_a_row_of_a_megabyte(site: Site, tee: Tee) -> None:
     site.insert([(text, "review"), ("How?", "review")])
     assert site.fire()["counts"]["matched"] == 2
     assert text in [row["content"] for row in tee.items()]
+
+
+def test_rows_that_postgresql_cannot_compute_are_named_and_the_theme_is_not_complete(site: Site) -> None:
+    site.fill(6)
+    site.sql("UPDATE comment SET kind = CASE WHEN id < 4 THEN 'secret' ELSE '1' END")
+    site.sql("CREATE VIEW numbered AS SELECT id, content, kind::integer AS kind FROM comment")
+    site.edit(f"prompts/{THEME}/theme.yaml", "relation: comment,", "relation: numbered,")
+    site.edit(f"prompts/{THEME}/theme.yaml", "layer: tests", "layer: tests\non_complete: [touch, done]")
+    ran = site.wave("fire", THEME)
+    line = (
+        "3 rows of public.numbered cannot be read: InvalidTextRepresentation (22P02); by key: 1, 2, 3; "
+        "in the gap until public.numbered or its rows are corrected"
+    )
+    assert (ran.code, ran.out, ran.err) == (75, "", f"not converged: {line}\n")
+    assert [site.status()[key] for key in ("total", "done", "missing", "given_up")] == [6, 3, 3, 0]
+    assert not (site.root / "done").exists()
+    assert site.sql("SELECT state, error_summary, gap_after FROM waves.runs") == [("not_converged", line, 3)]
+    assert site.wave("fire", THEME, "--dry-run").out.endswith(f"; {line}\n")
+    site.sql("UPDATE comment SET kind = '2' WHERE id < 4")
+    assert (site.fire()["state"], (site.root / "done").exists()) == ("complete", True)
+
+
+def test_a_label_that_goes_to_another_column_is_written_there_without_a_request(site: Site, tee: Tee) -> None:
+    site.fill(5)
+    site.fire()
+    tee.clear()
+    site.sql("ALTER TABLE comment ADD labels2 text")
+    site.edit(f"prompts/{THEME}/theme.yaml", "$labels: labels", "$labels: labels2")
+    assert [site.status()[key] for key in ("done", "missing")] == [0, 5]
+    assert (site.fire()["state"], tee.requests()) == ("complete", [])
+    assert site.sql("SELECT count(*) FROM comment WHERE labels2 = labels") == [(5,)]
+    assert [site.status()[key] for key in ("done", "missing")] == [5, 0]

@@ -42,6 +42,16 @@ def test_what_needs_a_person_is_said_to_cron_too(site: Site) -> None:
     assert ran.err.count("\n") == 1
 
 
+def test_rows_that_a_fire_gave_up_are_one_line_for_cron_once(site: Site) -> None:
+    site.fill(4)
+    site.sql("ALTER TABLE comment ADD CONSTRAINT odd CHECK (version IS NULL OR id > 1)")
+    ran = site.wave("fire", THEME)
+    why = "the target refused it: CheckViolation (23514) at odd (1)"
+    remedy = "`wave retry comments --all --by NAME` gives them back to the gap"
+    assert (ran.code, ran.out, ran.err) == (0, "", f"comments: 1 row was given up: {why}; {remedy}\n")
+    assert site.wave("fire", THEME).err == ""
+
+
 def test_status_without_a_terminal_has_no_escape_codes(site: Site) -> None:
     site.fill(3)
     ran = site.process("status")

@@ -158,6 +158,7 @@ def reader(comments: Make) -> Iterator[Corpus]:
     role = corpus.run("SELECT quote_ident('reader_' || current_database())")[0][0]
     corpus.run(f"CREATE ROLE {role}")
     corpus.run(f"GRANT ALL ON SCHEMA waves TO {role}")
+    corpus.run(f"GRANT SELECT ON waves.theme TO {role}")
     corpus.run(f"GRANT SELECT ON comments TO {role}")
     corpus.run(f"SET ROLE {role}")
     yield corpus

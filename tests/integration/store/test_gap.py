@@ -49,6 +49,39 @@ def test_clearing_one_version_column_selects_just_that_row(comments: Make) -> No
     assert corpus.fire() == []
 
 
+def _reloaded(corpus: Corpus, truncate: str, loaded: str = "id, content, note, score, changed") -> None:
+    corpus.run(f"CREATE TEMPORARY TABLE kept AS SELECT {loaded} FROM comments")
+    corpus.run(truncate)
+    corpus.run(f"INSERT INTO comments ({loaded}) SELECT {loaded} FROM kept")
+    corpus.run("DROP TABLE kept")
+
+
+@pytest.mark.parametrize("truncate", ["TRUNCATE comments", "DELETE FROM comments"])
+def test_rows_that_were_loaded_again_have_their_verdicts_restored_and_only_changed_ones_are_asked(
+    comments: Make, truncate: str
+) -> None:
+    corpus = comments(20)
+    corpus.run("ALTER TABLE comments ALTER labels SET DEFAULT '[]', ALTER confidence SET DEFAULT 0")
+    corpus.describe()
+    corpus.fire()
+    _reloaded(corpus, truncate)
+    corpus.run("UPDATE comments SET content = 'other' WHERE id = 3")
+    taken = corpus.take()
+    assert ([item.entity_key for item in taken.items], taken.restored) == (["3"], 19)
+    assert corpus.run("SELECT DISTINCT labels, confidence, version FROM comments WHERE id <> 3") == [
+        ('["question"]', 0.75, corpus.v1)
+    ]
+    corpus.run("UPDATE comments SET version = NULL WHERE id = 9")
+    assert corpus.taken() == ["3", "9"], "cleared by its user"
+
+
+def test_a_row_of_a_target_with_a_version_alone_is_asked_again_once_it_is_cleared(comments: Make) -> None:
+    corpus = comments(3, columns=[("$version", "version")])
+    corpus.fire()
+    corpus.run("UPDATE comments SET version = NULL WHERE id = 2")
+    assert corpus.fire() == ["2"]
+
+
 def test_editing_one_input_selects_just_that_row(comments: Make) -> None:
     corpus = comments(20)
     corpus.fire()

@@ -16,6 +16,7 @@ from waves.config.theme import Theme
 from waves.errors import ConfigurationError, WaveError
 from waves.spool import files, locks
 from waves.steps.session.backend_chain import backend_chain
+from waves.steps.session.shared_target import refuse_shared_target
 from waves.steps.session.versions import active_rubric, require_fit
 from waves.store import connect, migrate
 from waves.store.catalog import describe as catalog
@@ -106,6 +107,7 @@ def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Diagnosis]
     if rubrics.files(theme.folder):
         require_fit(db, theme, rubrics.newest(theme.folder))
     shape = catalog.describe(db, theme)
+    refuse_shared_target(db, project, theme)
     running = ", a fire runs now" if locks.locked(project.data / theme_id) else ""
     yield Diagnosis("ok", f"theme {theme_id}: {shape.source} with rubric {rubric.version}{running}")
     if theme.on_complete:

@@ -68,9 +68,8 @@ class ThemeStatus:
 
     @property
     def percent(self) -> float:
-        """Rows that are done or given up, in percent of all; an empty table is done."""
-        total = self.census.total
-        return 100.0 if total == 0 else 100 * (self.census.done + self.census.quarantined) / total
+        """Rows that are done, in percent of all; an empty table is done. Rows that were given up have no verdict."""
+        return 100.0 if self.census.total == 0 else 100 * self.census.done / self.census.total
 
     @property
     def waves_left(self) -> int:

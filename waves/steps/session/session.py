@@ -21,6 +21,7 @@ from waves.models import Counts, Limits
 from waves.spool.fire_log import FireLog
 from waves.steps.session import versions
 from waves.steps.session.backend_chain import backend_chain, first_awake
+from waves.steps.session.shared_target import refuse_shared_target
 from waves.steps.session.signals import Stop
 from waves.store import connect
 from waves.store.catalog import describe as catalog
@@ -121,6 +122,7 @@ def open_session(
         describe = cache(partial(catalog.describe, db, theme))
         if not invocation.gold:
             describe()
+            refuse_shared_target(db, project, theme)
         rubric = _select_rubric(db, theme, invocation.version, read_only=read_only)
         with closing(FireLog(project.data, theme.theme_id, run_id)) as log:
             yield Session(

@@ -1,7 +1,8 @@
 """`describe`: a theme against pg_catalog → `Shape`, before anything is paid for.
 
 Everything that would fail later fails here, as a ConfigurationError that names the key of theme.yaml and the remedy:
-names, types, unique keys, rights, the operator's own SQL, which is planned but not run. Reads only the catalogue.
+names, types, unique keys, rights, the operator's own SQL, which is planned but not run. Reads only the catalogue, and
+which columns the theme wrote to before.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from waves.store.catalog import names as catalog_names
 from waves.store.connect import scalar
 from waves.store.shape import column_values, fragments
 from waves.store.shape.shape import Column, Relation, Shape
+from waves.store.tables import target_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +54,7 @@ def describe(db: Database, theme: Theme) -> Shape:
     _probe_own_sql(db, shape)
     if theme.target is not None:
         shape = _with_target(db, shape, source, theme.target)
+        shape = replace(shape, columns_changed_at=target_columns.changed_at(db, theme))
     return replace(shape, warnings=advice.advise(db, shape))
 
 

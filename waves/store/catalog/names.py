@@ -4,6 +4,7 @@ the existing ones; so is a missing right, with the GRANT that gives it."""
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ _SQL = queries.load("catalog.sql")
 _DEFAULT_COLLATION = 100
 _ENOUGH = 20
 _RIGHTS = ("SELECT", "UPDATE", "INSERT")
+_CONSTANT = re.compile(r"(?:'(?:[^'\\]|'')*'|\(?-?[0-9.]+\)?|true|false)(?:::[a-z][a-z ]*(?:\([0-9,]+\))?(?:\[\])?)?")
+"""As pg_get_expr prints it: `'[]'::text`, `0`, `'-1'::integer`, `(0)::double precision`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,31 @@ def find_relation(db: Database, text: str, key: str) -> Relation:
     )
 
 
+def same_relation(db: Database, one: str, other: str) -> bool:
+    """Whether both texts are names of one relation; False if either names none."""
+    try:
+        return find_relation(db, one, "target.table").oid == find_relation(db, other, "target.table").oid
+    except ConfigurationError:
+        return False
+
+
 def attributes(db: Database, relation: Relation) -> dict[str, Attribute]:
     rows = db.execute(_SQL["columns"], {"oid": relation.oid}).fetchall()
     return {
-        name: Attribute(Column(name, kind), computed, collation, nullable, dict(zip(_RIGHTS, rights, strict=True)))
-        for name, kind, computed, collation, nullable, *rights in rows
+        name: Attribute(
+            Column(name, kind, _constant(default)),
+            computed,
+            collation,
+            nullable,
+            dict(zip(_RIGHTS, rights, strict=True)),
+        )
+        for name, kind, computed, collation, nullable, default, *rights in rows
     }
+
+
+def _constant(default: str | None) -> str | None:
+    """A column's DEFAULT if it is a constant, as SQL. Others are never executed: `nextval` would use up a number."""
+    return default if default is not None and _CONSTANT.fullmatch(default) else None
 
 
 def rewrite_rule(db: Database, relation: Relation, *, insert: bool) -> str | None:

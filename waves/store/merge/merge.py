@@ -15,10 +15,11 @@ from psycopg.errors import InvalidParameterValue
 from waves.errors import ConfigurationError
 from waves.store import queries
 from waves.store.connect import scalar
+from waves.store.faults import error_name
 from waves.store.merge import statements as merge_statements
 from waves.store.rows.row_needs import candidate_values, judged_cte
 from waves.store.shape import column_values, fragments
-from waves.store.transactions import bisected
+from waves.store.transactions import FailureShare, bisected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,7 @@ def match_entries(connection: Connection, shape: Shape, entries: int) -> int:
     def act(low: int, high: int) -> None:
         connection.execute(query, {"low": low, "high": high})
 
-    bisected(connection, 0, entries - 1, act)
+    bisected(connection, 0, entries - 1, act, FailureShare())
     connection.execute(_SQL["analyze_rows"])
     count, _, _ = _count_rows(connection)
     return count
@@ -189,7 +190,7 @@ def _inserted_meanwhile(connection: Connection, shape: Shape) -> list[int]:
 def _refusal(error: Error) -> str:
     """SQLSTATE and names from the catalogue; the server's own message may hold row text."""
     where = error.diag.constraint_name or error.diag.column_name
-    return f"the target refused it: {type(error).__name__} ({error.sqlstate})" + (f" at {where}" if where else "")
+    return f"the target refused it: {error_name(error)}" + (f" at {where}" if where else "")
 
 
 def _count_rows(connection: Connection) -> tuple[int, int, int]:

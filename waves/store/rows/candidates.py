@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from waves.store import queries
-from waves.store.rows.row_needs import is_last_applied
+from waves.store.rows.row_needs import columns_changed_at, is_last_applied
 from waves.store.shape import fragments
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def branches(shape: Shape) -> list[Branch]:
     """The candidate queries in sequence; each candidate is in exactly one of them."""
     if compares_all(shape):
         return [_from_source(shape, _unsettled(shape), [])]
-    return [_branch(shape, condition) for condition in _BRANCHES]
+    branches = [_branch(shape, condition) for condition in _BRANCHES]
+    return [*branches, _from_source(shape, _not_in_columns(shape), [])] if shape.columns_changed_at else branches
 
 
 def compares_all(shape: Shape) -> bool:
@@ -106,12 +107,24 @@ def _in_target(shape: Shape, branch: sql.Composable) -> sql.Composed:
 def _unsettled(shape: Shape) -> sql.Composable:
     if shape.target is not None and shape.version_column is not None:
         version = fragments.name("t", shape.version_column)
-        return sql.SQL(_SQL["without_version"]).format(**_against_target(shape), version=version)
+        without = sql.SQL(_SQL["without_version"]).format(**_against_target(shape), version=version)
+        return sql.SQL("({} OR {})").format(without, _not_in_columns(shape)) if shape.columns_changed_at else without
     verdicts = sql.SQL(_SQL["unsettled"]).format(entity_key=fragments.entity_key(shape), shown=is_last_applied(shape))
     if not shape.inserts:
         return verdicts
     missing = sql.SQL(_SQL["without_row"]).format(**_against_target(shape))
     return sql.SQL("({} OR {})").format(verdicts, missing)
+
+
+def _not_in_columns(shape: Shape) -> sql.Composed:
+    if shape.version_column is None:
+        raise ValueError("a theme without a version column is compared as a whole")
+    shown = sql.SQL("{} = %(version)s").format(fragments.name("t", shape.version_column))
+    return sql.SQL(_SQL["not_in_columns"]).format(
+        shown=_in_target(shape, shown),
+        entity_key=fragments.entity_key(shape),
+        changed_at=columns_changed_at(shape),
+    )
 
 
 def _against_target(shape: Shape) -> dict[str, sql.Composable]:

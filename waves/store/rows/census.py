@@ -1,4 +1,4 @@
-"""The progress of a theme: every row in scope is done, missing, or out of the gap. Read-only.
+"""The progress of a theme: every row in scope is done, missing, or given up. Read-only.
 
 Small tables are counted exactly, edits included. Large tables are counted through the target's index on the version
 while the gap is small; the rest is the planner's estimate, and marked as such.
@@ -34,12 +34,13 @@ SMALL = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """`total = done + missing + quarantined`; refused rows count as quarantined. `estimated`: not counted exactly."""
+    """`total = done + missing + given_up`; refused and quarantined rows are given up. `estimated`: not counted
+    exactly."""
 
     total: int
     done: int
     missing: int
-    quarantined: int
+    given_up: int
     estimated: bool
 
 
@@ -92,7 +93,7 @@ def count_exactly(connection: Connection, shape: Shape, version: str) -> NeedCou
 
 def _estimate(connection: Connection, shape: Shape, version: str, rows: int) -> Census:
     bound = _bound(shape, version)
-    out = _count(connection, sql.SQL(_SQL["quarantined"]).format(), bound)
+    out = _count(connection, sql.SQL(_SQL["given_up"]).format(), bound)
     if candidates.compares_all(shape):
         done = min(_done(connection, shape, bound), rows)
         missing = max(0, rows - done - out)

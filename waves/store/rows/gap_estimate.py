@@ -16,7 +16,7 @@ from waves.store.connect import scalar
 from waves.store.rows import candidates, census
 from waves.store.rows.row_needs import assess_rows, candidate_values, judged_cte
 from waves.store.shape import fragments
-from waves.store.transactions import snapshot
+from waves.store.transactions import FailureShare, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,9 +120,9 @@ def _small_gap(connection: Connection, shape: Shape, version: str) -> list[Key] 
 def _needs_of(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> _SampleNeeds:
     items: list[Item] = []
     unreadable: set[Key] = set()
-    to_restore = 0
+    to_restore, share = 0, FailureShare()
     for start in range(0, len(keys), _CHUNK):
-        assessment = assess_rows(connection, shape, version, keys[start : start + _CHUNK])
+        assessment = assess_rows(connection, shape, version, keys[start : start + _CHUNK], share)
         unreadable.update(assessment.unreadable)
         items += [row.item for row in assessment.work if row.need == "ask"]
         to_restore += sum(row.need == "restore" for row in assessment.work)

@@ -17,7 +17,7 @@ from waves.store import faults, queries
 from waves.store.rows.census import planned_rows
 from waves.store.rows.row_needs import assess_rows, candidate_values, judged_cte
 from waves.store.shape import fragments
-from waves.store.transactions import bisected, snapshot
+from waves.store.transactions import FailureShare, bisected, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +47,9 @@ def candidates(db: Database, shape: Shape, version: str) -> list[Candidate]:
     unjudged: list[Candidate] = []
     with faults.mapped(), snapshot(db) as connection:
         pool = connection.execute(*_pool(connection, shape, version)).fetchall()
+        share = FailureShare()
         for start in range(0, len(pool), _CHUNK):
-            unjudged += _unjudged(connection, shape, version, pool[start : start + _CHUNK])
+            unjudged += _unjudged(connection, shape, version, pool[start : start + _CHUNK], share)
     return unjudged
 
 
@@ -58,7 +59,9 @@ def items(db: Database, shape: Shape, version: str, keys: Sequence[Key]) -> tupl
         return tuple(row.item for row in assess_rows(connection, shape, version, keys).work if row.need == "ask")
 
 
-def _unjudged(connection: Connection, shape: Shape, version: str, keys: Sequence[Key]) -> list[Candidate]:
+def _unjudged(
+    connection: Connection, shape: Shape, version: str, keys: Sequence[Key], share: FailureShare
+) -> list[Candidate]:
     query = sql.SQL(_SQL["unjudged"]).format(judged=judged_cte(shape))
     unjudged: list[Candidate] = []
 
@@ -66,7 +69,7 @@ def _unjudged(connection: Connection, shape: Shape, version: str, keys: Sequence
         rows = connection.execute(query, candidate_values(shape, version, keys[first : last + 1])).fetchall()
         unjudged.extend(Candidate(keys[first + n - 1], entity_key) for n, entity_key in rows)
 
-    bisected(connection, 0, len(keys) - 1, read)  # a row that cannot be computed is no candidate
+    bisected(connection, 0, len(keys) - 1, read, share)  # a row that cannot be computed is no candidate
     return unjudged
 
 

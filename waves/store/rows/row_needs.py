@@ -14,17 +14,18 @@ from psycopg import sql
 from waves.errors import ConfigurationError
 from waves.models import Item
 from waves.store import queries
+from waves.store.faults import error_name
 from waves.store.shape import fragments
 from waves.store.transactions import bisected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from waves.store.shape.shape import Shape
-    from waves.store.transactions import Connection
+    from waves.store.transactions import Connection, FailureShare
 
     Key = tuple[str, ...]
-    Need = Literal["ask", "restore", "done", "out"]
+    Need = Literal["ask", "restore", "withheld", "done", "out", "clear"]
 
 _SQL = queries.load("gap.sql")
 _NOTHING = sql.SQL("")
@@ -32,8 +33,10 @@ _NOTHING = sql.SQL("")
 
 @dataclass(frozen=True, slots=True)
 class RowNeed:
-    """Candidate number `n` as its row is now. `out`: refused or quarantined. The input is filled for `ask` only.
-    `tried`: it was asked before, without success."""
+    """Candidate number `n` as its row is now. `out`: refused or quarantined; `clear`: the same, and
+    the target shows a verdict about another content. `withheld`: its verdict is of a pilot that
+    was abandoned, and waits for a person. The input is filled for `ask` only. `tried`: it was asked before, without
+    success."""
 
     n: int
     need: Need
@@ -44,14 +47,24 @@ class RowNeed:
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """`work`: the rows to ask about or to restore, in the candidates' order. `unreadable`: keys of rows whose value
-    PostgreSQL cannot compute, e.g. because of a cast in a view."""
+    PostgreSQL cannot compute, e.g. because of a cast in a view, each with the error's name. `withheld`: keys of rows
+    that wait for a person; `stale`: of rows to clear."""
 
     work: tuple[RowNeed, ...]
-    unreadable: tuple[Key, ...]
+    unreadable: Mapping[Key, str]
+    withheld: tuple[Key, ...]
+    stale: tuple[Key, ...]
 
 
-def assess_rows(connection: Connection, shape: Shape, version: str, candidates: Sequence[Key]) -> Assessment:
-    """The needs of `candidates` (key texts). ConfigurationError if a key stands for more than one row."""
+def assess_rows(
+    connection: Connection,
+    shape: Shape,
+    version: str,
+    candidates: Sequence[Key],
+    share: FailureShare | None = None,
+) -> Assessment:
+    """The needs of `candidates` (key texts). ConfigurationError if a key stands for more than one row. `share` bounds
+    the search for unreadable rows over several calls."""
     query = judged_cte(shape) + sql.SQL(" ") + sql.SQL(_SQL["findings"]).format(inputs=_inputs(shape))
     rows: list[RowNeed] = []
 
@@ -59,10 +72,11 @@ def assess_rows(connection: Connection, shape: Shape, version: str, candidates: 
         values = candidate_values(shape, version, candidates[first : last + 1])
         rows.extend(_row_need(shape, first, row) for row in connection.execute(query, values).fetchall())
 
-    unreadable = bisected(connection, 0, len(candidates) - 1, read)
+    unreadable = bisected(connection, 0, len(candidates) - 1, read, share)
     _refuse_duplicates(shape, rows)
     work = tuple(row for row in rows if row.need in ("ask", "restore"))
-    return Assessment(work, tuple(candidates[n] for n in unreadable))
+    withheld, stale = (tuple(candidates[row.n] for row in rows if row.need == need) for need in ("withheld", "clear"))
+    return Assessment(work, {candidates[n]: error_name(error) for n, error in unreadable.items()}, withheld, stale)
 
 
 def judged_cte(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
@@ -94,8 +108,13 @@ def key_values(shape: Shape, keys: Sequence[Key]) -> dict[str, object]:
 
 
 def need_expression(shape: Shape) -> sql.Composed:
-    """The need of the current content by verdict `v` and target row `t`: `ask`, `out`, `done` or `restore`."""
-    return sql.SQL(_SQL["need"]).format(shown=_is_shown(shape), cleared=_is_cleared(shape))
+    """The need of the current content by verdict `v` and target row `t`: a `Need`."""
+    return sql.SQL(_SQL["need"]).format(
+        shown=_is_shown(shape),
+        cleared=_is_cleared(shape),
+        withheld=sql.SQL(_SQL["withheld"]),
+        stale=_is_stale(shape),
+    )
 
 
 def is_last_applied(shape: Shape) -> sql.Composable:
@@ -103,7 +122,19 @@ def is_last_applied(shape: Shape) -> sql.Composable:
     has a version column, only verdicts of the same version count: the history of others is not read."""
     if shape.target is None:
         return sql.SQL("true")
+    last = _last_applied(shape)
+    if shape.columns_changed_at is None:
+        return last
+    return sql.SQL("({} AND v.applied_at >= {})").format(last, columns_changed_at(shape))
+
+
+def _last_applied(shape: Shape) -> sql.SQL:
     return sql.SQL(_SQL["last_applied_of_version" if shape.version_column else "last_applied"])
+
+
+def columns_changed_at(shape: Shape) -> sql.Composed:
+    """The moment before which verdicts were written to other columns."""
+    return sql.SQL("{}::timestamptz").format(fragments.literal(shape.columns_changed_at or "-infinity"))
 
 
 def target_join(shape: Shape, row: str) -> sql.Composed:
@@ -125,11 +156,36 @@ def _is_shown(shape: Shape) -> sql.Composable:
     return is_last_applied(shape)
 
 
+def _is_stale(shape: Shape) -> sql.Composable:
+    """Whether the target shows a verdict of ours about another content, and the theme wants such a row cleared."""
+    if shape.target is None or shape.theme.on_stale == "keep":
+        return sql.SQL("false")
+    held: sql.Composable = _holds_a_value(shape)
+    if shape.version_column:
+        held = sql.SQL("{} = %(version)s").format(fragments.name("t", shape.version_column))
+    return sql.SQL(_SQL["shows_another"]).format(held=held, last=_last_applied(shape))
+
+
 def _is_cleared(shape: Shape) -> sql.Composable:
     if not shape.version_column:
         return sql.SQL("false")
     key, version = fragments.target_key(shape)[0], fragments.name("t", shape.version_column)
-    return sql.SQL(_SQL["cleared"]).format(key=key, version=version)
+    return sql.SQL(_SQL["cleared"]).format(key=key, version=version, still_there=_holds_a_value(shape))
+
+
+def _holds_a_value(shape: Shape) -> sql.Composable:
+    """Whether target row `t` has a value beside the version. A row that was loaded again has none, or the defaults; a
+    row whose version alone was cleared by its user has."""
+    others = [column for _, column in shape.columns if column.name != shape.version_column]
+    if not others:
+        return sql.SQL("true")
+    values = (
+        sql.SQL("({value} IS NOT NULL AND {value}::text IS DISTINCT FROM ({default})::text)").format(
+            value=fragments.name("t", column.name), default=fragments.verbatim(column.default or "NULL")
+        )
+        for column in others
+    )
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(values))
 
 
 def _inputs(shape: Shape) -> sql.Composed:

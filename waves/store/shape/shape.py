@@ -6,7 +6,7 @@ Types are those of `format_type(…, -1)`: without length, so that an assignment
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,8 +32,11 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """`default` is the column's DEFAULT as SQL if it is a constant; None for NULL, and for any other expression."""
+
     name: str
     type: str
+    default: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Advice:
 @dataclass(frozen=True, slots=True)
 class Shape:
     """`columns` are (value, target column) pairs, e.g. `("$labels", Column("labels", "text"))`. `key` and `target_key`
-    correspond by position. `changed_type` is the type of `source.changed`, None if the theme has none."""
+    correspond by position. `changed_type` is the type of `source.changed`, None if the theme has none. Verdicts that
+    were applied before `columns_changed_at`, a moment as text, went to other columns."""
 
     theme: Theme
     source: Relation
@@ -57,6 +61,7 @@ class Shape:
     target_key: tuple[Column, ...] = ()
     columns: tuple[tuple[str, Column], ...] = ()
     changed_type: str | None = None
+    columns_changed_at: str | None = None
     warnings: tuple[Advice, ...] = ()
 
     @property

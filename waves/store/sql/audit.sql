@@ -17,3 +17,9 @@ FROM (
     ORDER BY id DESC LIMIT %(limit)s
 ) AS newest
 ORDER BY id
+
+-- given_up_in --
+SELECT coalesce(reason, 'no reason is known') AS reason, count(DISTINCT entity_id) AS rows
+FROM waves.audit_log
+WHERE run_id = %(run_id)s AND theme_id = %(theme_id)s AND after_json ->> 'state' IN ('quarantined', 'refused')
+GROUP BY 1 ORDER BY 2 DESC, 1

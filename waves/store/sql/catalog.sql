@@ -17,11 +17,12 @@ SELECT n.nspname || '.' || c.relname
 
 -- columns --
 SELECT a.attname, pg_catalog.format_type(a.atttypid, -1), a.attgenerated <> '' OR a.attidentity = 'a', a.attcollation,
-       c.relkind IN ('r', 'p') AND NOT a.attnotnull,
+       c.relkind IN ('r', 'p') AND NOT a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
        pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'),
        c.relkind IN ('r', 'p') AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE'),
        c.relkind IN ('r', 'p') AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'INSERT')
   FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+  LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
 

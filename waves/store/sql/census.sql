@@ -3,7 +3,7 @@ planner's estimate.
 
 -- exact --
 SELECT count(*) FILTER (WHERE need = 'done'), count(*) FILTER (WHERE need = 'ask'),
-       count(*) FILTER (WHERE need = 'restore'), count(*) FILTER (WHERE need = 'out')
+       count(*) FILTER (WHERE need IN ('restore', 'withheld')), count(*) FILTER (WHERE need IN ('out', 'clear'))
   FROM (SELECT {need} AS need
           FROM (SELECT {source_row} FROM {source} WHERE {in_scope}) AS c
           {target_join}
@@ -23,7 +23,7 @@ EXPLAIN (FORMAT JSON) {rows}
 -- counted --
 SELECT count(*) FROM ({rows} LIMIT %(limit)s) AS counted
 
--- quarantined --
+-- given_up --
 SELECT count(DISTINCT entity_key) FROM waves.verdict
  WHERE theme_id = %(theme)s AND rubric_version = %(version)s AND state IN ('refused', 'quarantined')
 

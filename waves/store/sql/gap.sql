@@ -24,10 +24,21 @@ SELECT n, need, tried, entity_key, input_hash, {inputs} FROM judged ORDER BY n
 
 -- need --
 CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
-     WHEN v.state <> 'accepted' THEN 'out'
+     WHEN v.state <> 'accepted' THEN CASE WHEN {stale} THEN 'clear' ELSE 'out' END
      WHEN {shown} THEN 'done'
      WHEN {cleared} THEN 'ask'
+     WHEN {withheld} THEN 'withheld'
      ELSE 'restore' END
+
+-- withheld --
+-- A verdict of a pilot that was abandoned, for as long as nobody has approved or activated its version since.
+(v.applied_at IS NULL AND EXISTS (
+    SELECT FROM waves.wave AS w
+     WHERE w.wave_id = v.wave_id AND w.kind = 'pilot' AND w.state = 'abandoned'
+       AND NOT EXISTS (
+           SELECT FROM waves.audit_log AS a
+            WHERE a.theme_id = v.theme_id AND a.entity_id = v.rubric_version AND a.created_at > w.closed_at
+              AND a.after_json ?| ARRAY['active_version', 'approved_rows'])))
 
 -- last_applied --
 (v.applied_at IS NOT NULL AND NOT EXISTS (
@@ -40,8 +51,14 @@ CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
      WHERE o.theme_id = v.theme_id AND o.entity_key = v.entity_key AND o.rubric_version = v.rubric_version
        AND o.applied_at > v.applied_at))
 
+-- shows_another --
+-- Whether the target shows a verdict about another content than the one that `v` is about.
+({held} AND NOT {last} AND EXISTS (
+    SELECT FROM waves.verdict AS o
+     WHERE o.theme_id = v.theme_id AND o.entity_key = v.entity_key AND o.applied_at IS NOT NULL))
+
 -- cleared --
-(v.applied_at IS NOT NULL AND {key} IS NOT NULL AND {version} IS NULL)
+(v.applied_at IS NOT NULL AND {key} IS NOT NULL AND {version} IS NULL AND {still_there})
 
 -- from_target --
 SELECT {keys} FROM {target} AS t WHERE {branch}
@@ -54,6 +71,13 @@ EXISTS (SELECT FROM {target} AS t WHERE {same_key} AND {branch})
 
 -- without_version --
 NOT EXISTS (SELECT FROM {target} AS t WHERE {same_key} AND {version} = %(version)s)
+
+-- not_in_columns --
+-- Rows that show the version, but whose verdict was written before the target's columns changed.
+{shown} AND NOT EXISTS (
+    SELECT FROM waves.verdict AS v
+     WHERE v.theme_id = %(theme)s AND v.rubric_version = %(version)s AND v.entity_key = {entity_key}
+       AND v.applied_at >= {changed_at})
 
 -- unsettled --
 NOT EXISTS (

@@ -7,7 +7,7 @@ UPDATE waves.runs SET gap_before = greatest(gap_before, %(found)s), items_restor
 WHERE run_id = %(run_id)s
 
 -- completion_due --
-WITH last AS (                              -- rows that cannot be computed stay in the gap: `left_over`
+WITH last AS (                              -- of a large table an estimate may be left: `left_over`
     (SELECT finished_at AS at, coalesce(gap_after, 0) AS left_over
        FROM waves.runs WHERE theme_id = %(theme_id)s AND on_complete_exit_code = 0
       ORDER BY finished_at DESC LIMIT 1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from waves.models import GivenUpRows
 from waves.store import queries
 from waves.store.text import storable
 
@@ -85,6 +86,11 @@ def entries(
     entities = None if key is None else [key, forgotten_entity(key)]
     values = {"theme_id": theme_id, "entities": entities, "run_id": run_id, "actor": actor, "since": since}
     return db.records(AuditEntry, _SQL["entries"], values | {"limit": limit})
+
+
+def given_up_in(db: Database, theme_id: str, run_id: str) -> list[GivenUpRows]:
+    """The rows that the run gave up, by reason, the most frequent one first."""
+    return db.records(GivenUpRows, _SQL["given_up_in"], {"theme_id": theme_id, "run_id": run_id})
 
 
 def stored_key(given: str) -> str:

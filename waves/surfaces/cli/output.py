@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,6 +72,7 @@ def fire_object(report: FireReport) -> dict[str, Any]:
         "duration_ms": report.duration_ms,
         "snoozed_until": moment(report.ending.snoozed_until),
         "reason": report.ending.reason,
+        "given_up": [asdict(each) for each in report.given_up],
     }
     if report.fault is not None:
         fire["error"] = error_object(report.fault)
@@ -105,13 +107,18 @@ def on_terminal() -> bool:
 
 def show_ending(report: FireReport) -> None:
     """How a fire ended, on stderr. Without a terminal, under cron, only what needs a person is printed."""
+    if (given_up := report.given_up_line()) is not None:
+        retry = f"`wave retry {report.theme} --all --by NAME` gives them back to the gap"
+        click.echo(harmless(f"{report.theme}: {given_up}; {retry}"), err=True)
+    if report.fault is None:
+        _show_how_it_ended(report)
+
+
+def _show_how_it_ended(report: FireReport) -> None:
     ending = report.ending
-    if report.fault is not None:
+    if report.exit_code in {0, 75} and not on_terminal() and not ending.attention:
         return
-    command_failed = ending.state == "complete" and ending.reason is not None  # the theme's `on_complete`
-    if report.exit_code in {0, 75} and not on_terminal() and not command_failed:
-        return
-    if ending.state == "complete" and not command_failed:
+    if ending.state == "complete" and ending.reason is None:
         click.echo("nothing is missing: the gap is empty", err=True)
     else:
         click.echo(f"{ending.state.replace('_', ' ')}{': ' + ending.reason if ending.reason else ''}", err=True)

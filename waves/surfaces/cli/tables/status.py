@@ -10,8 +10,8 @@ from waves.steps.reports.status import ThemeStatus, WaveStatus
 from waves.surfaces.cli import output
 from waves.surfaces.cli.tables.quota import quota_notes
 
-_COLUMNS = ("theme", "rubric", "done", "missing", "quarantined", "%", "last run (UTC)", "state")
-_NUMBERS = {"done", "missing", "quarantined", "%"}
+_COLUMNS = ("theme", "rubric", "done", "missing", "given up", "%", "last run (UTC)", "state")
+_NUMBERS = {"done", "missing", "given up", "%"}
 
 
 def show_themes(themes: Sequence[ThemeStatus]) -> None:
@@ -31,7 +31,7 @@ def _row(theme: ThemeStatus) -> tuple[str, ...]:
         theme.rubric_version,
         f"{about}{census.done:,}",
         f"{about}{census.missing:,}",
-        f"{census.quarantined:,}",
+        f"{about}{census.given_up:,}",
         f"{theme.percent:.1f}",
         f"{run.started_at:%Y-%m-%d %H:%M:%SZ}" if run else "never",
         run.state_in_words() if run else "",

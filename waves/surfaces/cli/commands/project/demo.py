@@ -85,6 +85,7 @@ def _complete(ctx: click.Context, here: Project, theme_id: str, table: str, adde
     with open_database(here) as db:
         progressed = status(here, db, theme_id)
     done, total = progressed.census.done, progressed.census.total
-    click.echo(f"{report.ending.state}: {done} of {total} {about.split()[0]}, percent {progressed.percent:g}")
+    given_up = f", {progressed.census.given_up} given up" if progressed.census.given_up else ""
+    click.echo(f"{report.ending.state}: {done} of {total} {about.split()[0]}, percent {progressed.percent:g}{given_up}")
     click.echo(f"requests: {report.llm_calls}, {report.duration_ms / 1000:.1f} s")
     return report.exit_code

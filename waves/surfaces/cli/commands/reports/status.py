@@ -25,7 +25,10 @@ from waves.surfaces.cli.tables.status import show_themes
 @click.option("--watch", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
 @click.pass_context
 def command(ctx: click.Context, theme: str | None = None, *, as_json: bool = False, watch: bool = False) -> None:
-    """Show progress, open wave, quarantine, snooze and spend of THEME, or of every theme. Read-only.
+    """Show progress, open wave, snooze and spend of THEME, or of every theme. Read-only.
+
+    The percentage is that of the rows that are done. Rows that were given up (quarantined or refused) have a column of
+    their own; `wave retry` gives them back to the gap.
 
     With THEME it also shows the last runs: the gap before and after, items, requests, cost and wall clock.
 
@@ -83,7 +86,7 @@ def _object(theme: ThemeStatus) -> dict[str, Any]:
         "total": theme.census.total,
         "done": theme.census.done,
         "missing": theme.census.missing,
-        "quarantined": theme.census.quarantined,
+        "given_up": theme.census.given_up,
         "percent": round(theme.percent, 2),
         "estimated": theme.census.estimated,
         "corrupt_parts": wave.corrupt_parts if wave else 0,
