@@ -49,7 +49,7 @@ def _singles(this: Try) -> tuple[Try, ...]:
         pytest.param(
             TWO,
             Answered((YES,), (NO,)),
-            Decision(accepted=(YES,), again=(Try(("2",), "big", strict=True),)),
+            Decision(accepted=(YES,), again=(Try(("2",), "big", strict=True, reasons=("left out",)),)),
             id="ask strictly for what was rejected, and for nothing else",
         ),
         pytest.param(

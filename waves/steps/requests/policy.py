@@ -33,7 +33,8 @@ MIN_ITEMS = 5
 class Try:
     """One request for some items: what `Ask` needs, and what happened to these items before. `wait` is in seconds,
     before it is sent. `max_tokens` is None until the larger try. `alone`: a worker died with these items, so no other
-    request may be in the same worker. `waits` counts the 429s that were waited for."""
+    request may be in the same worker. `waits` counts the 429s that were waited for. `reasons`: why the items were
+    rejected before a strict try."""
 
     short_ids: tuple[str, ...]
     model: str
@@ -43,6 +44,7 @@ class Try:
     wait: float = 0.0
     alone: bool = False
     waits: int = 0
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,13 @@ def _after_answer(this: Try, answered: Answered) -> Decision:
     if this.strict or not answered.rejected:
         return Decision(accepted=answered.labelled, failed=answered.rejected)
     rejected = tuple(item.short_id for item in answered.rejected)
-    return Decision(accepted=answered.labelled, again=(replace(this, short_ids=rejected, strict=True, wait=0.0),))
+    strictly = replace(this, short_ids=rejected, strict=True, wait=0.0, reasons=reasons_of(answered))
+    return Decision(accepted=answered.labelled, again=(strictly,))
+
+
+def reasons_of(answered: Answered) -> tuple[str, ...]:
+    """The different reasons of the rejected items, in their order."""
+    return tuple(dict.fromkeys(item.reason for item in answered.rejected))
 
 
 def _after_truncation(this: Try, reason: str, max_tokens: int) -> Decision:
