@@ -13,12 +13,12 @@ import re
 from waves.config.rubric import Rubric
 from waves.outcomes import Ask
 
-STRICTER = (
+_STRICTER = (
     "An earlier answer about these items could not be used. Answer with exactly one JSON document that follows the "
     "schema: one verdict for each id, each id once, labels spelled exactly as in the schema, double quotes inside "
     "strings escaped, and no text before or after the document."
 )
-"""Added for a second try. It stands in the user message, so that the system prompt keeps the same bytes."""
+_MOST_REASONS, _LONGEST_REASON = 3, 200
 
 ESCAPED_AT = "\\u0040"
 """How `@` stands in JSON for a client that reads the file which the text after an `@` names."""
@@ -40,6 +40,13 @@ def document(ask: Ask) -> str:
     return _encode({"items": [{"id": short_id, "input": dict(columns)} for short_id, columns in ask.items]})
 
 
+def stricter(ask: Ask) -> str:
+    """Added for a second try, with the reasons for it. It stands in the user message, so that the system prompt keeps
+    the same bytes."""
+    reasons = [f"\n- {reason[:_LONGEST_REASON]}" for reason in ask.reasons[:_MOST_REASONS]]
+    return _STRICTER + ("\nIt was refused because of this:" + "".join(reasons) if reasons else "")
+
+
 class Prompt:
     """Renders requests for one rubric."""
 
@@ -54,7 +61,7 @@ class Prompt:
     def body(self, ask: Ask) -> bytes:
         content: object = document(ask)
         if ask.strict:
-            content = [{"type": "text", "text": content}, {"type": "text", "text": STRICTER}]
+            content = [{"type": "text", "text": content}, {"type": "text", "text": stricter(ask)}]
         head = f'{{"model":{_encode(ask.model)},"max_tokens":{max_tokens(self._rubric, ask)}'
         messages = f'"messages":[{{"role":"user","content":{_encode(content)}}}]}}'
         return f"{head},{self._fixed},{messages}".encode()

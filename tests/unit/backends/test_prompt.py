@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waves.backends.prompt import ESCAPED_AT, STRICTER, Prompt, document, max_tokens
+from waves.backends.prompt import ESCAPED_AT, Prompt, document, max_tokens, stricter
 from waves.config.rubric import Rubric
 from waves.outcomes import Ask
 
@@ -42,7 +42,20 @@ def test_the_constant_part_is_the_same_bytes_in_every_request(rubric: Rubric) ->
 def test_a_stricter_request_says_so_in_our_own_words_beside_the_document(rubric: Rubric) -> None:
     content = json.loads(Prompt(rubric).body(_ask("why?", strict=True)))["messages"][0]["content"]
     assert json.loads(content[0]["text"]) == {"items": [{"id": "1", "input": {"content": "why?"}}]}
-    assert content[1] == {"type": "text", "text": STRICTER}
+    assert content[1] == {"type": "text", "text": stricter(_ask(strict=True))}
+
+
+def test_a_stricter_request_says_why_the_first_answer_was_refused(rubric: Rubric) -> None:
+    reasons = (
+        "the answer leaves this item out",
+        "the verdict does not fit the schema at labels/0: enum",
+        "x" * 999,
+        "y",
+    )
+    (_, why) = json.loads(Prompt(rubric).body(_ask("why?", strict=True, reasons=reasons)))["messages"][0]["content"]
+    assert all(reason in why["text"] for reason in reasons[:2])
+    assert len(why["text"]) < len(stricter(_ask(strict=True))) + 500
+    assert "\n- y" not in why["text"]
 
 
 UGLY = (
