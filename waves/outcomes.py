@@ -16,14 +16,15 @@ from waves.models import Meter, Output, ParseRung, Usage
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One model request, complete. `items` are (short id, input) pairs; `strict` marks the stricter second try;
-    `max_tokens` None means the rubric's."""
+    """One model request, complete. `items` are (short id, input) pairs; `strict` marks the stricter second try,
+    `reasons` say in our own words why the answer to the first was refused; `max_tokens` None means the rubric's."""
 
     call_id: str
     model: str
     items: tuple[tuple[str, Mapping[str, str | None]], ...] = field(hash=False)
     strict: bool = False
     max_tokens: int | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,29 @@
 """`Ask` + `Rubric` → the bytes of one request of the Messages API.
 
 The system prompt and the output schema are the same bytes in every request of a wave, so that the provider's cache
-hits; they are encoded once. Row text goes into one JSON document in the user message and nowhere else; there `@` is
-escaped, because some clients read the file that a text names with `@`.
+hits; they are encoded once. Row text goes into one JSON document in the user message and nowhere else. It goes out as
+UTF-8: escaped, a text in Cyrillic takes five times as many tokens.
 """
 
 from __future__ import annotations
 
 import json
+import re
 
 from waves.config.rubric import Rubric
 from waves.outcomes import Ask
 
-STRICTER = (
+_STRICTER = (
     "An earlier answer about these items could not be used. Answer with exactly one JSON document that follows the "
     "schema: one verdict for each id, each id once, labels spelled exactly as in the schema, double quotes inside "
     "strings escaped, and no text before or after the document."
 )
-"""Added for a second try. It stands in the user message, so that the system prompt keeps the same bytes."""
+_MOST_REASONS, _LONGEST_REASON = 3, 200
 
+ESCAPED_AT = "\\u0040"
+"""How `@` stands in JSON for a client that reads the file which the text after an `@` names."""
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # alone it has no form in UTF-8, only its escape
 _FIXED_TOKENS = 256
 _TOKENS_PER_ITEM = {"classify": 128, "extract": 1024}
 _MAX_TOKENS = 32_000
@@ -31,9 +36,15 @@ def max_tokens(rubric: Rubric, ask: Ask) -> int:
 
 
 def document(ask: Ask) -> str:
-    """The user message: `{"items": [{"id": "1", "input": {…}}, …]}`, in ASCII."""
-    items = [{"id": short_id, "input": dict(columns)} for short_id, columns in ask.items]
-    return json.dumps({"items": items}, separators=(",", ":")).replace("@", "\\u0040")
+    """The user message: `{"items": [{"id": "1", "input": {…}}, …]}`."""
+    return _encode({"items": [{"id": short_id, "input": dict(columns)} for short_id, columns in ask.items]})
+
+
+def stricter(ask: Ask) -> str:
+    """Added for a second try, with the reasons for it. It stands in the user message, so that the system prompt keeps
+    the same bytes."""
+    reasons = [f"\n- {reason[:_LONGEST_REASON]}" for reason in ask.reasons[:_MOST_REASONS]]
+    return _STRICTER + ("\nIt was refused because of this:" + "".join(reasons) if reasons else "")
 
 
 class Prompt:
@@ -50,11 +61,17 @@ class Prompt:
     def body(self, ask: Ask) -> bytes:
         content: object = document(ask)
         if ask.strict:
-            content = [{"type": "text", "text": content}, {"type": "text", "text": STRICTER}]
+            content = [{"type": "text", "text": content}, {"type": "text", "text": stricter(ask)}]
         head = f'{{"model":{_encode(ask.model)},"max_tokens":{max_tokens(self._rubric, ask)}'
         messages = f'"messages":[{{"role":"user","content":{_encode(content)}}}]}}'
-        return f"{head},{self._fixed},{messages}".encode("ascii")
+        return f"{head},{self._fixed},{messages}".encode()
+
+    def most_tokens(self, ask: Ask) -> int:
+        """More tokens than the prompt has, whichever backend sends it: no token is shorter than a byte of UTF-8."""
+        body = self.body(ask)
+        return len(body) + (len(ESCAPED_AT) - 1) * body.count(b"@")
 
 
 def _encode(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _HALF_CHARACTER.sub(lambda half: f"\\u{ord(half[0]):04x}", text)

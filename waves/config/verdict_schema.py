@@ -1,18 +1,23 @@
-"""The JSON schema of a verdict: derived from labels, and as providers accept it in a request for structured output.
+"""The JSON schema of a verdict: derived from labels, as providers accept it in a request for structured output, and as
+the system prompt states it.
 
-Keywords that providers do not know (ranges, lengths, patterns …) are left out of the request and checked here, after
-the answer has arrived.
+Keywords that providers do not know (ranges, lengths, patterns …) are left out of the request. They are stated in the
+prompt, because many servers ignore the schema of a request, and checked after the answer has arrived.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Schema = dict[str, Any]
+_Keeps = Callable[[str, Mapping[str, Any]], bool]
+"""Whether a keyword stays, given the schema that it stands in."""
 
 WIRE_KEYWORDS = {"type", "properties", "required", "items", "enum", "const", "anyOf", "description", "title", "$ref"}
 """The keywords that providers accept in a structured-output schema."""
+SHARED = ("$defs", "definitions")
+"""Where schemas stand to which a `$ref` refers: at the root."""
 
 
 def of_labels(labels: tuple[str, ...], *, multi: bool) -> Schema:
@@ -29,22 +34,47 @@ def of_labels(labels: tuple[str, ...], *, multi: bool) -> Schema:
     }
 
 
+def with_bounded_confidence(schema: Schema) -> Schema:
+    """The schema with the bounds 0 and 1 for a field `confidence`: it is stored as a number between them."""
+    confidence = schema["properties"].get("confidence")
+    if not isinstance(confidence, dict):
+        return schema
+    bounded = {"minimum": 0, "maximum": 1, **confidence}
+    return {**schema, "properties": {**schema["properties"], "confidence": bounded}}
+
+
 def on_the_wire(schema: Mapping[str, Any]) -> Schema:
     """The schema of a whole answer `{"verdicts": [{"id": …, …fields}]}`, in the keywords that providers accept."""
-    verdict = _accepted_by_providers(schema)
-    shared = {name: _accepted_by_providers(inner) for name, inner in schema.get("$defs", {}).items()}
+    return _of_an_answer(schema, _is_sent)
+
+
+def as_stated(schema: Mapping[str, Any]) -> Schema:
+    """As `on_the_wire`, with all keywords."""
+    return _of_an_answer(schema, lambda _key, _beside: True)
+
+
+def _is_sent(key: str, beside: Mapping[str, Any]) -> bool:
+    """Options beside `properties` are about the same object: closed on their own, none of them could be met."""
+    return key in WIRE_KEYWORDS and not (key == "anyOf" and "properties" in beside)
+
+
+def _of_an_answer(schema: Mapping[str, Any], keeps: _Keeps) -> Schema:
+    verdict = _closed(schema, keeps)
     verdict["properties"] = {"id": {"type": "string"}, **verdict["properties"]}
     verdict["required"] = list(verdict["properties"])
     answer: Schema = {"type": "object", "properties": {"verdicts": {"type": "array", "items": verdict}}}
-    # a `$ref` starts at the root, and the root is the answer
-    return answer | {"required": ["verdicts"], "additionalProperties": False} | ({"$defs": shared} if shared else {})
+    answer |= {"required": ["verdicts"], "additionalProperties": False}
+    for key in SHARED:  # a `$ref` starts at the root, and the root is the answer
+        if key in schema:
+            answer[key] = {name: _closed(inner, keeps) for name, inner in schema[key].items()}
+    return answer
 
 
 def of_any_values(schema: Mapping[str, Any]) -> Schema:
     """A wire schema that accepts any value of the right type: only objects, keys and lists are still checked."""
     kept: Schema = {}
     for key, value in schema.items():
-        if key in {"properties", "$defs"}:
+        if key in {"properties", *SHARED}:
             kept[key] = {name: of_any_values(inner) for name, inner in value.items()}
         elif key == "items":
             kept[key] = of_any_values(value)
@@ -55,17 +85,19 @@ def of_any_values(schema: Mapping[str, Any]) -> Schema:
     return kept
 
 
-def _accepted_by_providers(schema: Mapping[str, Any] | bool) -> Schema:
-    """`schema` without the keywords that only this program checks; objects closed, all of their fields required."""
+def _closed(schema: Mapping[str, Any] | bool, keeps: _Keeps) -> Schema:
+    """`schema` with the keywords that `keeps` accepts, its objects closed and all of their fields required. Providers
+    do not accept `oneOf`; without it they get its options as `anyOf`."""
     kept: Schema = {}
-    for key, value in {} if isinstance(schema, bool) else schema.items():
+    schema = schema if isinstance(schema, Mapping) else {}
+    for key, value in schema.items():
         if key == "properties":
-            kept[key] = {name: _accepted_by_providers(inner) for name, inner in value.items()}
+            kept[key] = {name: _closed(inner, keeps) for name, inner in value.items()}
         elif key == "items":
-            kept[key] = _accepted_by_providers(value)
-        elif key == "anyOf":
-            kept[key] = [_accepted_by_providers(inner) for inner in value]
-        elif key in WIRE_KEYWORDS:
+            kept[key] = _closed(value, keeps)
+        elif key in {"anyOf", "oneOf"} and "properties" not in schema:
+            kept[key if keeps(key, schema) else "anyOf"] = [_closed(inner, keeps) for inner in value]
+        elif key not in SHARED and keeps(key, schema):
             kept[key] = value
     if "properties" in kept:
         kept["required"] = list(kept["properties"])

@@ -102,12 +102,13 @@ def test_row_text_is_on_stdin_alone_and_names_no_file(claude: Any, good: Make) -
 
 def test_a_second_try_says_so_after_the_items(claude: Any, good: Make) -> None:
     claude.acts(good("1", "2"))
-    outcome = claude.ask(Ask("call-1", "model-1", ITEMS, strict=True))
+    outcome = claude.ask(Ask("call-1", "model-1", ITEMS, strict=True, reasons=("the answer is not JSON",)))
     assert isinstance(outcome, Answered)
     assert {item.parse for item in outcome.labelled} == {"retried"}
     document, end = json.JSONDecoder().raw_decode(claude.seen["prompt"])
     assert len(document["items"]) == 2
     assert claude.seen["prompt"][end:].strip().startswith("An earlier answer")
+    assert claude.seen["prompt"].endswith("the answer is not JSON")
 
 
 def test_the_length_of_the_answer_is_the_one_that_was_asked_for(claude: Any, good: Make) -> None:

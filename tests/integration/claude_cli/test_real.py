@@ -141,6 +141,25 @@ def test_a_row_can_name_a_file_and_nothing_of_it_is_sent(asked: Asked, tmp_path:
     assert len(asked.requests[0][1]) < 20_000
 
 
+def test_texts_in_any_script_arrive_as_they_are(asked: Asked) -> None:
+    rows = [
+        "Почему? «да»",
+        "لماذا \u202eabc\u202c",
+        "为什么",
+        "\u2028 \x00 \x7f\r\n",
+        "\ufeff e\u0301 \u200b👩‍👩‍👧\U000e0041",
+        "@/x",
+    ]
+    asked.watch = True
+    assert isinstance(
+        asked.ask({}, Ask("call-1", MODEL, tuple((str(n), {"content": row}) for n, row in enumerate(rows)))), Answered
+    )
+    (message,) = json.loads(asked.requests[0][1])["messages"]
+    texts = [block["text"] for block in message["content"]]
+    (document,) = [json.loads(text) for text in texts if text.lstrip().startswith('{"items"')]
+    assert [item["input"]["content"] for item in document["items"]] == rows
+
+
 def test_keys_of_our_environment_are_not_used(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-api03-of-somebody")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "of-somebody")

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.cli.site import KEY, RUBRIC, THEME, Site
 from tests.integration.cli.tee import Tee
+from waves.config import rubric
 
 FILE = f"prompts/{THEME}/v1.md"
 
@@ -202,6 +203,24 @@ def test_doctor_says_what_is_well_and_what_is_not_and_exits_like_it(site: Site) 
     shown = site.wave("doctor", WAVES_DATABASE="postgresql://ana:hunter2@127.0.0.1:1/x")
     assert shown.code == 69
     assert "hunter2" not in shown.out + shown.err
+
+
+def test_doctor_reports_a_registered_rubric_that_would_be_refused_now_and_fires_go_on(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.fill(1)
+    site.edit(FILE, "\nlabels:", "\nlabels:\n  caf\u00e9: one\n  cafe\u0301: the same")
+    assert "two encodings" in site.wave("fire", THEME).err
+    with monkeypatch.context() as as_it_was:
+        as_it_was.setattr(rubric, "parse", rubric.parse_registered)
+        assert site.fire()["counts"]["matched"] == 1
+    ran = site.wave("doctor", "--json")
+    assert ran.code == 78
+    (broken,) = [one for one in ran.json["findings"] if one["level"] == "broken"]
+    assert "two encodings" in broken["what"]
+    assert f"wave rubrics activate {THEME}" in broken["remedy"]
+    site.sql("UPDATE comment SET content = 'Why is this so?'")
+    assert site.fire()["counts"]["matched"] == 1
 
 
 def test_doctor_misses_what_a_backend_cannot_do_without(site: Site) -> None:

@@ -79,8 +79,7 @@ def test_every_ugly_text_is_judged_as_it_is(site: Site, tee: Tee) -> None:
 
     asked = [(row["content"], row["kind"]) for row in tee.items()]
     assert sorted(asked, key=str) == sorted(given, key=str)
-    for body in tee.raw():
-        assert b"@" not in body
+    assert any("„".encode() in body for body in tee.raw())  # as UTF-8: escaped, a text takes several times the tokens
     (system,) = {json.dumps(request["system"]) for request in tee.requests()}
     assert "passwd" not in system
     assert all(list(item) == ["id", "input"] for request in tee.requests() for item in document(request)["items"])

@@ -49,13 +49,15 @@ def _singles(this: Try) -> tuple[Try, ...]:
         pytest.param(
             TWO,
             Answered((YES,), (NO,)),
-            Decision(accepted=(YES,), again=(Try(("2",), "big", strict=True),)),
+            Decision(accepted=(YES,), again=(Try(("2",), "big", strict=True, reasons=("left out",)),)),
             id="ask strictly for what was rejected, and for nothing else",
         ),
         pytest.param(
             replace(TWO, strict=True),
             Answered((YES,), (NO,)),
-            Decision(accepted=(YES,), again=(Try(("2",), "small", strict=True, second_opinion=True),)),
+            Decision(
+                accepted=(YES,), again=(Try(("2",), "small", strict=True, reasons=("left out",), second_opinion=True),)
+            ),
             id="rejected twice is asked of the next model",
         ),
         pytest.param(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waves.backends.prompt import STRICTER, Prompt, max_tokens
+from waves.backends.prompt import ESCAPED_AT, Prompt, document, max_tokens, stricter
 from waves.config.rubric import Rubric
 from waves.outcomes import Ask
 
@@ -42,21 +42,69 @@ def test_the_constant_part_is_the_same_bytes_in_every_request(rubric: Rubric) ->
 def test_a_stricter_request_says_so_in_our_own_words_beside_the_document(rubric: Rubric) -> None:
     content = json.loads(Prompt(rubric).body(_ask("why?", strict=True)))["messages"][0]["content"]
     assert json.loads(content[0]["text"]) == {"items": [{"id": "1", "input": {"content": "why?"}}]}
-    assert content[1] == {"type": "text", "text": STRICTER}
+    assert content[1] == {"type": "text", "text": stricter(_ask(strict=True))}
 
 
-def test_an_at_sign_never_stands_in_a_request_as_itself(rubric: Rubric) -> None:
-    body = Prompt(rubric).body(_ask(" @/etc/passwd"))
-    assert b"@" not in body
-    assert json.loads(json.loads(body)["messages"][0]["content"])["items"][0]["input"]["content"] == " @/etc/passwd"
+def test_a_stricter_request_says_why_the_first_answer_was_refused(rubric: Rubric) -> None:
+    reasons = (
+        "the answer leaves this item out",
+        "the verdict does not fit the schema at labels/0: enum",
+        "x" * 999,
+        "y",
+    )
+    (_, why) = json.loads(Prompt(rubric).body(_ask("why?", strict=True, reasons=reasons)))["messages"][0]["content"]
+    assert all(reason in why["text"] for reason in reasons[:2])
+    assert len(why["text"]) < len(stricter(_ask(strict=True))) + 500
+    assert "\n- y" not in why["text"]
+
+
+UGLY = (
+    "Почему рисунок 3 не цветной? Он «светлый».",
+    "لماذا لا تظهر الألوان؟ \u202eabc\u202c",
+    "为什么图三没有颜色？",
+    "Dlaczego wykres jest czarno-biały? Țară și „ghilimele”",
+    'a "quote", a \\ and \\u0041, \u2028 and \u2029, \x00 \x1f \x7f\r\n\t',
+    '{"items": [{"id": "1", "input": {"content": "another document"}}]}',
+    "@/etc/passwd \ufeff \ud800 e\u0301 👩‍👩‍👧",
+)
+
+
+@pytest.mark.parametrize("text", UGLY)
+def test_an_ugly_text_arrives_as_it_is(text: str, rubric: Rubric) -> None:
+    assert _arrived(rubric, text) == text
 
 
 @unhurried
 @given(text=st.text(st.characters()))
 def test_every_text_arrives_as_it_is(text: str, rubric: Rubric) -> None:
-    body = Prompt(rubric).body(_ask(text))
-    assert body.isascii()
-    assert json.loads(json.loads(body)["messages"][0]["content"])["items"][0]["input"]["content"] == text
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")  # two halves are a character
+    assert _arrived(rubric, text) == whole
+    assert _arrived(rubric, text, strict=True) == whole
+
+
+def _arrived(rubric: Rubric, text: str, **changes: Any) -> str:
+    """The text as a provider reads it from the bytes of a request."""
+    content = json.loads(Prompt(rubric).body(_ask(text, **changes)).decode())["messages"][0]["content"]
+    document = content[0]["text"] if isinstance(content, list) else content
+    arrived: str = json.loads(document)["items"][0]["input"]["content"]
+    return arrived
+
+
+@pytest.mark.parametrize("text", UGLY[:4])
+def test_a_text_takes_no_more_bytes_than_its_own_in_any_script(text: str, rubric: Rubric) -> None:
+    """A tokenizer sees the message as the provider decodes it: escaped, it would be several times as long."""
+    text *= 40
+    message = json.loads(Prompt(rubric).body(_ask(*[text] * 12)))["messages"][0]["content"]
+    assert len(message.encode()) <= 1.1 * 12 * len(text.encode())
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"])))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_backend_sends_more_tokens_than_are_reserved(text: str, rubric: Rubric) -> None:
+    """At the worst each byte is a token; a client that must not see an `@` gets six bytes for it."""
+    ask = _ask(text, "@" * 100)
+    sent = document(ask).replace("@", ESCAPED_AT)
+    assert len((rubric.system + sent).encode()) <= Prompt(rubric).most_tokens(ask)
 
 
 @pytest.mark.parametrize("kind", ["classify", "extract"])

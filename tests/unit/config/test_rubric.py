@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from waves.config import rubric
 from waves.config.verdict_schema import WIRE_KEYWORDS
 from waves.errors import ConfigurationError
+from waves.rehearsal.schema import fit
 
 WHERE = Path("v1.md")
 HEAD = "---\nkind: classify\nlabels: {yes please: wants, 'no': does not}\n---\nJudge.\n"
-FIELDS = ("properties", "$defs")
+FIELDS = ("properties", "$defs", "definitions")
 
 
 def example(output: object, given: object = None, count: int = 2) -> str:
@@ -220,14 +221,11 @@ def schemas() -> st.SearchStrategy[Any]:
         {},
         optional={"minLength": st.just(1), "pattern": st.just("^a"), "format": st.just("date"), "default": st.just(1)},
     )
-    leaf = (
-        st.builds(
-            lambda kind, more: {"type": kind, **more},
-            st.sampled_from(["string", "number", "boolean", "null"]),
-            checked_here,
-        )
-        | st.booleans()
-    )
+    leaf = st.builds(
+        lambda kind, more: {"type": kind, **more},
+        st.sampled_from(["string", "number", "boolean", "null"]),
+        checked_here,
+    ) | st.just(True)
     names = st.sampled_from(["properties", "items", "$defs", "enum", "a", "minimum"])
     return st.recursive(
         leaf,
@@ -242,7 +240,7 @@ def schemas() -> st.SearchStrategy[Any]:
     )
 
 
-@given(st.dictionaries(st.sampled_from(["a", "required", "items", "confidence"]), schemas(), min_size=1))
+@given(st.dictionaries(st.sampled_from(["a", "required", "items", "verdicts"]), schemas(), min_size=1))
 def test_what_goes_over_the_wire_has_only_the_keywords_of_providers(fields: dict[str, Any]) -> None:
     parsed = parse(extract(json.dumps({"type": "object", "properties": fields, "minProperties": 1})))
     for inner in sub_schemas(parsed.wire_schema):
@@ -265,6 +263,118 @@ def test_shared_definitions_are_found_from_the_root_of_an_answer() -> None:
     assert not accepts(parsed, {"a": "t"})
 
 
+# --- what no answer can meet ----------------------------------------------------------------------------------------
+
+
+def field(schema: str, name: str = "a") -> str:
+    return extract(f"\n  type: object\n  properties:\n    {name}: {schema}")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        (field("{type: string, enum: [low, medium, high]}", "confidence"), 6, "`confidence` is stored as a number"),
+        (field("{enum: [0.5, 5]}", "confidence"), 6, "`confidence` is stored as a number"),
+        (field("{type: integer, maximum: 100}", "confidence"), 6, "`confidence` is stored as a number"),
+        (field("{type: string, enum: [yes, no, unclear]}"), 6, "not of the type of the field"),
+        (field("{enum: [yes, no, unclear]}"), 6, "not of the type of the field"),
+        (field("{type: string, const: 5}"), 6, "not of the type of the field"),
+        (field('{type: string, enum: ["caf\\u00e9", "cafe\\u0301"]}'), 6, "two encodings of Unicode"),
+        (field("{type: string, minLenght: 3}"), 6, "`minLenght` is no keyword that is checked"),
+        (field("\n      type: string\n      nullable: true"), 8, "`nullable` is no keyword that is checked"),
+        (field("{type: string, format: colour}"), 6, "format 'colour' is not one that is checked"),
+        (field("{type: string, contentEncoding: base64}"), 6, "`contentEncoding` is no keyword"),
+        (field("{allOf: [{type: string}, {minLength: 2}]}"), 6, "a field without `type`"),
+        (field("{not: {const: 1}}"), 6, "a field without `type`"),
+        (field("{type: array, items: {minLength: 2}}"), 6, "a field without `type`"),
+        (field("false"), 6, "a field without `type`"),
+        (field("{type: object}"), 6, "an object without `properties`"),
+        (field("{type: [object, 'null'], additionalProperties: {type: string}}"), 6, "an object without `properties`"),
+        (field("{type: object, properties: {b: {type: string}}, required: [c]}"), 6, "`required` names 'c'"),
+        (extract("{type: object, properties: {a: {type: string}}, required: [b]}"), 3, "`required` names 'b'"),
+        (field("{type: object, properties: {b: {$ref: '#/properties/a'}}}"), 6, "`$ref` leads to no shared schema"),
+        (
+            extract(
+                "{type: object, properties: {a: {$ref: '#/$defs/x'}}, $defs: "
+                "{x: {type: object, properties: {y: {$ref: '#/$defs/y'}}}, y: {anyOf: [{$ref: '#/$defs/x'}]}}}"
+            ),
+            3,
+            "`$ref` leads back to itself",
+        ),
+        (field("{type: array, items: [{type: string}]}"), 3, "`schema` is not a JSON schema"),
+        (
+            extract(
+                "{$schema: 'http://json-schema.org/draft-07/schema#', type: object, properties: {a: {items: [{}]}}}"
+            ),
+            3,
+            "follow the draft 2020-12",
+        ),
+        ("---\nkind: classify\nlabels: {caf\u00e9: x, cafe\u0301: y}\n---\nJudge.\n", 3, "two encodings of Unicode"),
+    ],
+)
+def test_what_no_answer_can_meet_is_refused_with_its_line(text: str, line: int, problem: str) -> None:
+    fault = refused(text)
+    assert fault.message.startswith(f"v1.md:{line}: ")
+    assert problem in fault.message
+    assert fault.hint
+
+
+@pytest.mark.parametrize(
+    ("schema", "output", "problem"),
+    [
+        (
+            "{type: object, properties: {a: {type: string}, b: {type: string}}, required: [a]}",
+            {"a": "x"},
+            "no provider",
+        ),
+        ("{type: object, properties: {a: {type: string}}}", {"a": "x", "more": 1}, "no provider can answer"),
+        ("{type: object, properties: {a: {type: string, format: date}}}", {"a": "1 May"}, "breaks the schema"),
+        (
+            "{type: object, properties: {a: {type: string}, confidence: {type: number}}}",
+            {"a": "x", "confidence": 7},
+            "7",
+        ),
+        ("{type: object, properties: {a: {type: string}}}", {"a": "nul \0 \\"}, "holds U+0000"),
+    ],
+)
+def test_an_example_has_to_be_an_answer_that_is_sent_and_accepted(schema: str, output: object, problem: str) -> None:
+    message = refused(extract(schema) + example(output)).message
+    assert message.startswith("v1.md:7: ")
+    assert problem in message
+
+
+def test_a_field_may_be_null_where_it_is_unknown_and_a_text_may_show_an_escape() -> None:
+    schema = "{type: object, properties: {a: {type: [string, 'null']}, confidence: {type: [number, 'null']}}}"
+    for output in ({"a": None, "confidence": None}, {"a": "\\u0000", "confidence": 1}):
+        assert parse(extract(schema) + example(output)).examples[0].output == output
+
+
+def test_a_registered_rubric_is_read_although_it_would_be_refused_now() -> None:
+    text = field("{type: string, enum: [yes, no, unclear]}")
+    assert rubric.parse_registered(text, "v1", WHERE).text == text
+
+
+def test_options_and_definitions_reach_the_provider() -> None:
+    parsed = parse(
+        extract(
+            "{type: object, definitions: {x: {type: string}},"
+            " properties: {a: {$ref: '#/definitions/x'}, b: {oneOf: [{type: string}, {type: 'null'}]}}}"
+        )
+    )
+    validator = jsonschema_rs.validator_for(dict(parsed.wire_schema))
+    assert validator.is_valid({"verdicts": [{"id": "1", "a": "x", "b": None}]})
+    assert not validator.is_valid({"verdicts": [{"id": "1", "a": 5, "b": None}]})
+    assert not validator.is_valid({"verdicts": [{"id": "1", "a": "x", "b": 5}]})
+
+
+def test_options_about_the_whole_object_are_stated_and_not_sent() -> None:
+    parsed = parse(
+        extract("{type: object, properties: {a: {type: string}, b: {type: string}}, anyOf: [{required: [a]}]}")
+    )
+    assert "anyOf" not in json.dumps(parsed.wire_schema)
+    assert '"anyOf":[{"required":["a"]}]' in parsed.system
+
+
 # --- the system prompt ----------------------------------------------------------------------------------------------
 
 
@@ -280,3 +390,49 @@ def test_the_system_prompt_holds_prompt_labels_and_examples_and_is_the_same_ever
 
 def test_a_byte_order_mark_is_no_part_of_the_prompt() -> None:
     assert parse("\ufeff" + HEAD).system == parse(HEAD).system
+
+
+def stated(parsed: rubric.Rubric) -> Any:
+    """The schema at the end of the system prompt."""
+    return json.loads(parsed.system.rpartition("\n\n")[2])
+
+
+def test_a_rubric_without_examples_names_its_fields_and_their_bounds() -> None:
+    parsed = parse(HEAD)
+    assert '{"verdicts": [{"id": …, "labels": …, "confidence": …}, …]}' in parsed.system
+    assert "Give exactly one of them." in parsed.system
+    fields = stated(parsed)["properties"]["verdicts"]["items"]["properties"]
+    assert fields["confidence"] == {"type": "number", "minimum": 0, "maximum": 1}
+    assert {key: fields["labels"][key] for key in ("uniqueItems", "minItems", "maxItems")} == {
+        "uniqueItems": True,
+        "minItems": 1,
+        "maxItems": 1,
+    }
+    assert "none twice; or none." in parse(HEAD.replace("labels:", "multi: true\nlabels:")).system
+
+
+def test_every_constraint_that_is_not_sent_is_stated() -> None:
+    conditions = "allOf: [{if: {properties: {b: {const: z}}}, then: {properties: {a: {type: string, minLength: 9}}}}]"
+    parsed = parse(
+        extract(
+            "{type: object, properties: {a: {type: [string, 'null'], pattern: '^ж'}, b: {type: string, format: date}},"
+            f" required: [a], {conditions}}}"
+        )
+    )
+    verdict = stated(parsed)["properties"]["verdicts"]["items"]
+    assert verdict["properties"]["a"] == {"type": ["string", "null"], "pattern": "^ж"}
+    assert verdict["properties"]["b"] == {"type": "string", "format": "date"}
+    assert verdict["allOf"] == [
+        {"if": {"properties": {"b": {"const": "z"}}}, "then": {"properties": {"a": {"type": "string", "minLength": 9}}}}
+    ]
+    assert verdict["required"] == ["id", "a", "b"]
+    assert "ж" in parsed.system
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b"]), schemas(), min_size=1))
+def test_an_answer_that_is_valid_as_stated_may_be_stored(fields: dict[str, Any]) -> None:
+    parsed = parse(extract(json.dumps({"type": "object", "properties": fields})))
+    as_stated, as_checked = (jsonschema_rs.validator_for(dict(each)) for each in (stated(parsed), parsed.schema))
+    output = fit({}, parsed.wire_schema["properties"]["verdicts"]["items"], parsed.wire_schema)
+    if as_stated.is_valid({"verdicts": [{**output, "id": "1"}]}):
+        assert as_checked.is_valid({name: value for name, value in output.items() if name != "id"})

@@ -29,7 +29,7 @@ class Checker:
         self._wire_schema = rubric.wire_schema
         self._schema = rubric.schema
         self._properties: Mapping[str, object] = rubric.schema.get("properties", {})
-        self._validator = jsonschema_rs.validator_for(dict(rubric.schema))
+        self._validator = jsonschema_rs.validator_for(dict(rubric.schema), validate_formats=True)
 
     def accept(self, verdict: Mapping[str, Any]) -> tuple[dict[str, Any], float | None]:
         """The output without `id` and `confidence`, and the confidence (0..1) if there is one. Raises

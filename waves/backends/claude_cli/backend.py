@@ -18,7 +18,7 @@ from waves.backends.claude_cli.command import API_KEY, Executable, arguments, en
 from waves.backends.claude_cli.failures import CliFailure, outcome_of
 from waves.backends.claude_cli.process import ProcessEnd, Workspace, run
 from waves.backends.claude_cli.transcript import Transcript
-from waves.backends.prompt import STRICTER, document, max_tokens
+from waves.backends.prompt import ESCAPED_AT, document, max_tokens, stricter
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
 from waves.outcomes import Answer, Ask, Discarded, Fatal, Outcome, Retryable
@@ -108,5 +108,6 @@ class ClaudeCliBackend:
 
 
 def _prompt(ask: Ask) -> bytes:
-    text = document(ask)
-    return (f"{text}\n\n{STRICTER}" if ask.strict else text).encode("ascii")
+    """The items with `@` escaped: where the CLI sees one, it reads the file that the text after it names."""
+    text = document(ask).replace("@", ESCAPED_AT)
+    return (f"{text}\n\n{stricter(ask)}" if ask.strict else text).encode()

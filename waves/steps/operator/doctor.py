@@ -17,7 +17,7 @@ from waves.errors import ConfigurationError, WaveError
 from waves.spool import files, locks
 from waves.steps.session.backend_chain import backend_chain
 from waves.steps.session.shared_target import refuse_shared_target
-from waves.steps.session.versions import active_rubric, require_fit
+from waves.steps.session.versions import active_rubric, require_answerable, require_fit
 from waves.store import connect, migrate
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database
@@ -103,6 +103,7 @@ def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Diagnosis]
     theme = themes.load(project.prompts, theme_id)
     backend_chain(project, theme, None)
     rubric = active_rubric(db, theme, read_only=True)
+    require_answerable(db, theme, rubric)
     require_fit(db, theme, rubric)
     if rubrics.files(theme.folder):
         require_fit(db, theme, rubrics.newest(theme.folder))

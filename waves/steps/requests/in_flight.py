@@ -126,7 +126,7 @@ class InFlightRequests:
         inputs = tuple((short_id, item.input) for short_id, item in pending.items.items())
         if pending.probe:
             inputs = ((PROBE_ID, self._probe_input()),)
-        return Ask(new_call_id(), this.model, inputs, strict=this.strict, max_tokens=this.max_tokens)
+        return Ask(new_call_id(), this.model, inputs, this.strict, this.max_tokens, this.reasons)
 
     def _probe_input(self) -> Mapping[str, str | None]:
         examples = self._wave.rubric.examples

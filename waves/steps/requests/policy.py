@@ -34,8 +34,8 @@ MIN_ITEMS = 5
 class Try:
     """One request for some items: what `Ask` needs, and what happened to these items before. `wait` is in seconds,
     before it is sent. `max_tokens` is None until the larger try. `alone`: a worker died with these items, so no other
-    request may be in the same worker. `waits` counts the 429s that were waited for. `second_opinion`: the answers of
-    another model could not be used."""
+    request may be in the same worker. `waits` counts the 429s that were waited for. `reasons`: why the items were
+    rejected before a strict try. `second_opinion`: the answers of another model could not be used."""
 
     short_ids: tuple[str, ...]
     model: str
@@ -45,6 +45,7 @@ class Try:
     wait: float = 0.0
     alone: bool = False
     waits: int = 0
+    reasons: tuple[str, ...] = ()
     second_opinion: bool = False
 
 
@@ -139,13 +140,19 @@ def _after_answer(this: Try, answered: Answered, chain: Sequence[str]) -> Decisi
     chain; then they have failed."""
     if not answered.rejected:
         return Decision(accepted=answered.labelled)
-    again = replace(this, short_ids=tuple(item.short_id for item in answered.rejected), strict=True, wait=0.0)
+    rejected = tuple(item.short_id for item in answered.rejected)
+    again = replace(this, short_ids=rejected, strict=True, wait=0.0, reasons=reasons_of(answered))
     if this.strict:
         further = further_models(this.model, chain)
         if this.second_opinion or not further:
             return Decision(accepted=answered.labelled, failed=answered.rejected)
         again = replace(again, model=further[0], second_opinion=True)
     return Decision(accepted=answered.labelled, again=(again,))
+
+
+def reasons_of(answered: Answered) -> tuple[str, ...]:
+    """The different reasons of the rejected items, in their order."""
+    return tuple(dict.fromkeys(item.reason for item in answered.rejected))
 
 
 def _after_truncation(this: Try, reason: str, max_tokens: int) -> Decision:

@@ -27,7 +27,7 @@ def active_rubric(db: Database, theme: Theme, *, read_only: bool) -> Rubric:
         views.ensure_views(db, theme.theme_id)
     active = rubric_registry.active(db, theme.theme_id)
     if active is not None:
-        return _parse(theme, active.version, active.text)
+        return rubrics.parse_registered(active.text, *_origin(theme, active.version))
     newest = rubrics.newest(theme.folder)
     if not read_only:
         register(db, theme, newest, by=None)
@@ -38,7 +38,17 @@ def load_rubric(db: Database, theme: Theme, version: str) -> Rubric:
     """The rubric of any version, given by its full name or by the stem of its file, e.g. `v2`. ConfigurationError that
     lists the known versions if there is no such one."""
     version = full_version(db, theme, version)
-    return _parse(theme, version, rubric_text(db, theme, version))
+    registered = rubric_registry.find(db, theme.theme_id, version)
+    parse = rubrics.parse if registered is None else rubrics.parse_registered
+    return parse(rubric_text(db, theme, version), *_origin(theme, version))
+
+
+def require_answerable(db: Database, theme: Theme, rubric: Rubric) -> None:
+    """ConfigurationError if the rubric would be refused as a new one; it may have been registered before that."""
+    try:
+        rubrics.parse(rubric.text, *_origin(theme, rubric.version))
+    except ConfigurationError as fault:
+        raise _with_activation(db, theme, rubric, fault) from fault
 
 
 def full_version(db: Database, theme: Theme, version: str) -> str:
@@ -92,21 +102,26 @@ def _version_of_file(path: Path) -> str:
     return rubrics.version_of(document.read_text(path), path.stem)
 
 
-def _parse(theme: Theme, version: str, text: str) -> Rubric:
+def _origin(theme: Theme, version: str) -> tuple[str, Path]:
+    """The stem of the file that a version was read from, and its path."""
     stem = version.rsplit("-", 1)[0]
-    return rubrics.parse(text, stem, theme.folder / f"{stem}.md")
+    return stem, theme.folder / f"{stem}.md"
 
 
 def require_fit(db: Database, theme: Theme, rubric: Rubric) -> None:
-    """As `check_fit`, with a hint for registered versions: these keep their text, so correcting the file is only half
-    of the remedy."""
+    """As `check_fit`, with a hint for registered versions."""
     try:
         check_fit(theme, rubric)
     except ConfigurationError as fault:
-        if rubric_registry.find(db, theme.theme_id, rubric.version) is None:
-            raise
-        activation = f"A corrected rubric file becomes active with `wave rubrics activate {theme.theme_id}`."
-        raise ConfigurationError(fault.message, f"{fault.hint} {activation}") from fault
+        raise _with_activation(db, theme, rubric, fault) from fault
+
+
+def _with_activation(db: Database, theme: Theme, rubric: Rubric, fault: ConfigurationError) -> ConfigurationError:
+    """A registered version keeps its text, so correcting the file is only half of the remedy."""
+    if rubric_registry.find(db, theme.theme_id, rubric.version) is None:
+        return fault
+    activation = f"A corrected rubric file becomes active with `wave rubrics activate {theme.theme_id}`."
+    return ConfigurationError(fault.message, f"{fault.hint} {activation}")
 
 
 def check_fit(theme: Theme, rubric: Rubric) -> None:

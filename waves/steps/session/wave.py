@@ -45,7 +45,7 @@ def open_from_disk(session: Session, wave_id: str, root: WaveRoot = "waves") -> 
 
 def load_wave(folder: WaveDir) -> Wave:
     version = folder.manifest.rubric_version
-    rubric = rubrics.parse(folder.rubric_text, version.rsplit("-", 1)[0], folder.path / "rubric.md")
+    rubric = rubrics.parse_registered(folder.rubric_text, version.rsplit("-", 1)[0], folder.path / "rubric.md")
     return Wave(folder, folder.manifest, rubric, folder.parts(schema_check(rubric)))
 
 

@@ -18,10 +18,10 @@ from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
 from waves.ids import new_call_id, now
 from waves.models import Identity, Item, Limits
-from waves.outcomes import Ask, Outcome, Retryable
+from waves.outcomes import Answered, Ask, Outcome, Retryable
 from waves.spool.history import History
 from waves.steps.budget.caps import max_request_cost
-from waves.steps.requests.policy import ENLARGED_BY, MAX_TOKENS
+from waves.steps.requests.policy import ENLARGED_BY, MAX_TOKENS, reasons_of
 from waves.steps.requests.settlement import outcome_of_call
 from waves.steps.session.wave import Progress, Wave, batches_of
 
@@ -87,16 +87,24 @@ def round_requests(plan: RoundPlan, before: PriorRounds, wave: Wave, backend: Ba
     for batch in plan.batches:
         yield _request(batch, wave, backend, strict=False)
     for item in plan.strict:
-        cut_off = isinstance(before.last[item.identity], Retryable)
-        yield _request([item], wave, backend, strict=True, larger=cut_off)
+        last = before.last[item.identity]
+        reasons = reasons_of(last) if isinstance(last, Answered) else ()
+        yield _request([item], wave, backend, strict=True, larger=isinstance(last, Retryable), reasons=reasons)
 
 
 def _request(
-    items: Sequence[Item], wave: Wave, backend: BackendConfig, *, strict: bool, larger: bool = False
+    items: Sequence[Item],
+    wave: Wave,
+    backend: BackendConfig,
+    *,
+    strict: bool,
+    larger: bool = False,
+    reasons: tuple[str, ...] = (),
 ) -> BatchRequest:
     model = backend.models[0]
     numbered = [(str(number), item) for number, item in enumerate(items, 1)]
-    ask = Ask(new_call_id(), model, tuple((short_id, item.input) for short_id, item in numbered), strict=strict)
+    inputs = tuple((short_id, item.input) for short_id, item in numbered)
+    ask = Ask(new_call_id(), model, inputs, strict=strict, reasons=reasons)
     if larger:
         ask = replace(ask, max_tokens=min(MAX_TOKENS, ENLARGED_BY * max_tokens(wave.rubric, ask)))
     sent = Sent(
