@@ -90,7 +90,7 @@ def fire_wave(
     if (ending := session.stop.ending or superseded_ending(session)) is not None:
         return ending, 0
     match resume_open_wave(session) or prepare(session, keys):
-        case Ending(state="collected") if options.until_complete:
+        case Ending(more=True) if options.until_complete:
             return None, 0  # rows were restored without asking, and more are left
         case Ending() as ending:
             return ending, 0

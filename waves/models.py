@@ -91,12 +91,14 @@ class Meter:
 @dataclass(frozen=True, slots=True)
 class Ending:
     """Why a step, and with it the fire, goes no further: a state of `wave fire --json`, and the reason in words.
-    `attention`: a person has to read the reason, although the exit code alone does not call for one."""
+    `attention`: a person has to read the reason, although the exit code alone does not call for one. `more`: there is
+    work left that this very fire could go on with."""
 
     state: FireState
     reason: str | None = None
     snoozed_until: datetime | None = None
     attention: bool = False
+    more: bool = False
 
 
 # --- waves ----------------------------------------------------------------------------------------------------------
@@ -146,6 +148,7 @@ class Limits:
     snooze_error_rate: Annotated[float, Interval(gt=0, le=1)] = 0.5
     max_rows_without_approval: Annotated[int, Interval(ge=0, le=1_000_000_000)] = 50
     max_orphan_rate: Annotated[float, Interval(ge=0, le=1)] = 0.05
+    max_given_up_rate: Annotated[float, Interval(ge=0, le=1)] = 0.2
     drift_rows: Annotated[int, Interval(ge=0, le=10_000_000)] = 50_000
     keep_days: Annotated[int, Interval(ge=0, le=100_000)] = 30
     cap_usd_wave: Dollars | None = None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import Place
+from tests.faults.place import THEME, Place
 from tests.project_folder import Ran
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -111,3 +111,73 @@ def test_the_next_model_of_the_chain_does_what_the_first_cannot(
     assert len(warnings) == 1, warnings
     assert "b is asked in place of a" in warnings[0]
     assert place.sql("SELECT count(*) FROM waves.backend_state WHERE snoozed_until IS NOT NULL") == [(0,)]
+
+
+def pause_is_over(place: Place) -> None:
+    place.sql("UPDATE waves.verdict SET retry_at = now() - interval '1 second' WHERE retry_at IS NOT NULL")
+
+
+def test_rows_that_fail_in_one_fire_stay_for_a_later_one(make: Make) -> None:
+    place = in_trouble(
+        make, {"poison": [{"marker": "group 3?", "fault": "500"}, {"marker": "group 9?", "fault": "500"}]}
+    )
+    fired = place.fire("--until-complete")
+    assert (fired.code, fired.state) == (0, "collected"), fired
+    assert "2 rows failed before" in fired.json["reason"]
+    assert place.sql("SELECT state, attempts FROM waves.verdict WHERE state <> 'accepted'") == [("failed", 1)] * 2
+    place.provider.restart()
+    before = len(place.provider.lines("arrived"))
+    assert place.fire().state == "collected"
+    assert len(place.provider.lines("arrived")) == before, "their pause is not over"
+    pause_is_over(place)
+    assert place.fire("--until-complete").state == "complete"
+    judge.all_accepted(place)
+
+
+def test_a_row_is_given_up_after_as_many_fires_as_attempts_and_the_pause_grows(make: Make) -> None:
+    place = in_trouble(make, {"poison": [{"marker": "group 3?", "fault": "truncated"}]})
+    pauses = []
+    for attempt in (1, 2, 3):
+        fired = place.fire("--until-complete")
+        assert place.sql("SELECT attempts FROM waves.verdict WHERE state <> 'accepted'") == [(attempt,)]
+        pauses += place.sql("SELECT extract(epoch FROM retry_at - now()) FROM waves.verdict WHERE retry_at IS NOT NULL")
+        pause_is_over(place)
+    assert (fired.code, fired.state) == (0, "complete")
+    assert place.sql("SELECT state FROM waves.verdict WHERE state <> 'accepted'") == [("quarantined",)]
+    assert [round(float(pause) / 60) for (pause,) in pauses] == [1, 60]
+    asked = [line for line in place.provider.lines("arrived") if len(line["items"]) == 1]
+    assert len(asked) <= 6 + 3 + 3, "alone and strictly in three fires, its companions once, and two probes"
+
+
+def test_a_wave_of_which_too_much_would_be_given_up_is_held_until_a_person_decides(make: Make) -> None:
+    place = in_trouble(make, {"poison": [{"marker": "wonderful", "fault": "refusal"}]})
+    fired = place.fire()
+    assert (fired.code, fired.state) == (76, "held"), fired
+    assert "14 of 40 rows" in fired.json["reason"]
+    assert "14 × the model refused" in fired.json["reason"]
+    assert place.sql("SELECT DISTINCT state, attempts FROM waves.verdict") == [("failed", 0)]
+    before = len(place.provider.lines("arrived"))
+    assert place.fire().code == 76
+    assert len(place.provider.lines("arrived")) == before, "nothing is asked while it is held"
+    place.provider.restart()
+    assert place.run("run", THEME).code == 0
+    assert place.run("collect", THEME).code == 0
+    judge.all_accepted(place)
+
+
+def test_a_person_gives_up_what_a_held_wave_is_missing(make: Make) -> None:
+    place = in_trouble(make, {"poison": [{"marker": "wonderful", "fault": "refusal"}]})
+    assert place.fire().code == 76
+    assert place.run("collect", THEME, "--accept-given-up", "--by", "ada").code == 0
+    rows = place.sql("SELECT state, count(*) FROM waves.verdict GROUP BY 1 ORDER BY 1")
+    assert rows == [("accepted", 26), ("quarantined", 14)]
+    assert place.sql(
+        "SELECT DISTINCT actor, reason FROM waves.audit_log WHERE after_json ->> 'state' = 'quarantined'"
+    ) == [("ada", "the model refused")]
+
+
+def test_a_429_that_names_no_end_is_waited_for_before_the_backend_sleeps(make: Make) -> None:
+    place = in_trouble(make, {"down": [{"unit": "seconds", "end": 1.5, "fault": "429"}]})
+    fired = place.fire()
+    assert (fired.code, fired.state) == (0, "complete"), fired
+    nobody_is_charged(place)

@@ -96,15 +96,16 @@ def _nothing_to_ask(session: Session, taken: Taken) -> Ending:
         return approval_gate.withheld_ending(session, taken.withheld)
     if taken.exhausted and taken.unreadable:
         return Ending("not_converged", unreadable_line(session.shape, taken.unreadable), attention=True)
+    if taken.exhausted and taken.waiting:
+        return Ending("collected", f"{counted(taken.waiting, 'row')} failed before; a later fire asks again")
     if taken.exhausted:
         return Ending("complete")
     if not taken.restored:
         return Ending(
             "not_converged", "rows wait to be restored, but none could be restored; the next fire tries again"
         )
-    return Ending(
-        "collected", f"restored {counted(taken.restored, 'row')} without asking; more are left for the next fire"
-    )
+    reason = f"restored {counted(taken.restored, 'row')} without asking; more are left for the next fire"
+    return Ending("collected", reason, more=True)
 
 
 def unreadable_line(shape: Shape, unreadable: Mapping[tuple[str, ...], str]) -> str:

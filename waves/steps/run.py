@@ -14,8 +14,9 @@ from dataclasses import replace
 from waves.backends.api_key import unusable
 from waves.backends.rehearsal.stand_in import rehearse
 from waves.config.project import BackendConfig
+from waves.errors import WaveError
 from waves.executors.processes import Processes
-from waves.models import Identity, Limits
+from waves.models import Ending, Identity, Limits
 from waves.spool.locks import WORKERS_LOCK
 from waves.steps.budget.caps import open_budget
 from waves.steps.budget.snooze import snooze_ending
@@ -24,6 +25,7 @@ from waves.steps.budget.window_keys import available_keys, reserve_keys
 from waves.steps.requests.in_flight import InFlightRequests
 from waves.steps.requests.loop import RequestLoop
 from waves.steps.requests.settlement import Failures, charge, record_calls, to_blame
+from waves.steps.session.holding import held_ending, hold
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import RunResult, Wave, WaveContents, batches_of, contents_of, require_room
@@ -36,6 +38,8 @@ def run(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> R
     """Ask for the missing items, in the way that the wave's backend needs."""
     progress = contents.progress
     session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(progress.parts))
+    if (ending := held_ending(session, wave)) is not None and not progress.converged:
+        return RunResult(ending, contents)
     backend = submission_backend(session, wave, converged=progress.converged)
     if backend is not None:
         return run_submissions(replace(session, backend=backend), wave, contents, guard)
@@ -72,10 +76,12 @@ def _passes(
     """Pass after pass, until nothing but `withheld` is missing, or the fire cannot continue. Then each item that failed
     is charged with one attempt. Raises the fault that ended a pass, once everything is recorded."""
     batches_are_written = not wave.folder.journals()  # prepare wrote them, and nothing was asked yet
-    failures = Failures()
+    failures = Failures(_waiting(session, wave, contents))
+    ending: Ending | None = None
+    fault: WaveError | None = None
     with _request_loop(session, wave, guard) as loop:
         for number in range(1, session.limits.passes + 1):
-            due = [item for item in contents.progress.missing if item.identity not in withheld | failures.alone]
+            due = [item for item in contents.progress.missing if item.identity not in withheld | failures.not_again]
             if not due:
                 break
             size = _batch_size(session.limits, number, missing=len(due), have=len(contents.parts))
@@ -88,12 +94,22 @@ def _passes(
             failures.add(result)
             contents = contents_of(session.db, wave, {**contents.parts, **result.parts})
             session.log.write("pass", wave=wave.wave_id, number=number, counts=contents.counts.line())
-            if result.ending is not None or result.fault is not None:
+            ending, fault = result.ending, result.fault
+            if ending is not None or fault is not None:
                 break
-    charge(session, wave.manifest, to_blame(failures.settled), failures.unanswered)
-    if result.fault is not None:
-        raise result.fault
-    return RunResult(result.ending, contents_of(session.db, wave, contents.parts))
+    decided = to_blame(failures.settled)
+    held = charge(session, wave.manifest, decided, failures.unanswered, accepted=contents.parts.keys())
+    if fault is not None:
+        raise fault
+    contents = contents_of(session.db, wave, contents.parts)
+    return RunResult(ending or hold(session, wave, contents, held), contents)
+
+
+def _waiting(session: Session, wave: Wave, contents: WaveContents) -> list[Identity]:
+    """Items of a resumed wave that failed in an earlier fire, and are not asked again yet."""
+    missing = [item.identity for item in contents.progress.missing]
+    tried = verdicts.tried_items(session.db, wave.manifest.theme_id, wave.manifest.rubric_version, missing)
+    return [identity for identity, each in tried.items() if each.waiting]
 
 
 def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:

@@ -44,7 +44,8 @@ class Taken:
     """`restored`: rows written back (in a dry run: that would be). `exhausted`: no row that was found is left for
     another take. `cleared`: rows that no longer show a verdict about another content. `unreadable`: keys of rows that
     PostgreSQL cannot compute, each with the error's name; `withheld`: the number of rows whose verdict is of an
-    abandoned pilot. Both stay in the gap until a person acts."""
+    abandoned pilot. Both stay in the gap until a person acts. `waiting`: the number of rows that failed before, and are
+    asked again after a pause."""
 
     items: tuple[Item, ...]
     restored: int
@@ -52,6 +53,7 @@ class Taken:
     unreadable: Mapping[Key, str] = field(default_factory=dict)
     withheld: int = 0
     cleared: int = 0
+    waiting: int = 0
 
 
 def take(
@@ -81,7 +83,13 @@ def take(
             if exhausted and shape.columns_changed_at and not selection.restorable:
                 target_columns.settle(db, shape.theme)
     return Taken(
-        tuple(selection.items.values()), restored, exhausted, selection.unreadable, len(selection.withheld), cleared
+        items=tuple(selection.items.values()),
+        restored=restored,
+        exhausted=exhausted,
+        unreadable=selection.unreadable,
+        withheld=len(selection.withheld),
+        cleared=cleared,
+        waiting=len(selection.waiting),
     )
 
 
@@ -98,6 +106,7 @@ class _Selection:
     share: FailureShare = field(default_factory=FailureShare)
     withheld: set[Key] = field(default_factory=set)
     stale: dict[Key, None] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
 
     @property
     def chunk(self) -> int:
@@ -166,7 +175,9 @@ def _select_unjudged(connection: Connection, shape: Shape, version: str, selecti
             selection.set_aside(assessment)
             restorable = len(selection.restorable)
             for row in assessment.work:
-                if row.need == "ask" and row.tried:
+                if row.need == "wait":
+                    selection.waiting.add(row.item.entity_key)
+                elif row.need == "ask" and row.tried:
                     selection.defer(row.item)
                 elif selection.has_room(row):
                     selection.add(row, chunk[row.n])
@@ -192,6 +203,10 @@ def _select_edited(
             selection.set_aside(assessment)
             for row in assessment.work:
                 if selection.has(row.item.entity_key):
+                    continue
+                if row.need == "wait":
+                    search.pin(chunk, row.n)
+                    selection.waiting.add(row.item.entity_key)
                     continue
                 room = selection.has_room(row)
                 if row.need == "ask" or not room:

@@ -81,6 +81,7 @@ def _reset(name: str, seconds: float) -> dict[str, str]:
         ({"retry-after": "20", **_reset("tokens", 900)}, 20),
         ({**_reset("requests", 60), **_reset("tokens", 900)}, 900),
         ({**_reset("requests", 60), **_reset("tokens", 900), "anthropic-ratelimit-requests-remaining": "0"}, 60),
+        ({**_reset("requests", 60), "anthropic-ratelimit-requests-remaining": "12"}, None),
         (_reset("requests", -3600), 1),
         (_reset("requests", 10**8), LONGEST_SNOOZE.total_seconds()),
         ({"anthropic-ratelimit-requests-reset": "2026-11-20T12:01:00Z"}, 60),

@@ -82,11 +82,13 @@ def _retry_after(value: str | None, now: datetime) -> datetime | None:
 
 
 def _latest_reset(headers: Mapping[str, str]) -> datetime | None:
-    """The reset of the subscription's window, else the latest among the limits that are used up (or among all)."""
+    """The reset of the subscription's window, else the latest among the limits that are used up, else among those that
+    do not say what they have left. A limit that has something left is not what a 429 is about."""
     if (unified := _epoch(headers.get(_UNIFIED + "reset"))) is not None:
         return unified
-    used_up = [n for n in _LIMITS if headers.get(f"{_PREFIX}{n}-remaining") == "0"]
-    resets = (_rfc3339(headers.get(f"{_PREFIX}{n}-reset")) for n in used_up or _LIMITS)
+    left = {name: headers.get(f"{_PREFIX}{name}-remaining") for name in _LIMITS}
+    used_up = [name for name in _LIMITS if left[name] == "0"] or [name for name in _LIMITS if left[name] is None]
+    resets = (_rfc3339(headers.get(f"{_PREFIX}{name}-reset")) for name in used_up)
     return max((reset for reset in resets if reset is not None), default=None)
 
 

@@ -12,11 +12,12 @@ from waves.steps.prepare import prepare, resume_open_wave
 from waves.steps.recording import recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
+from waves.steps.session.holding import release_hold
 from waves.steps.session.locking import hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
-from waves.steps.session.wave import Wave, batches_of, find_open_wave
+from waves.steps.session.wave import Wave, WaveContents, batches_of, contents_of, find_open_wave
 from waves.steps.submissions.carry import cancel
-from waves.store.tables import waves
+from waves.store.tables import verdicts, waves
 
 
 def prepare_wave(invocation: Invocation) -> tuple[FireReport, int]:
@@ -39,10 +40,11 @@ def prepare_wave(invocation: Invocation) -> tuple[FireReport, int]:
 
 
 def run_wave(invocation: Invocation) -> FireReport:
-    """Classify the missing items of the open wave."""
+    """Classify the missing items of the open wave, even if it is held."""
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder, asks=True) as (session, guard):
         wave = _require_open_wave(session)
         builder.note(wave_id=wave.wave_id)
+        release_hold(session, wave)
         result = run(session, wave, read_wave(session, wave), guard)
         counts = result.contents.counts
         builder.add(counts)
@@ -50,12 +52,16 @@ def run_wave(invocation: Invocation) -> FireReport:
     return builder.report.or_raise()
 
 
-def collect_wave(invocation: Invocation, *, partial: bool, accept_orphans_by: str | None) -> FireReport:
-    """Merge the open wave if it has converged."""
+def collect_wave(
+    invocation: Invocation, *, partial: bool, accept_orphans_by: str | None, give_up_by: str | None = None
+) -> FireReport:
+    """Merge the open wave if it has converged. `give_up_by` names who gives up its missing items."""
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder) as (session, _guard):
         wave = _require_open_wave(session)
         builder.note(wave_id=wave.wave_id)
         contents = read_wave(session, wave)
+        if give_up_by is not None:
+            contents = _give_up_missing(session, wave, contents, give_up_by)
         ending = approval_gate.pilot_ending(session, wave.manifest.kind, wave.manifest.rubric_version)
         if ending is not None:
             collected = Collected(contents.counts, ending)
@@ -64,6 +70,12 @@ def collect_wave(invocation: Invocation, *, partial: bool, accept_orphans_by: st
         builder.add(collected.counts)
         builder.end(collected.ending or Ending("collected"))
     return builder.report.or_raise()
+
+
+def _give_up_missing(session: Session, wave: Wave, contents: WaveContents, by: str) -> WaveContents:
+    missing = [item.identity for item in contents.progress.missing]
+    verdicts.give_up(session.db, wave.wave_id, missing, by, session.run_id)
+    return contents_of(session.db, wave, contents.parts)
 
 
 def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:

@@ -6,7 +6,7 @@ have or whose end it did not know. So replaying a journal changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from waves.backends.answers.interpret import interpret
@@ -18,6 +18,7 @@ from waves.models import Ending, Identity, Manifest, Meter, Part
 from waves.outcomes import Answered, Outcome, Rejected
 from waves.spool import files
 from waves.steps.budget.pricing import price_calls
+from waves.steps.requests.given_up_guard import too_much_given_up
 from waves.steps.requests.policy import Decision, Try, decide
 from waves.steps.requests.unusable import UnusableRun, is_unusable
 from waves.steps.session.session import Session
@@ -54,10 +55,11 @@ class PassResult:
 class Failures:
     """What the passes of one fire over one wave say against its items."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Iterable[Identity]) -> None:
+        """`waiting` are items that failed in an earlier fire, and whose pause is not over."""
         self.settled: list[SettledCall] = []
         self.unanswered: list[Failure] = []
-        self.alone: set[Identity] = set()
+        self.not_again: set[Identity] = set(waiting)
 
     def add(self, result: PassResult) -> None:
         """An item without an answer is to blame only if the provider itself worked. One that failed although nothing
@@ -68,7 +70,7 @@ class Failures:
         for entry in result.settled:
             items = entry.call.sent.items
             if entry.decision is not None and len(items) == 1 and (entry.decision.failed or entry.decision.refused):
-                self.alone.update((key, digest) for _, key, digest in items)
+                self.not_again.update((key, digest) for _, key, digest in items)
 
 
 def settled_call(call: Call, decision: Decision | None = None, *, unusable: bool = False) -> SettledCall:
@@ -132,22 +134,37 @@ def record_calls(session: Session, manifest: Manifest, settled: Iterable[Settled
 
 
 def charge(
-    session: Session, manifest: Manifest, decided: Iterable[SettledCall], unanswered: Iterable[Failure] = ()
-) -> None:
-    """Enter the failures and refusals of items into the verdicts: one attempt for an item, however often it was asked.
+    session: Session,
+    manifest: Manifest,
+    decided: Iterable[SettledCall],
+    unanswered: Iterable[Failure] = (),
+    *,
+    accepted: Container[Identity] = (),
+) -> str | None:
+    """Enter the failures and refusals of items into the verdicts: one attempt for an item, however often it was asked,
+    and none for those that were `accepted` in the end. If that would give up too much of the wave, nothing is charged,
+    and the reason to hold the wave is returned.
 
     `unanswered` are failures that no single request shows: items that got no answer in any try of a pass. An evaluation
     charges no attempts: it asks for gold, and no row fails by that.
     """
     if manifest.kind == "evaluation":
-        return
+        return None
     entries = [(entry.call, entry.decision) for entry in decided if entry.decision is not None]
     failed = [failure for call, decision in entries for failure in _failures(call, decision.failed)]
     refused = [failure for call, decision in entries for failure in _failures(call, decision.refused)]
+    failed, refused = (
+        [failure for failure in failures if (failure.entity_key, failure.input_hash) not in accepted]
+        for failures in ((*failed, *unanswered), refused)
+    )
+    held = too_much_given_up(session, manifest, failed, refused)
+    if held is not None:  # the reasons and the answers stay, for the person who looks
+        failed, refused = [replace(failure, attempts_to_add=0) for failure in (*failed, *refused)], []
     names, version, run_id = (manifest.theme_id, manifest.wave_id), manifest.rubric_version, session.run_id
     with session.db.transaction():
-        verdicts.charge(session.db, *names, version, [*failed, *unanswered], session.limits.max_attempts, run_id)
+        verdicts.charge(session.db, *names, version, failed, session.limits.max_attempts, run_id)
         verdicts.refuse(session.db, *names, version, refused, run_id)
+    return held
 
 
 def _failures(call: Call, rejected: Iterable[Rejected]) -> Iterator[Failure]:
@@ -180,7 +197,8 @@ def replay_journals(session: Session, wave: Wave) -> int:
                 wave.parts.write(part)
                 rebuilt += 1
     with session.db.transaction():
-        charge(session, wave.manifest, to_blame(record_calls(session, wave.manifest, settled)))
+        decided = to_blame(record_calls(session, wave.manifest, settled))
+        charge(session, wave.manifest, decided, accepted=wave.parts.present())
     return rebuilt
 
 

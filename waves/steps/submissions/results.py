@@ -7,7 +7,7 @@ counted and skipped. What was read before a stream broke off is kept; the next f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Literal
@@ -21,9 +21,12 @@ from waves.models import Identity, Part, Usage
 from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
+from waves.steps.requests.given_up_guard import FEW
+from waves.steps.requests.outage import reason_of
 from waves.steps.requests.part_writer import PartWriter
 from waves.steps.requests.policy import MIN_ITEMS, Decision, Try, decide
 from waves.steps.requests.settlement import SettledCall, charge, outcome_of_call, parts_of, record_calls
+from waves.steps.requests.unusable import is_unusable
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
 from waves.steps.submissions.lookup import Ready, request_number
@@ -47,6 +50,9 @@ class SubmissionResults:
         self._open = dict(submission.open)
         self._parts = PartWriter(wave.parts)
         self._settled: list[SettledCall] = []
+        self._decided: list[SettledCall] = []
+        self._useless: Counter[str] = Counter()
+        self._held: str | None = None
         self._refused: list[tuple[Call, Discarded | Fatal]] = []
         self._counts: Counter[str] = Counter()
         self._problem: Problem | None = None
@@ -55,6 +61,11 @@ class SubmissionResults:
     def problem(self) -> Problem | None:
         """What kept the results from being read to the end."""
         return self._problem
+
+    @property
+    def held(self) -> str | None:
+        """Why a person has to decide before anything more is asked."""
+        return self._held
 
     @property
     def parts(self) -> Mapping[Identity, Part]:
@@ -72,9 +83,15 @@ class SubmissionResults:
             self._read(provider.results(ready.batch_id))
             if self._problem or self._session.stop.requested or not self._open:
                 break
-        if not self._problem and not self._session.stop.requested:
+        complete = not self._problem and not self._session.stop.requested
+        if complete:
             self.end_open("maybe_paid", "the provider gave no result for it")
-            self._settle_refused()
+        fault = self._settle_refused() if complete else None
+        accepted = self._wave.parts.present()
+        self._held = charge(self._session, self._wave.manifest, self._decided, accepted=accepted)
+        self._held = self._held or self._nothing_usable(accepted)
+        if fault is not None:
+            raise fault
         self._session.log.write("fetched", wave=self._wave.wave_id, batch=ready.batch_id, **self._counts)
 
     def end_open(self, fate: Fate, reason: str) -> None:
@@ -128,6 +145,8 @@ class SubmissionResults:
         outcome = outcome_of_call(call, self._wave.rubric)
         assert outcome is not None  # noqa: S101 - it was paid just now, and asks for items
         self._parts.add(parts_of(self._wave.manifest, call.sent, outcome))
+        if is_unusable(outcome):
+            self._useless[reason_of(outcome)] += len(call.sent.items)
         self._settled.append(SettledCall(call, _decision(call, outcome)))
 
     def _end(self, call: Call, fate: Fate, reason: str) -> None:
@@ -139,24 +158,36 @@ class SubmissionResults:
         """The journal first, then what can be rebuilt from it."""
         self._journal.sync()
         self._parts.write()
-        charge(self._session, self._wave.manifest, self._record_settled(self._settled))
+        self._decided += self._record_settled(self._settled)
         self._settled.clear()
 
     def _record_settled(self, settled: Iterable[SettledCall]) -> list[SettledCall]:
         return record_calls(self._session, self._wave.manifest, settled)
 
-    def _settle_refused(self) -> None:
+    def _nothing_usable(self, accepted: Collection[Identity]) -> str | None:
+        """Why the wave has to be held: nothing of it was accepted, and no answer of several can be used. Each item
+        would be asked for once more, alone, although no probe has shown that this is of use."""
+        useless = sum(self._useless.values())
+        if useless < FEW or self._wave.manifest.kind != "normal" or accepted:
+            return None
+        reasons = ", ".join(f"{number} × {reason}" for reason, number in self._useless.most_common(3))
+        theme = self._session.theme.theme_id
+        return (
+            f"no answer of wave {self._wave.wave_id} can be used: {reasons}. Look at the model and the rubric, then "
+            f"ask again: wave run {theme}; or put the rows back: wave collect {theme} --partial"
+        )
+
+    def _settle_refused(self) -> WaveError | None:
         """Charge the items of requests that the provider calls invalid, unless it never took a request of this wave:
-        then the fault is not the items'."""
+        then the fault is not the items', and is returned."""
         some_taken = self._counts["succeeded"] or self._wave.parts.present()
         fault = None if some_taken else _fault_of_all(self._refused)
         charged = [
             SettledCall(call, _decision(call, outcome) if isinstance(outcome, Discarded) and fault is None else None)
             for call, outcome in self._refused
         ]
-        charge(self._session, self._wave.manifest, self._record_settled(charged))
-        if fault is not None:
-            raise fault
+        self._decided += self._record_settled(charged)
+        return fault
 
 
 def _fault_of_all(refused: Iterable[tuple[Call, Discarded | Fatal]]) -> WaveError | None:

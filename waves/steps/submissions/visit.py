@@ -14,6 +14,7 @@ from waves.models import Ending, Identity, Part
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
 from waves.steps.budget.snooze import wake_after_snooze
+from waves.steps.session.holding import hold
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import RunResult, Wave, WaveContents, contents_of
@@ -49,8 +50,9 @@ class SubmissionVisit:
         if states and len(waiting) == len(states):
             return self._leave(contents, submitted_ending(wave, waiting[0].reason))
         with closing(wave.folder.new_journal(session.run_id)) as journal:
-            ending, parts = self._fetch_ready(states, journal)
+            ending, parts, held = self._fetch_ready(states, journal)
             contents = contents_of(session.db, wave, {**contents.parts, **parts})
+            ending = ending or hold(session, wave, contents, held)
             session.watcher.advanced(len(contents.parts))
             if ending is None and not waiting and submits:
                 ending = hand_over_missing(session, wave, self._guard, self._provider, contents.progress, journal)
@@ -73,10 +75,11 @@ class SubmissionVisit:
 
     def _fetch_ready(
         self, states: Iterable[tuple[Submission, SubmissionState]], journal: Journal
-    ) -> tuple[Ending | None, Mapping[Identity, Part]]:
+    ) -> tuple[Ending | None, Mapping[Identity, Part], str | None]:
         """Fetch all results that are ready, even if something else is wrong: they are paid for. Returns why the fire
-        cannot continue, if so, and the parts that were written."""
+        cannot continue, if so, the parts that were written, and why the wave has to be held, if so."""
         problem: Problem | None = None
+        held: str | None = None
         parts: dict[Identity, Part] = {}
         for submission, state in states:
             self._guard.check()
@@ -84,7 +87,7 @@ class SubmissionVisit:
             match state:
                 case Ready():
                     results.fetch(self._provider, state)
-                    problem = problem or results.problem
+                    problem, held = problem or results.problem, held or results.held
                 case NoResults(fate=fate, reason=reason):
                     results.end_open(fate, reason)
                 case Problem():
@@ -93,8 +96,8 @@ class SubmissionVisit:
                     pass
             parts |= results.parts
             if (ending := self._session.stop.ending) is not None:
-                return ending, parts
-        return (problem_ending(self._session, problem) if problem is not None else None), parts
+                return ending, parts, held
+        return (problem_ending(self._session, problem) if problem is not None else None), parts, held
 
     def _leave(self, contents: WaveContents, ending: Ending | None) -> RunResult:
         """Leave a wave row that shows whether anything of the wave is in flight."""

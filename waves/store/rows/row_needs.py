@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from waves.store.transactions import Connection, FailureShare
 
     Key = tuple[str, ...]
-    Need = Literal["ask", "restore", "withheld", "done", "out", "clear"]
+    Need = Literal["ask", "wait", "restore", "withheld", "done", "out", "clear"]
 
 _SQL = queries.load("gap.sql")
 _NOTHING = sql.SQL("")
@@ -33,10 +33,10 @@ _NOTHING = sql.SQL("")
 
 @dataclass(frozen=True, slots=True)
 class RowNeed:
-    """Candidate number `n` as its row is now. `out`: refused or quarantined; `clear`: the same, and
-    the target shows a verdict about another content. `withheld`: its verdict is of a pilot that
-    was abandoned, and waits for a person. The input is filled for `ask` only. `tried`: it was asked before, without
-    success."""
+    """Candidate number `n` as its row is now. `wait`: it failed before, and is asked again after a pause. `out`: it is
+    refused or quarantined; `clear`: the same, and the target shows a verdict about another content. `withheld`: its
+    verdict is of a pilot that was abandoned, and waits for a person. The input is filled for `ask` and `wait` only.
+    `tried`: it was asked before, without success."""
 
     n: int
     need: Need
@@ -46,9 +46,9 @@ class RowNeed:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """`work`: the rows to ask about or to restore, in the candidates' order. `unreadable`: keys of rows whose value
-    PostgreSQL cannot compute, e.g. because of a cast in a view, each with the error's name. `withheld`: keys of rows
-    that wait for a person; `stale`: of rows to clear."""
+    """`work`: the rows to ask about, now or later, or to restore, in the candidates' order. `unreadable`: keys of rows
+    whose value PostgreSQL cannot compute, e.g. because of a cast in a view, each with the error's name. `withheld` are
+    keys of rows that wait for a person, `stale` of rows to clear."""
 
     work: tuple[RowNeed, ...]
     unreadable: Mapping[Key, str]
@@ -74,7 +74,7 @@ def assess_rows(
 
     unreadable = bisected(connection, 0, len(candidates) - 1, read, share)
     _refuse_duplicates(shape, rows)
-    work = tuple(row for row in rows if row.need in ("ask", "restore"))
+    work = tuple(row for row in rows if row.need in ("ask", "wait", "restore"))
     withheld, stale = (tuple(candidates[row.n] for row in rows if row.need == need) for need in ("withheld", "clear"))
     return Assessment(work, {candidates[n]: error_name(error) for n, error in unreadable.items()}, withheld, stale)
 

@@ -23,7 +23,7 @@ SELECT %(theme)s, e.entity_key, %(version)s, e.input_hash, CASE WHEN x.n IS NULL
     ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
    SET state = excluded.state, output = excluded.output, confidence = excluded.confidence, model = excluded.model,
        call_id = excluded.call_id, reason = excluded.reason, raw = NULL, wave_id = excluded.wave_id,
-       run_id = excluded.run_id, applied_at = excluded.applied_at, created_at = excluded.created_at
+       run_id = excluded.run_id, applied_at = excluded.applied_at, created_at = excluded.created_at, retry_at = NULL
 RETURNING v.entity_key, v.input_hash
 )
 SELECT count(*) FROM pg_temp.wave_entry JOIN upserted USING (entity_key, input_hash)
@@ -63,7 +63,8 @@ SELECT %(theme)s, entity_key, %(version)s, input_hash, 'accepted', output, confi
   FROM pg_temp.wave_entry WHERE output IS NOT NULL
     ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
    SET state = excluded.state, output = excluded.output, confidence = excluded.confidence, model = excluded.model,
-       call_id = excluded.call_id, reason = NULL, raw = NULL, wave_id = excluded.wave_id, run_id = excluded.run_id
+       call_id = excluded.call_id, reason = NULL, raw = NULL, wave_id = excluded.wave_id, run_id = excluded.run_id,
+       retry_at = NULL
  WHERE v.state <> 'accepted'
 RETURNING v.entity_key, v.input_hash, v.output
 ), audited AS (

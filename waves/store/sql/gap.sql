@@ -11,7 +11,7 @@ WITH candidate AS (
 ), judged AS (
     SELECT c.*, {need} AS need,               -- an accepted row with a reason was cleared, then asked in vain
            coalesce(CASE v.state WHEN 'failed' THEN v.attempts > 0 WHEN 'accepted' THEN v.reason IS NOT NULL END, false)
-           AS tried{also}
+           AS tried, coalesce(v.retry_at > now(), false) AS waits{also}
       FROM current AS c
       {target_join}
       LEFT JOIN waves.verdict AS v
@@ -20,7 +20,7 @@ WITH candidate AS (
 )
 
 -- findings --
-SELECT n, need, tried, entity_key, input_hash, {inputs} FROM judged ORDER BY n
+SELECT n, CASE WHEN need = 'ask' AND waits THEN 'wait' ELSE need END, tried, entity_key, input_hash, {inputs} FROM judged ORDER BY n
 
 -- need --
 CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'

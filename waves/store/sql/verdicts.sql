@@ -13,15 +13,18 @@ WITH given AS (
     WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s
 ), after AS (
     INSERT INTO waves.verdict AS v
-        (theme_id, entity_key, rubric_version, input_hash, state, attempts, reason, raw, call_id, wave_id, run_id)
+        (theme_id, entity_key, rubric_version, input_hash, state, attempts, reason, raw, call_id, wave_id, run_id, retry_at)
     SELECT %(theme_id)s, entity_key, %(version)s, input_hash,
            CASE WHEN attempts >= %(max_attempts)s THEN %(settled)s ELSE 'failed' END, attempts, reason, raw, call_id,
-           CASE WHEN attempts >= %(max_attempts)s THEN %(wave_id)s::text END, %(run_id)s
+           CASE WHEN attempts >= %(max_attempts)s THEN %(wave_id)s::text END, %(run_id)s,
+           CASE WHEN attempts > 0 AND attempts < %(max_attempts)s THEN now() + interval '1 minute' END
     FROM given
     ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
-    SET (state, attempts, wave_id) = (
+    SET (state, attempts, wave_id, retry_at) = (
             SELECT CASE WHEN done THEN %(settled)s WHEN v.state = 'accepted' THEN v.state ELSE 'failed' END, tried,
-                   CASE WHEN done THEN %(wave_id)s::text WHEN v.state = 'accepted' THEN v.wave_id END
+                   CASE WHEN done THEN %(wave_id)s::text WHEN v.state = 'accepted' THEN v.wave_id END,
+                   CASE WHEN NOT done AND tried > 0    -- a minute, an hour, half a day
+                        THEN now() + least(interval '1 minute' * power(60, least(tried, 3) - 1), interval '12 hours') END
             FROM (SELECT tried, tried >= %(max_attempts)s AS done FROM (
                 SELECT CASE WHEN v.state = 'accepted' AND v.reason IS NULL THEN 0 ELSE v.attempts END
                        + CASE WHEN v.state = 'failed' AND v.attempts > 0 AND v.run_id = excluded.run_id THEN 0
@@ -66,7 +69,7 @@ WITH before AS (
       AND (%(keys)s::text[] IS NULL OR v.entity_key = ANY (%(keys)s::text[]))
     FOR UPDATE
 ), after AS (
-    UPDATE waves.verdict v SET state = 'failed', attempts = 0
+    UPDATE waves.verdict v SET state = 'failed', attempts = 0, retry_at = NULL
     FROM before b
     WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s
       AND v.entity_key = b.entity_key AND v.input_hash = b.input_hash
@@ -108,3 +111,33 @@ FROM released
 SELECT v.entity_key, v.input_hash, v.state
 FROM waves.verdict v
 WHERE v.wave_id = %(wave_id)s AND (v.state <> 'accepted' OR v.reason IS NOT NULL)
+
+-- attempts --
+SELECT v.entity_key, v.input_hash, v.attempts, v.retry_at > now()
+FROM waves.verdict v JOIN jsonb_to_recordset(%(items)s) AS i (entity_key text, input_hash text)
+  ON i.entity_key = v.entity_key AND i.input_hash = v.input_hash
+WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s AND v.state = 'failed' AND v.attempts > 0
+
+-- judged_at_least --
+SELECT count(*) FROM (
+    SELECT FROM waves.verdict
+    WHERE theme_id = %(theme_id)s AND rubric_version = %(version)s AND state <> 'failed' LIMIT %(most)s) AS judged
+
+-- give_up --
+-- Each item as it failed last; one that was never answered has no verdict yet.
+WITH given_up AS (
+    INSERT INTO waves.verdict AS v
+        (theme_id, entity_key, rubric_version, input_hash, state, attempts, reason, wave_id)
+    SELECT w.theme_id, i.entity_key, w.rubric_version, i.input_hash, 'quarantined', 0, 'it got no answer', w.wave_id
+    FROM waves.wave w, jsonb_to_recordset(%(items)s) AS i (entity_key text, input_hash text)
+    WHERE w.wave_id = %(wave_id)s
+    ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
+    SET state = 'quarantined', wave_id = excluded.wave_id, retry_at = NULL, reason = coalesce(v.reason, excluded.reason)
+    WHERE v.state IN ('failed', 'accepted')
+    RETURNING theme_id, entity_key, rubric_version, input_hash, state, attempts, reason
+)
+INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, after_json, reason)
+SELECT %(run_id)s, theme_id, %(by)s, entity_key,
+       jsonb_build_object('state', state, 'attempts', attempts, 'rubric_version', rubric_version, 'input_hash', input_hash),
+       reason
+FROM given_up

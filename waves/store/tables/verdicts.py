@@ -83,10 +83,39 @@ def refuse(
 def release(db: Database, wave_id: str, items: Iterable[Identity], reason: str, run_id: str | None = None) -> None:
     """Returns items of the wave to the gap, audited; state and attempts stay as they are. An accepted item can be among
     them: its target was cleared, so it was asked about again, and no answer came. Refused and quarantined ones stay."""
-    given = [{"entity_key": key, "input_hash": digest} for key, digest in dict.fromkeys(items)]
-    if given:
+    if given := _identities(items):
         values = {"wave_id": wave_id, "items": Jsonb(given), "reason": storable(reason), "run_id": run_id}
         db.execute(_SQL["release"], values)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The attempts of a failed item; `waiting`: its pause is not over."""
+
+    attempts: int
+    waiting: bool
+
+
+def tried_items(db: Database, theme_id: str, version: str, items: Iterable[Identity]) -> dict[Identity, Tried]:
+    """Those of the items that failed before."""
+    values = {"theme_id": theme_id, "version": version, "items": Jsonb(_identities(items))}
+    rows = db.execute(_SQL["attempts"], values)
+    return {(key, digest): Tried(attempts, bool(waiting)) for key, digest, attempts, waiting in rows}
+
+
+def judged_count(db: Database, theme_id: str, version: str, most: int) -> int:
+    """How many items the version has settled, counted up to `most`."""
+    return int(db.scalar(_SQL["judged_at_least"], {"theme_id": theme_id, "version": version, "most": most}))
+
+
+def give_up(db: Database, wave_id: str, items: Iterable[Identity], by: str, run_id: str) -> None:
+    """A person takes items of the wave out of the gap, with the reason for which each failed last; audited."""
+    values = {"wave_id": wave_id, "items": Jsonb(_identities(items)), "by": storable(by), "run_id": run_id}
+    db.execute(_SQL["give_up"], values)
+
+
+def _identities(items: Iterable[Identity]) -> list[dict[str, str]]:
+    return [{"entity_key": key, "input_hash": digest} for key, digest in dict.fromkeys(items)]
 
 
 def settled_items(db: Database, wave_id: str) -> dict[Identity, VerdictState]:

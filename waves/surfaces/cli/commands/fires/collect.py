@@ -14,9 +14,12 @@ from waves.surfaces.cli.options import Person
 @click.argument("theme")
 @click.option("--partial", is_flag=True, help="Give missing items back to the gap, and merge the rest.")
 @click.option("--accept-orphans", is_flag=True, help="Merge a held wave; its orphans go to history only.")
-@click.option("--by", type=Person(), help="Who decides; required with --accept-orphans, recorded in the audit log.")
+@click.option("--accept-given-up", is_flag=True, help="Give up what a held wave is missing, and merge the rest.")
+@click.option("--by", type=Person(), help="Who decides; required with --accept-…, recorded in the audit log.")
 @click.pass_context
-def command(ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bool, by: str | None) -> None:
+def command(
+    ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bool, accept_given_up: bool, by: str | None
+) -> None:
     """Merge the open wave of THEME into the database, in one transaction, and print the counts line.
 
     The wave must have converged: no item is missing.
@@ -25,9 +28,16 @@ def command(ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bo
     Example:
       wave collect comment_classifier
     """
-    if accept_orphans != bool(by):
-        raise click.UsageError("--accept-orphans and --by NAME go together.")
-    report = collect_wave(Invocation(project.load(), theme, {}), partial=partial, accept_orphans_by=by)
+    if (accept_orphans or accept_given_up) != bool(by):
+        raise click.UsageError("--accept-orphans or --accept-given-up, and --by NAME go together.")
+    if partial and accept_given_up:
+        raise click.UsageError("--partial gives missing items back to the gap, --accept-given-up takes them out of it.")
+    report = collect_wave(
+        Invocation(project.load(), theme, {}),
+        partial=partial,
+        accept_orphans_by=by if accept_orphans else None,
+        give_up_by=by if accept_given_up else None,
+    )
     if report.ending.state == "collected":
         click.echo(report.counts.line())
     else:
