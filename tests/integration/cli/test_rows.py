@@ -186,3 +186,18 @@ def test_a_label_that_goes_to_another_column_is_written_there_without_a_request(
     assert (site.fire()["state"], tee.requests()) == ("complete", [])
     assert site.sql("SELECT count(*) FROM comment WHERE labels2 = labels") == [(5,)]
     assert [site.status()[key] for key in ("done", "missing")] == [5, 0]
+
+
+def test_a_mass_of_done_rows_that_changed_waits_for_a_person(site: Site, tee: Tee) -> None:
+    site.fill(120)
+    site.approve()
+    site.fire()
+    tee.clear()
+    site.sql("UPDATE comment SET content = content || '.' WHERE id <= 119")
+    assert "119 of 120 done rows of theme comments have changed" in site.wave("fire", THEME, "--dry-run").out
+    ran = site.wave("fire", THEME)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (76, "", 1)
+    assert ran.err.startswith("held: 119 of 120 done rows of theme comments have changed since they were judged")
+    assert (tee.requests(), site.status()["missing"]) == ([], 119)
+    assert site.wave("config", THEME, "max_reasked_rate", "1", "--by", "ana").code == 0
+    assert (site.fire()["counts"]["matched"], site.status()["percent"]) == (119, 100)
