@@ -98,7 +98,7 @@ def _nothing_to_ask(session: Session, taken: Taken) -> Ending:
     if taken.exhausted and taken.withheld:
         return approval_gate.withheld_ending(session, taken.withheld)
     if taken.exhausted and taken.unreadable:
-        return Ending("not_converged", unreadable_line(session.shape, taken.unreadable), attention=True)
+        return Ending("held", unreadable_line(session.shape, taken.unreadable))
     if taken.exhausted:
         return Ending("complete")
     if not taken.restored:

@@ -21,7 +21,7 @@ from waves.store.tables import target_columns
 from waves.store.transactions import FailureShare, retried, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from waves.models import Item
     from waves.store.connect import Database
@@ -75,13 +75,10 @@ def take(
     with faults.mapped():
         selection, search = _Selection(keys, drift_rows or _DEFAULT_RESTORES), _EditSearch(drift_rows)
         with snapshot(db) as connection:
-            reasked, exhausted = None, _select_unjudged(connection, shape, version, selection)
+            exhausted = _select_unjudged(connection, shape, version, selection)
             if exhausted:
                 exhausted = _select_edited(connection, shape, version, selection, search)
-                seen = (search.edited, search.unchanged)
-                reasked = too_many_reasked(connection, shape, *seen, read_all=search.read_all, most=max_reasked_rate)
-        if reasked is not None:
-            selection.drop(search.taken)
+            reasked = _hold_back(connection, shape, selection, search, max_reasked_rate)
         restored, cleared = len(selection.restorable), len(selection.stale)
         if not dry_run:
             cleared = clear_stale(db, shape, version, list(selection.stale), run_id)
@@ -137,10 +134,6 @@ class _Selection:
         self.stale.update(dict.fromkeys(assessment.stale))
         self.unreadable.update(assessment.unreadable)
         self.withheld.update(assessment.withheld)
-
-    def drop(self, entity_keys: Iterable[str]) -> None:
-        for entity_key in entity_keys:
-            del self.items[entity_key]
 
     def add(self, row: RowNeed, key: Key) -> None:
         if row.need == "ask":
@@ -232,6 +225,17 @@ def _select_edited_row(
         selection.add(row, key)
         search.taken += [row.item.entity_key] if row.need == "ask" else []
     return room
+
+
+def _hold_back(
+    connection: Connection, shape: Shape, selection: _Selection, search: _EditSearch, most: float
+) -> Reasked | None:
+    """Takes the edited rows out of the selection if they are too many to be asked again without a person."""
+    seen = (search.edited, search.unchanged)
+    reasked = too_many_reasked(connection, shape, *seen, read_all=search.read_all, most=most)
+    for entity_key in search.taken if reasked else ():
+        del selection.items[entity_key]
+    return reasked
 
 
 def _store_cursor(db: Database, shape: Shape, search: _EditSearch) -> None:

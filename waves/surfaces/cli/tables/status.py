@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from waves.steps.reports.status import ThemeStatus, WaveStatus
+from waves.store.tables.run_metrics import Run
 from waves.surfaces.cli import output
 from waves.surfaces.cli.tables.quota import quota_notes
 
@@ -41,11 +42,18 @@ def _row(theme: ThemeStatus) -> tuple[str, ...]:
 def _notes(theme: ThemeStatus) -> list[str]:
     """What needs a person first, then what explains the figures."""
     return [
-        *(_wave_notes(theme.theme_id, theme.wave) if theme.wave else ()),
+        *(_wave_notes(theme.theme_id, theme.wave) if theme.wave else _run_notes(theme.last_run)),
         *quota_notes(theme.quota),
         *_spend_notes(theme),
         *_rubric_notes(theme),
     ]
+
+
+def _run_notes(run: Run | None) -> list[str]:
+    """What the last run left for a person: rows that it gave up, or that wait."""
+    if run is None or run.error_summary is None or run.state not in {"complete", "held"}:
+        return []
+    return [f"last run: {run.error_summary}"]
 
 
 def _wave_notes(theme_id: str, wave: WaveStatus) -> list[str]:
