@@ -43,6 +43,11 @@ class Census:
     given_up: int
     estimated: bool
 
+    @property
+    def percent(self) -> float:
+        """Rows that are done, in percent of all, rounded down: 100 means that every row is done. An empty table is."""
+        return 100.0 if self.total == 0 else 10_000 * self.done // self.total / 100
+
 
 @dataclass(frozen=True, slots=True)
 class NeedCounts:

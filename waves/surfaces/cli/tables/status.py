@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import click
@@ -33,7 +34,7 @@ def _row(theme: ThemeStatus) -> tuple[str, ...]:
         f"{about}{census.done:,}",
         f"{about}{census.missing:,}",
         f"{about}{census.given_up:,}",
-        f"{theme.percent:.1f}",
+        f"{math.floor(10 * theme.percent) / 10:.1f}",
         f"{run.started_at:%Y-%m-%d %H:%M:%SZ}" if run else "never",
         run.state_in_words() if run else "",
     )

@@ -7,6 +7,7 @@ import click
 from waves.config import project
 from waves.steps.operator.by_hand import collect_wave
 from waves.steps.session.session import Invocation
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import Person
 
 
@@ -28,6 +29,7 @@ def command(ctx: click.Context, theme: str, *, partial: bool, accept_orphans: bo
     if accept_orphans != bool(by):
         raise click.UsageError("--accept-orphans and --by NAME go together.")
     report = collect_wave(Invocation(project.load(), theme, {}), partial=partial, accept_orphans_by=by)
+    output.show_given_up(report)
     if report.ending.state == "collected":
         click.echo(report.counts.line())
     else:
