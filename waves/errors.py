@@ -17,7 +17,7 @@ EXIT_CODES: dict[int, str] = {
     70: "a bug in waves",
     74: "disk",
     75: "try again later: locked, snoozed, provider down, not converged, interrupted",
-    76: "needs a person: approval, cap, held wave",
+    76: "needs a person: approval, cap, held wave or rows",
     77: "credentials",
     78: "configuration, unknown theme included",
 }

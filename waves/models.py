@@ -149,6 +149,7 @@ class Limits:
     max_rows_without_approval: Annotated[int, Interval(ge=0, le=1_000_000_000)] = 50
     max_orphan_rate: Annotated[float, Interval(ge=0, le=1)] = 0.05
     max_given_up_rate: Annotated[float, Interval(ge=0, le=1)] = 0.2
+    max_reasked_rate: Annotated[float, Interval(ge=0, le=1)] = 0.2
     drift_rows: Annotated[int, Interval(ge=0, le=10_000_000)] = 50_000
     keep_days: Annotated[int, Interval(ge=0, le=100_000)] = 30
     cap_usd_wave: Dollars | None = None

@@ -8,7 +8,7 @@ from waves.steps import approval_gate
 from waves.steps.budget.forecast import forecast
 from waves.steps.budget.snooze import snooze_ending
 from waves.steps.budget.window_keys import available_keys
-from waves.steps.prepare import Allowance, allow_keys, unreadable_line
+from waves.steps.prepare import Allowance, allow_keys, reasked_line, unreadable_line
 from waves.steps.recording import ReportBuilder, record_dry_run
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.wave import batches_of
@@ -40,7 +40,13 @@ def _next_step(session: Session, builder: ReportBuilder) -> str:
     if allowance.ending is not None:
         return f"do nothing: {allowance.ending.reason}"
     taken = gap.take(
-        session.db, session.shape, session.rubric.version, allowance.keys, session.limits.drift_rows, dry_run=True
+        session.db,
+        session.shape,
+        session.rubric.version,
+        allowance.keys,
+        session.limits.drift_rows,
+        max_reasked_rate=session.limits.max_reasked_rate,
+        dry_run=True,
     )
     return _new_wave(session, taken, builder)
 
@@ -55,4 +61,5 @@ def _new_wave(session: Session, taken: Taken, builder: ReportBuilder) -> str:
         f"{counted(len(batches), 'request')} by rubric {session.rubric.version}, "
         f"and restore {counted(taken.restored, 'row')} without asking; {costs.text}"
         + (f"; {unreadable_line(session.shape, taken.unreadable)}" if taken.unreadable else "")
+        + (f"; {reasked_line(session, taken.reasked)}" if taken.reasked else "")
     )

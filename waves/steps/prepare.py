@@ -19,7 +19,7 @@ from waves.steps.budget.window_keys import KeyGrant, reserve_keys
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave, batches_of, find_open_wave, load_wave
 from waves.store import gap
-from waves.store.gap import Taken
+from waves.store.gap import Reasked, Taken
 from waves.store.shape.shape import Shape
 from waves.store.tables import run_metrics, waves
 from waves.store.text import printable_key
@@ -78,6 +78,7 @@ def _take_from_gap(session: Session, allowance: Allowance) -> Taken:
         session.rubric.version,
         allowance.keys or 1,
         session.limits.drift_rows,
+        max_reasked_rate=session.limits.max_reasked_rate,
         run_id=session.run_id,
     )
     session.log.write(
@@ -92,10 +93,12 @@ def _take_from_gap(session: Session, allowance: Allowance) -> Taken:
 
 
 def _nothing_to_ask(session: Session, taken: Taken) -> Ending:
+    if taken.reasked is not None:
+        return Ending("held", reasked_line(session, taken.reasked))
     if taken.exhausted and taken.withheld:
         return approval_gate.withheld_ending(session, taken.withheld)
     if taken.exhausted and taken.unreadable:
-        return Ending("not_converged", unreadable_line(session.shape, taken.unreadable), attention=True)
+        return Ending("held", unreadable_line(session.shape, taken.unreadable))
     if taken.exhausted and taken.waiting:
         return Ending("collected", f"{counted(taken.waiting, 'row')} failed before; a later fire asks again")
     if taken.exhausted:
@@ -106,6 +109,17 @@ def _nothing_to_ask(session: Session, taken: Taken) -> Ending:
         )
     reason = f"restored {counted(taken.restored, 'row')} without asking; more are left for the next fire"
     return Ending("collected", reason, more=True)
+
+
+def reasked_line(session: Session, reasked: Reasked) -> str:
+    """The done rows that changed, and how a person lets them be asked again."""
+    theme, about = session.theme.theme_id, "about " if reasked.estimated else ""
+    return (
+        f"{about}{reasked.edited:,} of {reasked.done:,} done rows of theme {theme} have changed since they were "
+        f"judged, more than max_reasked_rate = {session.limits.max_reasked_rate:g}: none of them is asked again; "
+        f"look at {session.shape.source}, then `wave config {theme} max_reasked_rate 1 --by NAME` lets fires ask, and "
+        f"`wave config {theme} max_reasked_rate --unset --by NAME` guards again"
+    )
 
 
 def unreadable_line(shape: Shape, unreadable: Mapping[tuple[str, ...], str]) -> str:

@@ -15,6 +15,7 @@ from waves.store.merge.restore import restore
 from waves.store.merge.stale import clear_stale
 from waves.store.rows import candidates, drift
 from waves.store.rows.census import Census, census
+from waves.store.rows.reasked import ENOUGH, Reasked, too_many_reasked
 from waves.store.rows.row_needs import assess_rows
 from waves.store.tables import target_columns
 from waves.store.transactions import FailureShare, retried, snapshot
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from waves.store.shape.shape import Shape
     from waves.store.transactions import Connection
 
-__all__ = ["Census", "Taken", "census", "take"]
+__all__ = ["Census", "Reasked", "Taken", "census", "take"]
 
 _CHUNK = (100, 1000)
 """Candidates that one statement assesses: at least, at most."""
@@ -44,8 +45,9 @@ class Taken:
     """`restored`: rows written back (in a dry run: that would be). `exhausted`: no row that was found is left for
     another take. `cleared`: rows that no longer show a verdict about another content. `unreadable`: keys of rows that
     PostgreSQL cannot compute, each with the error's name; `withheld`: the number of rows whose verdict is of an
-    abandoned pilot. Both stay in the gap until a person acts. `waiting`: the number of rows that failed before, and are
-    asked again after a pause."""
+    abandoned pilot; `reasked`: done rows that changed, if they are too many to be asked again without a person. All
+    three stay in the gap until a person acts. `waiting`: the number of rows that failed before, and are asked again
+    after a pause."""
 
     items: tuple[Item, ...]
     restored: int
@@ -53,6 +55,7 @@ class Taken:
     unreadable: Mapping[Key, str] = field(default_factory=dict)
     withheld: int = 0
     cleared: int = 0
+    reasked: Reasked | None = None
     waiting: int = 0
 
 
@@ -63,11 +66,13 @@ def take(
     keys: int,
     drift_rows: int,
     *,
+    max_reasked_rate: float = 1.0,
     dry_run: bool = False,
     run_id: str | None = None,
 ) -> Taken:
     """Takes up to `keys` items of the gap by priority, except that rows asked before without success come last, and
-    restores up to `drift_rows` rows (some thousand if it is 0). Reads at most `drift_rows` rows in search of edits.
+    restores up to `drift_rows` rows (some thousand if it is 0). Reads at most `drift_rows` rows in search of edits,
+    and takes none of the edited ones if they are more than the share `max_reasked_rate` of the done rows.
     ConfigurationError if a view's keys are not unique. The audit entries of restored rows carry `run_id`."""
     with faults.mapped():
         selection, search = _Selection(keys, drift_rows or _DEFAULT_RESTORES), _EditSearch(drift_rows)
@@ -75,6 +80,7 @@ def take(
             exhausted = _select_unjudged(connection, shape, version, selection)
             if exhausted:
                 exhausted = _select_edited(connection, shape, version, selection, search)
+            reasked = _hold_back(connection, shape, selection, search, max_reasked_rate)
         restored, cleared = len(selection.restorable), len(selection.stale)
         if not dry_run:
             cleared = clear_stale(db, shape, version, list(selection.stale), run_id)
@@ -89,6 +95,7 @@ def take(
         unreadable=selection.unreadable,
         withheld=len(selection.withheld),
         cleared=cleared,
+        reasked=reasked,
         waiting=len(selection.waiting),
     )
 
@@ -149,11 +156,16 @@ class _Selection:
 @dataclass(slots=True)
 class _EditSearch:
     """The progress of tier 2: `cursor` is the last position before the first row that still needs work, after which it
-    is `pinned`; at most `rows` rows are read."""
+    is `pinned`; at most `rows` rows are read. `edited` and `unchanged` count the done rows that were looked at; `taken`
+    are those that were selected to be asked again. `read_all`: no row to look at is left."""
 
     rows: int
     cursor: drift.Position | None = None
     pinned: bool = False
+    edited: int = 0
+    unchanged: int = 0
+    read_all: bool = False
+    taken: list[str] = field(default_factory=list)
 
     def pin(self, chunk: Sequence[drift.Position], n: int) -> None:
         self.pass_by(chunk, n)
@@ -193,7 +205,7 @@ def _select_edited(
     connection: Connection, shape: Shape, version: str, selection: _Selection, search: _EditSearch
 ) -> bool:
     """Tier 2: rows whose content is not the one that was judged. Returns whether no row that was found is left."""
-    left = search.rows
+    left, exhausted = search.rows, True
     for stretch in drift.stretches(shape, drift.read_cursor(connection, shape)):
         query, values = drift.stretch_query(shape, stretch)
         for chunk in candidates.stream(connection, query, {**values, "limit": left}, selection.chunk):
@@ -201,21 +213,46 @@ def _select_edited(
             keys = [drift.key_in(shape, position) for position in chunk]
             assessment = assess_rows(connection, shape, version, keys, selection.share)
             selection.set_aside(assessment)
+            search.unchanged += assessment.done
             for row in assessment.work:
-                if selection.has(row.item.entity_key):
-                    continue
-                if row.need == "wait":
-                    search.pin(chunk, row.n)
-                    selection.waiting.add(row.item.entity_key)
-                    continue
-                room = selection.has_room(row)
-                if row.need == "ask" or not room:
-                    search.pin(chunk, row.n)
-                if not room:
-                    return False
-                selection.add(row, keys[row.n])
+                exhausted = _select_edited_row(row, chunk, keys[row.n], selection, search) and exhausted
             search.pass_by(chunk, len(chunk))
-    return True
+            if not exhausted and search.edited + search.unchanged >= ENOUGH:
+                return False
+    search.read_all = left > 0
+    return exhausted
+
+
+def _select_edited_row(
+    row: RowNeed, chunk: Sequence[drift.Position], key: Key, selection: _Selection, search: _EditSearch
+) -> bool:
+    """Returns whether there was room for the row."""
+    if selection.has(row.item.entity_key):
+        return True
+    if row.need == "wait":
+        search.pin(chunk, row.n)
+        selection.waiting.add(row.item.entity_key)
+        return True
+    room = selection.has_room(row)
+    if row.need == "ask" or not room:
+        search.pin(chunk, row.n)
+    if row.need == "ask":
+        search.edited += 1
+    if room:
+        selection.add(row, key)
+        search.taken += [row.item.entity_key] if row.need == "ask" else []
+    return room
+
+
+def _hold_back(
+    connection: Connection, shape: Shape, selection: _Selection, search: _EditSearch, most: float
+) -> Reasked | None:
+    """Takes the edited rows out of the selection if they are too many to be asked again without a person."""
+    seen = (search.edited, search.unchanged)
+    reasked = too_many_reasked(connection, shape, *seen, read_all=search.read_all, most=most)
+    for entity_key in search.taken if reasked else ():
+        del selection.items[entity_key]
+    return reasked
 
 
 def _store_cursor(db: Database, shape: Shape, search: _EditSearch) -> None:

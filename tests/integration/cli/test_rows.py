@@ -166,10 +166,10 @@ def test_rows_that_postgresql_cannot_compute_are_named_and_the_theme_is_not_comp
         "3 rows of public.numbered cannot be read: InvalidTextRepresentation (22P02); by key: 1, 2, 3; "
         "in the gap until public.numbered or its rows are corrected"
     )
-    assert (ran.code, ran.out, ran.err) == (75, "", f"not converged: {line}\n")
+    assert (ran.code, ran.out, ran.err) == (76, "", f"held: {line}\n")
     assert [site.status()[key] for key in ("total", "done", "missing", "given_up")] == [6, 3, 3, 0]
     assert not (site.root / "done").exists()
-    assert site.sql("SELECT state, error_summary, gap_after FROM waves.runs") == [("not_converged", line, 3)]
+    assert site.sql("SELECT state, error_summary, gap_after FROM waves.runs") == [("held", line, 3)]
     assert site.wave("fire", THEME, "--dry-run").out.endswith(f"; {line}\n")
     site.sql("UPDATE comment SET kind = '2' WHERE id < 4")
     assert (site.fire()["state"], (site.root / "done").exists()) == ("complete", True)
@@ -185,3 +185,19 @@ def test_a_label_that_goes_to_another_column_is_written_there_without_a_request(
     assert (site.fire()["state"], tee.requests()) == ("complete", [])
     assert site.sql("SELECT count(*) FROM comment WHERE labels2 = labels") == [(5,)]
     assert [site.status()[key] for key in ("done", "missing")] == [5, 0]
+
+
+def test_a_mass_of_done_rows_that_changed_waits_for_a_person(site: Site, tee: Tee) -> None:
+    site.fill(120)
+    site.approve()
+    site.fire()
+    tee.clear()
+    site.sql("UPDATE comment SET content = content || '.' WHERE id <= 119")
+    assert "119 of 120 done rows of theme comments have changed" in site.wave("fire", THEME, "--dry-run").out
+    ran = site.wave("fire", THEME)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (76, "", 1)
+    assert ran.err.startswith("held: 119 of 120 done rows of theme comments have changed since they were judged")
+    assert f"comments: last run: {ran.err.removeprefix('held: ')}" in site.wave("status").out
+    assert (tee.requests(), site.status()["missing"]) == ([], 119)
+    assert site.wave("config", THEME, "max_reasked_rate", "1", "--by", "ana").code == 0
+    assert (site.fire()["counts"]["matched"], site.status()["percent"]) == (119, 100)

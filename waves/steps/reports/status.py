@@ -68,8 +68,8 @@ class ThemeStatus:
 
     @property
     def percent(self) -> float:
-        """Rows that are done, in percent of all; an empty table is done. Rows that were given up have no verdict."""
-        return 100.0 if self.census.total == 0 else 100 * self.census.done / self.census.total
+        """See `Census`."""
+        return self.census.percent
 
     @property
     def waves_left(self) -> int:

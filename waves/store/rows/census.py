@@ -43,6 +43,11 @@ class Census:
     given_up: int
     estimated: bool
 
+    @property
+    def percent(self) -> float:
+        """Rows that are done, in percent of all, rounded down: 100 means that every row is done. An empty table is."""
+        return 100.0 if self.total == 0 else 10_000 * self.done // self.total / 100
+
 
 @dataclass(frozen=True, slots=True)
 class NeedCounts:
@@ -59,9 +64,8 @@ def census(db: Database, shape: Shape, version: str) -> Census:
     with faults.mapped(), snapshot(db) as connection:
         rows = planned_scope(connection, shape)
         needs = count_exactly(connection, shape, version) if rows <= SMALL else None
-        if needs is None and rows <= SMALL:  # a row that cannot be computed can still be counted
-            rows = _count(connection, sql.SQL(_SQL["in_scope"]).format(**_source(shape)), {})
         if needs is None:
+            rows, _ = rows_in_scope(connection, shape)  # a row that cannot be computed can still be counted
             return _estimate(connection, shape, version, rows)
         missing = needs.ask + needs.restore
         return Census(needs.done + missing + needs.out, needs.done, missing, needs.out, estimated=False)
@@ -70,6 +74,14 @@ def census(db: Database, shape: Shape, version: str) -> Census:
 def planned_scope(connection: Connection, shape: Shape) -> int:
     """The number of rows in scope, as the planner expects it."""
     return planned_rows(connection, sql.SQL(_SQL["scope"]).format(**_source(shape)), {})
+
+
+def rows_in_scope(connection: Connection, shape: Shape) -> tuple[int, bool]:
+    """The number of rows in scope, and whether it is an estimate: small tables are counted."""
+    rows = planned_scope(connection, shape)
+    if rows > SMALL:
+        return rows, True
+    return _count(connection, sql.SQL(_SQL["in_scope"]).format(**_source(shape)), {}), False
 
 
 def count_exactly(connection: Connection, shape: Shape, version: str) -> NeedCounts | None:
@@ -109,7 +121,7 @@ def _candidates(connection: Connection, branch: candidates.Branch, bound: dict[s
     count = _count(connection, counted, {**bound, "limit": SMALL})
     if count < SMALL:
         return count
-    return max(count, planned_rows(connection, sql.SQL(_SQL["planned"]).format(rows=branch.rows), bound))
+    return max(count, planned_rows_of(connection, branch.rows, bound))
 
 
 def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int:
@@ -118,6 +130,11 @@ def _done(connection: Connection, shape: Shape, bound: dict[str, object]) -> int
     version = fragments.name("t", shape.version_column)
     query = sql.SQL(_SQL["of_version"]).format(target=fragments.relation(shape.target), version=version)
     return _count(connection, query, bound)
+
+
+def planned_rows_of(connection: Connection, rows: sql.Composed, bound: Mapping[str, Any]) -> int:
+    """The number of rows of the query `rows`, as the planner expects it."""
+    return planned_rows(connection, sql.SQL(_SQL["planned"]).format(rows=rows), bound)
 
 
 def planned_rows(connection: Connection, query: Query, bound: Mapping[str, Any]) -> int:

@@ -125,7 +125,7 @@ def _needs_of(connection: Connection, shape: Shape, version: str, keys: Sequence
         assessment = assess_rows(connection, shape, version, keys[start : start + _CHUNK], share)
         unreadable.update(assessment.unreadable)
         items += [row.item for row in assessment.work if row.need == "ask"]
-        to_restore += sum(row.need == "restore" for row in assessment.work)
+        to_restore += sum(row.need == "restore" for row in assessment.work) + len(assessment.withheld)
     return _SampleNeeds(tuple(items), to_restore, tuple(key for key in keys if key not in unreadable))
 
 

@@ -48,12 +48,14 @@ class RowNeed:
 class Assessment:
     """`work`: the rows to ask about, now or later, or to restore, in the candidates' order. `unreadable`: keys of rows
     whose value PostgreSQL cannot compute, e.g. because of a cast in a view, each with the error's name. `withheld` are
-    keys of rows that wait for a person, `stale` of rows to clear."""
+    keys of rows that wait for a person, `stale` of rows to clear.
+    `done`: the number of rows that are done."""
 
     work: tuple[RowNeed, ...]
     unreadable: Mapping[Key, str]
     withheld: tuple[Key, ...]
     stale: tuple[Key, ...]
+    done: int
 
 
 def assess_rows(
@@ -76,7 +78,10 @@ def assess_rows(
     _refuse_duplicates(shape, rows)
     work = tuple(row for row in rows if row.need in ("ask", "wait", "restore"))
     withheld, stale = (tuple(candidates[row.n] for row in rows if row.need == need) for need in ("withheld", "clear"))
-    return Assessment(work, {candidates[n]: error_name(error) for n, error in unreadable.items()}, withheld, stale)
+    done = sum(row.need == "done" for row in rows)
+    return Assessment(
+        work, {candidates[n]: error_name(error) for n, error in unreadable.items()}, withheld, stale, done
+    )
 
 
 def judged_cte(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:

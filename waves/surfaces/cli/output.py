@@ -107,18 +107,20 @@ def on_terminal() -> bool:
 
 def show_ending(report: FireReport) -> None:
     """How a fire ended, on stderr. Without a terminal, under cron, only what needs a person is printed."""
-    if (given_up := report.given_up_line()) is not None:
-        retry = f"`wave retry {report.theme} --all --by NAME` gives them back to the gap"
-        click.echo(harmless(f"{report.theme}: {given_up}; {retry}"), err=True)
-    if report.fault is None:
-        _show_how_it_ended(report)
-
-
-def _show_how_it_ended(report: FireReport) -> None:
+    show_given_up(report)
     ending = report.ending
+    if report.fault is not None:
+        return
     if report.exit_code in {0, 75} and not on_terminal() and not ending.attention:
         return
     if ending.state == "complete" and ending.reason is None:
         click.echo("nothing is missing: the gap is empty", err=True)
     else:
         click.echo(f"{ending.state.replace('_', ' ')}{': ' + ending.reason if ending.reason else ''}", err=True)
+
+
+def show_given_up(report: FireReport) -> None:
+    """The line about rows that a command gave up, on stderr; nothing if there are none."""
+    if (given_up := report.given_up_line()) is not None:
+        retry = f"`wave retry {report.theme} --all --by NAME` gives them back to the gap"
+        click.echo(harmless(f"{report.theme}: {given_up}; {retry}"), err=True)

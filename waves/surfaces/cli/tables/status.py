@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import click
 
 from waves.steps.reports.status import ThemeStatus, WaveStatus
+from waves.store.tables.run_metrics import Run
 from waves.surfaces.cli import output
 from waves.surfaces.cli.tables.quota import quota_notes
 
@@ -32,7 +34,7 @@ def _row(theme: ThemeStatus) -> tuple[str, ...]:
         f"{about}{census.done:,}",
         f"{about}{census.missing:,}",
         f"{about}{census.given_up:,}",
-        f"{theme.percent:.1f}",
+        f"{math.floor(10 * theme.percent) / 10:.1f}",
         f"{run.started_at:%Y-%m-%d %H:%M:%SZ}" if run else "never",
         run.state_in_words() if run else "",
     )
@@ -41,11 +43,18 @@ def _row(theme: ThemeStatus) -> tuple[str, ...]:
 def _notes(theme: ThemeStatus) -> list[str]:
     """What needs a person first, then what explains the figures."""
     return [
-        *(_wave_notes(theme.theme_id, theme.wave) if theme.wave else ()),
+        *(_wave_notes(theme.theme_id, theme.wave) if theme.wave else _run_notes(theme.last_run)),
         *quota_notes(theme.quota),
         *_spend_notes(theme),
         *_rubric_notes(theme),
     ]
+
+
+def _run_notes(run: Run | None) -> list[str]:
+    """What the last run left for a person: rows that it gave up, or that wait."""
+    if run is None or run.error_summary is None or run.state not in {"complete", "held"}:
+        return []
+    return [f"last run: {run.error_summary}"]
 
 
 def _wave_notes(theme_id: str, wave: WaveStatus) -> list[str]:

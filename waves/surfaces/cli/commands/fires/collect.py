@@ -7,6 +7,7 @@ import click
 from waves.config import project
 from waves.steps.operator.by_hand import collect_wave
 from waves.steps.session.session import Invocation
+from waves.surfaces.cli import output
 from waves.surfaces.cli.options import Person
 
 
@@ -38,6 +39,7 @@ def command(
         accept_orphans_by=by if accept_orphans else None,
         give_up_by=by if accept_given_up else None,
     )
+    output.show_given_up(report)
     if report.ending.state == "collected":
         click.echo(report.counts.line())
     else:

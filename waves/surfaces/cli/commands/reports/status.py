@@ -87,7 +87,7 @@ def _object(theme: ThemeStatus) -> dict[str, Any]:
         "done": theme.census.done,
         "missing": theme.census.missing,
         "given_up": theme.census.given_up,
-        "percent": round(theme.percent, 2),
+        "percent": theme.percent,
         "estimated": theme.census.estimated,
         "corrupt_parts": wave.corrupt_parts if wave else 0,
         "wave": {
