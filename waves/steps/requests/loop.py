@@ -190,7 +190,8 @@ class RequestLoop:
     def _follow(self, request: InFlight, outcome: Outcome) -> Decision:
         self._parts.add(parts_of(self._wave.manifest, request.call.sent, outcome))
         this, chain = request.pending.next_try, self._backend.models
-        decision = decide(this, outcome, chain=chain, max_tokens=request.max_tokens, jitter=self._jitter.random())
+        sent, ceiling, jitter = request.max_tokens, self._backend.max_tokens, self._jitter.random()
+        decision = decide(this, outcome, chain=chain, max_tokens=sent, jitter=jitter, ceiling=ceiling)
         if isinstance(outcome, Fatal):
             self._stop.fail(outcome.as_error())
         if self._stop.ending is None:
