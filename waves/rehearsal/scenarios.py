@@ -127,6 +127,7 @@ class Scenario(_Strict):
     quota: QuotaRules | None = None
     faults: dict[FaultName, Share] = Field(default_factory=dict)
     retry_after: Seconds | None = None
+    longest_answer: Annotated[int, Field(ge=1)] | None = None
     down: tuple[Down, ...] = ()
     dies_after: Annotated[int, Field(ge=0)] | None = None
     invalid_keys: tuple[str, ...] = ()

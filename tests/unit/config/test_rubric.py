@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from waves.config import rubric
 from waves.config.verdict_schema import WIRE_KEYWORDS
 from waves.errors import ConfigurationError
-from waves.rehearsal.schema import fit
+from waves.rehearsal.schema import defect, fit
 
 WHERE = Path("v1.md")
 HEAD = "---\nkind: classify\nlabels: {yes please: wants, 'no': does not}\n---\nJudge.\n"
@@ -250,6 +250,7 @@ def test_what_goes_over_the_wire_has_only_the_keywords_of_providers(fields: dict
             assert inner["required"] == list(inner["properties"])
     verdict = parsed.wire_schema["properties"]["verdicts"]["items"]
     assert list(verdict["properties"]) == ["id", *fields]
+    assert defect(parsed.wire_schema, structured=True) is None
 
 
 def test_shared_definitions_are_found_from_the_root_of_an_answer() -> None:
@@ -365,6 +366,7 @@ def test_options_and_definitions_reach_the_provider() -> None:
     assert validator.is_valid({"verdicts": [{"id": "1", "a": "x", "b": None}]})
     assert not validator.is_valid({"verdicts": [{"id": "1", "a": 5, "b": None}]})
     assert not validator.is_valid({"verdicts": [{"id": "1", "a": "x", "b": 5}]})
+    assert defect(parsed.wire_schema, structured=True) is None
 
 
 def test_options_about_the_whole_object_are_stated_and_not_sent() -> None:
