@@ -55,7 +55,7 @@ def main() -> None:
 
 def frame(rubric: Rubric, text: str, batch_size: int) -> float:
     items = tuple((str(number), {"content": text}) for number in range(1, batch_size + 1))
-    message = json.loads(Prompt(rubric).body(Ask("", "model", items)))["messages"][0]["content"]
+    message = json.loads(Prompt(rubric, None).body(Ask("", "model", items)))["messages"][0]["content"]
     return size(message) / (size(text) * batch_size)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -37,6 +37,7 @@ class Asking:
         self.answers: list[Answer] = []
         self.key: str | None = KEY
         self.timeout = 20.0
+        self.changes: dict[str, Any] = {}
 
     @property
     def requests(self) -> list[tuple[dict[str, str], Any]]:
@@ -62,7 +63,7 @@ class Asking:
                 await backend.close()
 
     def config(self) -> BackendConfig:
-        return config_of(self.kind, self._provider.url, self.key, self.timeout)
+        return replace(config_of(self.kind, self._provider.url, self.key, self.timeout), **self.changes)
 
 
 def config_of(kind: Any, url: str, key: str | None = KEY, timeout: float = 20.0) -> BackendConfig:
@@ -141,6 +142,24 @@ def test_the_model_and_the_key_are_the_ones_given_and_nothing_comes_from_the_env
     assert KEY in headers["authorization"]
     assert "somebody" not in json.dumps(headers)
     assert body["model"] == "model-1"
+
+
+@pytest.mark.parametrize(
+    ("auth", "sent"), [("bearer", {"authorization": f"Bearer {KEY}"}), ("x-api-key", {"x-api-key": KEY})]
+)
+def test_the_key_goes_in_the_header_that_is_configured_and_in_no_other(
+    auth: Literal["bearer", "x-api-key"], sent: dict[str, str], api: Asking, reply: Say
+) -> None:
+    api.changes = {"auth": auth}
+    assert isinstance(api.ask(reply("1", "2")), Answered)
+    headers = api.requests[0][0]
+    assert {name: headers[name] for name in ("authorization", "x-api-key") if name in headers} == sent
+
+
+def test_no_request_asks_for_more_tokens_than_the_backend_gives(asking: Asking, answer: Say) -> None:
+    asking.changes = {"max_tokens": 50}
+    assert isinstance(asking.ask(answer("1", "2")), Answered)
+    assert asking.requests[0][1]["max_tokens"] == 50
 
 
 def test_row_text_stands_in_the_user_message_alone(asking: Asking, answer: Say) -> None:

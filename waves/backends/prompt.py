@@ -29,10 +29,12 @@ _TOKENS_PER_ITEM = {"classify": 128, "extract": 1024}
 _MAX_TOKENS = 32_000
 
 
-def max_tokens(rubric: Rubric, ask: Ask) -> int:
-    """The tokens that the answer may take: those of the request, else the rubric's, else enough for its items."""
+def max_tokens(rubric: Rubric, ask: Ask, ceiling: int | None) -> int:
+    """The tokens that the answer may take: those of the request, else the rubric's, else enough for its items; never
+    more than `ceiling`, the backend's own `max_tokens`."""
     derived = min(_MAX_TOKENS, _FIXED_TOKENS + _TOKENS_PER_ITEM[rubric.kind] * len(ask.items))
-    return ask.max_tokens or rubric.max_tokens or derived
+    wanted = ask.max_tokens or rubric.max_tokens or derived
+    return wanted if ceiling is None else min(wanted, ceiling)
 
 
 def document(ask: Ask) -> str:
@@ -48,21 +50,22 @@ def stricter(ask: Ask) -> str:
 
 
 class Prompt:
-    """Renders requests for one rubric."""
+    """Renders requests for one rubric and one backend, whose `max_tokens` is the `ceiling`."""
 
-    def __init__(self, rubric: Rubric) -> None:
+    def __init__(self, rubric: Rubric, ceiling: int | None) -> None:
         output: dict[str, object] = {"format": {"type": "json_schema", "schema": rubric.wire_schema}}
         if rubric.effort is not None:
             output["effort"] = rubric.effort
         system = [{"type": "text", "text": rubric.system, "cache_control": {"type": "ephemeral"}}]
         self._rubric = rubric
+        self._ceiling = ceiling
         self._fixed = f'"system":{_encode(system)},"output_config":{_encode(output)}'
 
     def body(self, ask: Ask) -> bytes:
         content: object = document(ask)
         if ask.strict:
             content = [{"type": "text", "text": content}, {"type": "text", "text": stricter(ask)}]
-        head = f'{{"model":{_encode(ask.model)},"max_tokens":{max_tokens(self._rubric, ask)}'
+        head = f'{{"model":{_encode(ask.model)},"max_tokens":{max_tokens(self._rubric, ask, self._ceiling)}'
         messages = f'"messages":[{{"role":"user","content":{_encode(content)}}}]}}'
         return f"{head},{self._fixed},{messages}".encode()
 

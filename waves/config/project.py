@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from waves.config import backend_kinds, document
 from waves.config.backend_kinds import BackendTraits
@@ -49,7 +49,8 @@ class Price:
 class BackendConfig:
     """One way to reach a model. `kind` is a folder of `waves.backends`. `models[0]` is the primary, the others the
     fallback chain. `api_key` is the key itself, read from the variable `api_key_env`, or None if that is not set.
-    `timeout` is in seconds. `scenario` is for the rehearsal provider: a name, or the path of a file.
+    `auth` says in which header it goes. `timeout` is in seconds; no request asks for more than `max_tokens`.
+    `scenario` is for the rehearsal provider: a name, or the path of a file.
 
     The quota: windows of the length `window`, laid out from `resets_at` (UTC) on each day, or a rolling one without
     it; `capacity` is in keys, None if it is to be learned; a fire leaves the share above `use_at_most` to others.
@@ -72,6 +73,8 @@ class BackendConfig:
     prices: Mapping[str, Price] = field(default_factory=dict, hash=False)
     command: str = "claude"
     environment: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
+    auth: Literal["bearer", "x-api-key"] = "bearer"
+    max_tokens: int | None = None
 
     @property
     def traits(self) -> BackendTraits:
@@ -155,7 +158,9 @@ def _backend(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) ->
         base_url=entry["base_url"],
         api_key_env=key_env,
         api_key=environ.get(key_env) or None,
+        auth=entry["auth"],
         timeout=entry["timeout"],
+        max_tokens=entry["max_tokens"],
         scenario=entry["scenario"],
         window=_duration(window) if window else None,
         resets_at=time.fromisoformat(resets_at) if resets_at else None,

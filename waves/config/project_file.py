@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -44,7 +44,9 @@ class BackendEntry(_Strict):
     models: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
     base_url: str | None = Field(default=None, pattern=r"^https?://")
     api_key_env: Variable | None = None
+    auth: Literal["bearer", "x-api-key"] = "bearer"
     timeout: float = Field(default=60.0, gt=0, le=3600)
+    max_tokens: int | None = Field(default=None, ge=1, le=200_000)
     scenario: str | None = None
     window: str | None = Field(default=None, pattern=r"^[1-9]([0-9]{0,5}[sm]|[0-9]{0,3}h|[0-9]{0,2}d|[0-9]?w)$")
     resets_at: str | None = Field(default=None, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]Z$")

@@ -10,16 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from waves.config import document, schema_check, verdict_schema
 from waves.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from jsonschema_rs import Validator
 
 FRONT_MATTER = re.compile(r"\A\ufeff?---\r?\n(.*?)^---[ \t]*\r?\n", re.DOTALL | re.MULTILINE)
 EXAMPLE = re.compile(r"^### Example\b[^\n]*\n(.*?)(?=^#{1,6} |\Z)", re.DOTALL | re.MULTILINE)
@@ -77,12 +74,16 @@ def parse(text: str, stem: str, where: Path) -> Rubric:
     """The rubric that `text` holds, which is new: whatever no answer can meet is refused. `where` is for messages."""
     rubric = parse_registered(text, stem, where)
     front, _ = _front(text, where)
-    if rubric.kind == "classify" and (twin := schema_check.alike(rubric.labels)) is not None:
+    if (
+        rubric.kind == "classify"
+        and (twin := schema_check.alike([label.casefold() for label in rubric.labels])) is not None
+    ):
         place = front.place(("labels",))
         raise ConfigurationError(f"{place}: labels: {twin!r} stands there in two encodings of Unicode", "Keep one.")
     if (defect := schema_check.first_defect(rubric.schema)) is not None:
         raise ConfigurationError(f"{front.place(('schema', *defect.path))}: schema: {defect.problem}", defect.remedy)
-    _check_answers(rubric, where)
+    for line, example in _examples(text, where):
+        _check_example(rubric, example, f"{where}:{line}")
     return rubric
 
 
@@ -98,9 +99,7 @@ def parse_registered(text: str, stem: str, where: Path) -> Rubric:
     schema = verdict_schema.of_labels(tuple(labels), multi=head.multi)
     if head.schema_ is not None:
         schema = verdict_schema.with_bounded_confidence(head.schema_)
-    examples = _examples(text, where)
-    validator = _validator(schema, front.place(("schema",)))
-    _check(validator, examples, where)
+    _require_schema(schema, front.place(("schema",)))
     return Rubric(
         version=version_of(text, stem),
         kind=head.kind,
@@ -108,7 +107,7 @@ def parse_registered(text: str, stem: str, where: Path) -> Rubric:
         multi=head.multi,
         schema=schema,
         wire_schema=verdict_schema.on_the_wire(schema),
-        examples=tuple(example for _, example in examples),
+        examples=tuple(example for _, example in _examples(text, where)),
         system=_system(body, labels, schema, multi=head.multi),
         text=text,
         effort=head.effort,
@@ -158,47 +157,38 @@ def _json(block: str) -> object:
     return value
 
 
-def _validator(schema: Mapping[str, Any], place: str) -> Validator:
+def _require_schema(schema: Mapping[str, Any], place: str) -> None:
     import jsonschema_rs
 
     def refuse(uri: str) -> None:
         raise ValueError(f"it refers to {uri}, which is outside of it")
 
     try:
-        return jsonschema_rs.validator_for(dict(schema), retriever=refuse)
+        jsonschema_rs.validator_for(dict(schema), retriever=refuse)
     except (ValueError, jsonschema_rs.ValidationError) as error:
         problem = str(error).splitlines()[0]
         raise ConfigurationError(f"{place}: `schema` is not a JSON schema: {problem}", "Fix it.") from error
 
 
-def _check(validator: Validator, examples: Iterable[tuple[int, Example]], where: Path) -> None:
-    for line, example in examples:
-        defect = next(validator.iter_errors(dict(example.output)), None)
-        if defect is not None:
-            raise ConfigurationError(
-                f"{where}:{line}: the output of this example breaks the schema: {defect.message}",
-                "An example must show a valid answer: correct it, or the schema.",
-            )
-
-
-def _check_answers(rubric: Rubric, where: Path) -> None:
-    """Each example has to be an answer that a provider can give under the schema that it gets, and that is accepted."""
+def _check_example(rubric: Rubric, example: Example, place: str) -> None:
+    """An example has to show an answer that is accepted, and that a provider can give under the schema that it gets."""
     import jsonschema_rs
 
-    sent = jsonschema_rs.validator_for(dict(rubric.wire_schema))
     accepted = jsonschema_rs.validator_for(dict(rubric.schema), validate_formats=True)
-    examples = _examples(rubric.text, where)
-    _check(accepted, examples, where)
-    for line, example in examples:
-        if NUL.search(json.dumps(example.output)):
-            raise ConfigurationError(f"{where}:{line}: the output of this example holds U+0000", "Remove it.")
-        defect = next(sent.iter_errors({"verdicts": [{"id": "1", **example.output}]}), None)
-        if defect is not None:
-            raise ConfigurationError(
-                f"{where}:{line}: no provider can answer as this example does: {defect.message}",
-                "Each field is required from a provider, and no others are taken: give every one, and let those that "
-                'may be unknown be null, by `type: [string, "null"]`.',
-            )
+    sent = jsonschema_rs.validator_for(dict(rubric.wire_schema))
+    if (defect := next(accepted.iter_errors(dict(example.output)), None)) is not None:
+        raise ConfigurationError(
+            f"{place}: the output of this example breaks the schema: {defect.message}",
+            "An example must show a valid answer: correct it, or the schema.",
+        )
+    if NUL.search(json.dumps(example.output)):
+        raise ConfigurationError(f"{place}: the output of this example holds U+0000", "Remove it.")
+    if (defect := next(sent.iter_errors({"verdicts": [{"id": "1", **example.output}]}), None)) is not None:
+        raise ConfigurationError(
+            f"{place}: no provider can answer as this example does: {defect.message}",
+            "Each field is required from a provider, and no others are taken: give every one, and let those that may "
+            'be unknown be null, by `type: [string, "null"]`.',
+        )
 
 
 def _system(body: str, labels: Mapping[str, str], schema: Mapping[str, Any], *, multi: bool) -> str:

@@ -39,7 +39,7 @@ def with_bounded_confidence(schema: Schema) -> Schema:
     confidence = schema["properties"].get("confidence")
     if not isinstance(confidence, dict):
         return schema
-    bounded = {"minimum": 0, "maximum": 1, **confidence}
+    bounded = confidence | {key: confidence.get(key, bound) for key, bound in (("minimum", 0), ("maximum", 1))}
     return {**schema, "properties": {**schema["properties"], "confidence": bounded}}
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from waves.rehearsal import replies
 from waves.rehearsal.faults import STATUS_FAULTS, Dice, FaultPlan, plan_faults
-from waves.rehearsal.protocol import ParsedRequest, ProtocolError, parse_json, read_request
+from waves.rehearsal.protocol import ParsedRequest, ProtocolError, parse_json, read_request, refuse_longer_answer
 from waves.rehearsal.record import Turn
 from waves.rehearsal.scenarios import Scenario
 
@@ -52,6 +52,7 @@ def process(
     body = json.dumps(parameters).encode()
     try:
         asked = read_request(body, "")
+        refuse_longer_answer(asked, scenario.longest_answer)
     except ProtocolError as error:
         return "errored", _error(turn, error.status)
     turn.model, turn.system, turn.items = asked.model, asked.system, asked.items

@@ -98,6 +98,12 @@ def read_request(body: bytes, version: str, *, counting: bool = False) -> Parsed
     )
 
 
+def refuse_longer_answer(asked: ParsedRequest, longest: int | None) -> None:
+    """A `max_tokens` beyond what the model can give is refused, and not lowered."""
+    if longest is not None and asked.max_tokens > longest:
+        raise ProtocolError(400, f"max_tokens: {asked.max_tokens} > {longest}, the maximum number of output tokens")
+
+
 def _check(request: Mapping[str, Any], version: str, *, counting: bool) -> None:
     if not isinstance(request.get("model"), str) or not request["model"]:
         raise ProtocolError(400, "model: Field required")

@@ -20,7 +20,7 @@ from waves.rehearsal.batch_requests import Kind, process
 from waves.rehearsal.batches import BATCHES, BatchStore
 from waves.rehearsal.faults import STATUS_FAULTS, Dice, FaultPlan, is_down, plan_faults
 from waves.rehearsal.limits import RateLimits
-from waves.rehearsal.protocol import LARGEST_REQUEST, ParsedRequest, ProtocolError, read_request
+from waves.rehearsal.protocol import LARGEST_REQUEST, ParsedRequest, ProtocolError, read_request, refuse_longer_answer
 from waves.rehearsal.record import Turn
 from waves.rehearsal.scenarios import Scenario
 from waves.rehearsal.usage import PromptCache, count_tokens
@@ -118,7 +118,9 @@ class Provider:
             raise ProtocolError(401, "invalid bearer token")
         if path == MODELS or batches:
             return None
-        return read_request(body, headers.get("anthropic-version", ""), counting=path == COUNT)
+        asked = read_request(body, headers.get("anthropic-version", ""), counting=path == COUNT)
+        refuse_longer_answer(asked, self._scenario.longest_answer)
+        return asked
 
     def _plan_message(self, turn: Turn, asked: ParsedRequest, body: bytes) -> Response:
         now = time.monotonic()

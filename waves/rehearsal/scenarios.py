@@ -130,6 +130,7 @@ class Scenario(_Strict):
     faults: dict[FaultName, Share] = Field(default_factory=dict)
     retry_after: Seconds | None = None
     message: str | None = None
+    longest_answer: Annotated[int, Field(ge=1)] | None = None
     down: tuple[Down, ...] = ()
     dies_after: Annotated[int, Field(ge=0)] | None = None
     invalid_keys: tuple[str, ...] = ()

@@ -1,23 +1,24 @@
-"""Values that fit a JSON schema: the stand-in's answers to a request for structured output.
+"""Values that fit a JSON schema: the stand-in's answers to a request for structured output; and what providers refuse.
 
-Knows the keywords that providers accept, and the bounds that tools may have as well. Pure; a value that cannot be made
-to fit becomes the schema's plainest value (first enum value, empty text, the lower bound).
+Pure. Tools may have more keywords than structured output. A value that cannot be made to fit becomes the schema's
+plainest value (first enum value, empty text, the lower bound).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Json = Any
 """A value as `json.loads` gives it."""
 JsonSchema = Mapping[str, Any]
 
-# Keywords that structured output refuses; tools may have them.
-_REFUSED = frozenset(
-    {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "maxItems"}
-)
+_ACCEPTED = {"type", "properties", "required", "items", "enum", "const", "anyOf", "$ref", "$defs", "definitions"}
+_ACCEPTED |= {"description", "title", "default", "additionalProperties", "minItems"}
+_SHARED = re.compile(r"#/(\$defs|definitions)/[^/]+")
+_MOST_UNIONS, _MOST_OPTIONAL = 16, 24
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -52,6 +53,7 @@ _SHAPES: dict[str, Callable[[Json], bool]] = {
     "type": _is_type,
     "properties": lambda value: isinstance(value, Mapping),
     "$defs": lambda value: isinstance(value, Mapping),
+    "definitions": lambda value: isinstance(value, Mapping),
     "required": lambda value: isinstance(value, list),
     "enum": _is_full_list,
     "anyOf": _is_full_list,
@@ -82,9 +84,14 @@ def fit(value: Json, schema: JsonSchema, root: JsonSchema | None = None, depth: 
     return value if fitter is None else fitter(value, schema, root, depth)
 
 
-def defect(schema: Json, *, structured: bool, depth: int = 0) -> str | None:
+def defect(schema: Json, *, structured: bool) -> str | None:
     """The provider's objection to this schema, as one phrase; None if it would accept it. `structured` adds the limits
     of structured output, which do not apply to the input of a tool."""
+    objection = _malformed(schema, structured=structured, depth=0)
+    return objection or (_beyond_limits(schema) if structured else None)
+
+
+def _malformed(schema: Json, *, structured: bool, depth: int) -> str | None:
     if not isinstance(schema, Mapping):
         return "a schema must be an object"
     if depth > _DEPTH:
@@ -94,14 +101,55 @@ def defect(schema: Json, *, structured: bool, depth: int = 0) -> str | None:
             return f"keyword '{word}' has an invalid value"
     if structured and (objection := _refused(schema)):
         return objection
-    parts = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
-    parts += [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *([schema["items"]] if "items" in schema else ())]
-    objections = (defect(part, structured=structured, depth=depth + 1) for part in parts)
-    return next((objection for objection in objections if objection), None)
+    objections = (_malformed(part, structured=structured, depth=depth + 1) for part in _inner(schema))
+    return next(filter(None, objections), None)
+
+
+def _inner(schema: JsonSchema) -> list[Json]:
+    parts = [part for word in ("properties", "$defs", "definitions") for part in schema.get(word, {}).values()]
+    return [
+        *parts,
+        *schema.get("anyOf", ()),
+        *schema.get("oneOf", ()),
+        *([schema["items"]] if "items" in schema else ()),
+    ]
+
+
+def _all_parts(schema: JsonSchema) -> Iterator[JsonSchema]:
+    yield schema
+    for part in _inner(schema):
+        yield from _all_parts(part)
+
+
+def _beyond_limits(schema: JsonSchema) -> str | None:
+    parts = list(_all_parts(schema))
+    if sum("anyOf" in part or isinstance(part.get("type"), list) for part in parts) > _MOST_UNIONS:
+        return f"more than {_MOST_UNIONS} parameters with union types"
+    if (
+        sum(name not in part.get("required", ()) for part in parts for name in part.get("properties", ()))
+        > _MOST_OPTIONAL
+    ):
+        return f"more than {_MOST_OPTIONAL} optional parameters"
+    references = {str(part["$ref"]) for part in parts if "$ref" in part}
+    if any(name == "#" or _returns(name, schema) for name in references):
+        return "recursive schemas are not supported"
+    unknown = [name for name in references if not _SHARED.fullmatch(name) or not _resolve({"$ref": name}, schema)]
+    return f"'$ref' {min(unknown)!r} cannot be resolved" if unknown else None
+
+
+def _returns(start: str, root: JsonSchema) -> bool:
+    """Whether a reference leads back to itself."""
+    seen, ahead = set[str](), [start]
+    while ahead:
+        name = ahead.pop()
+        parts = _all_parts(_resolve({"$ref": name}, root)) if _SHARED.fullmatch(name) else ()
+        ahead += (new := {str(part["$ref"]) for part in parts if "$ref" in part} - seen)
+        seen |= new
+    return start in seen
 
 
 def _refused(schema: JsonSchema) -> str | None:
-    if refused := _REFUSED.intersection(schema):
+    if refused := schema.keys() - _ACCEPTED:
         return f"keyword '{min(refused)}' is not supported"
     if schema.get("minItems", 0) > 1:
         return "keyword 'minItems' supports 0 and 1 only"

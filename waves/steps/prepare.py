@@ -95,20 +95,25 @@ def _take_from_gap(session: Session, allowance: Allowance) -> Taken:
 def _nothing_to_ask(session: Session, taken: Taken) -> Ending:
     if taken.reasked is not None:
         return Ending("held", reasked_line(session, taken.reasked))
-    if taken.exhausted and taken.withheld:
-        return approval_gate.withheld_ending(session, taken.withheld)
-    if taken.exhausted and taken.unreadable:
-        return Ending("held", unreadable_line(session.shape, taken.unreadable))
-    if taken.exhausted and taken.waiting:
-        return Ending("collected", f"{counted(taken.waiting, 'row')} failed before; a later fire asks again")
     if taken.exhausted:
-        return Ending("complete")
+        return _gap_read_to_its_end(session, taken)
     if not taken.restored:
         return Ending(
             "not_converged", "rows wait to be restored, but none could be restored; the next fire tries again"
         )
     reason = f"restored {counted(taken.restored, 'row')} without asking; more are left for the next fire"
     return Ending("collected", reason, more=True)
+
+
+def _gap_read_to_its_end(session: Session, taken: Taken) -> Ending:
+    """It is empty, or every row that is left waits for something."""
+    if taken.withheld:
+        return approval_gate.withheld_ending(session, taken.withheld)
+    if taken.unreadable:
+        return Ending("held", unreadable_line(session.shape, taken.unreadable))
+    if taken.waiting:
+        return Ending("collected", f"{counted(taken.waiting, 'row')} failed before; a later fire asks again")
+    return Ending("complete")
 
 
 def reasked_line(session: Session, reasked: Reasked) -> str:

@@ -223,6 +223,17 @@ def test_doctor_reports_a_registered_rubric_that_would_be_refused_now_and_fires_
     assert site.fire()["counts"]["matched"] == 1
 
 
+def test_doctor_warns_of_a_schema_that_providers_may_refuse(site: Site) -> None:
+    site.fill(0)
+    site.sql("ALTER TABLE comment ADD tone text")
+    fields = ", ".join(f"{name}: {{type: [string, 'null']}}" for name in ("tone", *(f"f{n}" for n in range(16))))
+    site.write(FILE, f"---\nkind: extract\nschema: {{type: object, properties: {{{fields}}}}}\n---\nExtract.\n")
+    site.edit(f"prompts/{THEME}/theme.yaml", "$labels: labels", "tone: tone")
+    ran = site.wave("doctor", "--json")
+    assert ran.code == 0
+    assert any("more than 16 parameters with union types" in one["what"] for one in ran.json["findings"])
+
+
 def test_doctor_misses_what_a_backend_cannot_do_without(site: Site) -> None:
     site.fill(1)
     lacking = {

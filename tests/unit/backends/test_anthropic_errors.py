@@ -177,6 +177,17 @@ def test_a_refused_or_missing_key_is_told_by_the_name_of_its_variable() -> None:
     assert unusable(CONFIG) is None
 
 
+def test_a_refused_key_at_another_address_may_belong_into_the_other_header() -> None:
+    def hint(**changes: Any) -> str:
+        outcome = outcome_of(_status_error(401), replace(CONFIG, **changes))
+        assert isinstance(outcome, Fatal)
+        return outcome.hint
+
+    assert "auth" not in hint() + hint(base_url="http://127.0.0.1:1", kind="rehearsal")
+    assert "`auth: x-api-key`" in hint(base_url="https://other.example")
+    assert "`auth: bearer`" in hint(base_url="https://other.example", auth="x-api-key")
+
+
 def test_time_outs_and_broken_connections_may_have_been_paid() -> None:
     timeout = outcome_of(anthropic.APITimeoutError(REQUEST), CONFIG)
     assert timeout == Retryable("timeout", "APITimeoutError", maybe_paid=True)

@@ -125,6 +125,14 @@ def test_the_larger_try_stays_below_what_models_take() -> None:
     assert larger(MAX_TOKENS).failed
 
 
+def test_no_larger_try_asks_for_more_than_the_backend_gives() -> None:
+    def larger(sent: int) -> Decision:
+        return decide(TWO, TRUNCATED, chain=CHAIN, max_tokens=sent, jitter=0, ceiling=900)
+
+    assert [this.max_tokens for this in larger(500).again] == [900]
+    assert [this.short_ids for this in larger(900).again] == [("1",), ("2",)]
+
+
 _unanswered: list[Outcome] = [OUTAGE, TIMEOUT, LOST, TRUNCATED, REFUSED, INVALID, LATER, FATAL]
 
 

@@ -115,13 +115,15 @@ def test_a_backend_gets_its_key_from_its_own_variable(tmp_path: Path, monkeypatc
         tmp_path,
         "backends:\n"
         "  one: {kind: anthropic, models: [big, small]}\n"
-        "  two: {kind: anthropic, models: [m], api_key_env: OTHER_KEY, base_url: 'http://127.0.0.1:1', timeout: 5}\n"
+        "  two: {kind: anthropic, models: [m], api_key_env: OTHER_KEY, base_url: 'http://127.0.0.1:1', timeout: 5,\n"
+        "    auth: x-api-key, max_tokens: 8192}\n"
         "  three: {kind: anthropic, models: [m], api_key_env: NOT_SET}\n"
         "  rehearsal: {kind: rehearsal, scenario: flaky}\n",
     )
     loaded = project.load(tmp_path)
     assert [loaded.backends[name].api_key for name in ("one", "two", "three")] == ["sk-first", "sk-second", None]
     assert loaded.backends["one"].models == ("big", "small")
+    assert (loaded.backends["two"].auth, loaded.backends["two"].max_tokens) == ("x-api-key", 8192)
     assert (loaded.backends["two"].base_url, loaded.backends["two"].timeout) == ("http://127.0.0.1:1", 5)
     assert (loaded.backends["rehearsal"].scenario, loaded.backends["rehearsal"].models) == ("flaky", ("rehearsal",))
 
@@ -167,6 +169,12 @@ def test_secrets_are_in_no_repr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (
             "backends:\n  a: {kind: anthropic, models: [m], api_key_env: sk-1}\n",
             "waves.yaml:2: backends.a.api_key_env: ",
+        ),
+        ("backends:\n  a: {kind: anthropic, models: [m], max_tokens: 0}\n", "waves.yaml:2: backends.a.max_tokens: "),
+        ("backends:\n  a: {kind: anthropic, models: [m], auth: basic}\n", "waves.yaml:2: backends.a.auth: "),
+        (
+            "backends:\n  a: {kind: claude_cli, models: [m], auth: x-api-key}\n",
+            "waves.yaml:2: backends.a: `auth` belongs to a backend of kind anthropic or message_batches",
         ),
         ("backends:\n  a: {kind: anthropic, models: [m], timeout: 0}\n", "waves.yaml:2: backends.a.timeout: "),
         ("backends:\n  a: {kind: anthropic, models: [m], timeout: .nan}\n", "waves.yaml:2: backends.a.timeout: "),

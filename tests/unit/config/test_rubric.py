@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from waves.config import rubric
 from waves.config.verdict_schema import WIRE_KEYWORDS
 from waves.errors import ConfigurationError
-from waves.rehearsal.schema import fit
+from waves.rehearsal.schema import defect, fit
 
 WHERE = Path("v1.md")
 HEAD = "---\nkind: classify\nlabels: {yes please: wants, 'no': does not}\n---\nJudge.\n"
@@ -250,6 +250,7 @@ def test_what_goes_over_the_wire_has_only_the_keywords_of_providers(fields: dict
             assert inner["required"] == list(inner["properties"])
     verdict = parsed.wire_schema["properties"]["verdicts"]["items"]
     assert list(verdict["properties"]) == ["id", *fields]
+    assert defect(parsed.wire_schema, structured=True) is None
 
 
 def test_shared_definitions_are_found_from_the_root_of_an_answer() -> None:
@@ -309,7 +310,7 @@ def field(schema: str, name: str = "a") -> str:
             3,
             "follow the draft 2020-12",
         ),
-        ("---\nkind: classify\nlabels: {caf\u00e9: x, cafe\u0301: y}\n---\nJudge.\n", 3, "two encodings of Unicode"),
+        ("---\nkind: classify\nlabels: {Caf\u00e9: x, cafe\u0301: y}\n---\nJudge.\n", 3, "two encodings of Unicode"),
     ],
 )
 def test_what_no_answer_can_meet_is_refused_with_its_line(text: str, line: int, problem: str) -> None:
@@ -351,7 +352,8 @@ def test_a_field_may_be_null_where_it_is_unknown_and_a_text_may_show_an_escape()
 
 def test_a_registered_rubric_is_read_although_it_would_be_refused_now() -> None:
     text = field("{type: string, enum: [yes, no, unclear]}")
-    assert rubric.parse_registered(text, "v1", WHERE).text == text
+    text += example({"a": "yes"})
+    assert rubric.parse_registered(text, "v1", WHERE).examples
 
 
 def test_options_and_definitions_reach_the_provider() -> None:
@@ -365,6 +367,7 @@ def test_options_and_definitions_reach_the_provider() -> None:
     assert validator.is_valid({"verdicts": [{"id": "1", "a": "x", "b": None}]})
     assert not validator.is_valid({"verdicts": [{"id": "1", "a": 5, "b": None}]})
     assert not validator.is_valid({"verdicts": [{"id": "1", "a": "x", "b": 5}]})
+    assert defect(parsed.wire_schema, structured=True) is None
 
 
 def test_options_about_the_whole_object_are_stated_and_not_sent() -> None:

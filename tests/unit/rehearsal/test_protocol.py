@@ -140,3 +140,12 @@ def test_any_json_is_answered_with_a_documented_status(changes: dict[str, Any], 
 def test_a_request_without_a_key_is_not_authenticated() -> None:
     desk = Provider(Scenario(), 0)
     assert desk.plan(desk.arrive("GET", "/v1/models", {}, b"", 1)).status == 401
+
+
+def test_an_answer_longer_than_the_model_can_give_is_refused_and_not_cut() -> None:
+    provider = Provider(Scenario(longest_answer=9), 0)
+    body = {"model": "m", "max_tokens": 10, "messages": [{"role": "user", "content": ITEMS}]}
+    for tokens, status in ((10, 400), (9, 200)):
+        asked = json.dumps(body | {"max_tokens": tokens}).encode()
+        arrived = provider.arrive("POST", "/v1/messages", {"authorization": "Bearer k"}, asked, 1)
+        assert provider.plan(arrived).status == status

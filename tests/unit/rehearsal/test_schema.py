@@ -83,6 +83,30 @@ def test_a_list_of_words_without_a_value_gets_the_first_word() -> None:
         ({"type": "object"}, "additionalProperties"),
         ({"type": "array", "items": {"type": "string", "minLength": 1}}, "minLength"),
         ({"anyOf": [{"type": "number", "maximum": 1}]}, "maximum"),
+        ({"oneOf": [{"type": "string"}, {"type": "null"}]}, "oneOf"),
+        ({"allOf": [{"type": "string"}]}, "allOf"),
+        ({"type": "string", "format": "date"}, "format"),
+        ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, "uniqueItems"),
+        ({"anyOf": [{"type": ["string", "null"]}] * 16}, "more than 16 parameters with union types"),
+        (
+            {
+                "type": "object",
+                "properties": {f"a{n}": {"type": "string"} for n in range(25)},
+                "additionalProperties": False,
+            },
+            "more than 24 optional",
+        ),
+        ({"$ref": "#"}, "recursive"),
+        (
+            {
+                "$ref": "#/$defs/x",
+                "$defs": {"x": {"anyOf": [{"$ref": "#/definitions/y"}]}},
+                "definitions": {"y": {"$ref": "#/$defs/x"}},
+            },
+            "recursive",
+        ),
+        ({"$ref": "#/$defs/x"}, "'#/$defs/x' cannot be resolved"),
+        ({"$ref": "#/properties/a"}, "cannot be resolved"),
         ({"type": "array", "minItems": 2, "items": {}}, "minItems"),
         ({"$defs": {"x": {"type": "array", "maxItems": 1}}}, "maxItems"),
         ({"type": "object", "additionalProperties": False, "properties": {"a": {"type": "object"}}}, "additional"),
@@ -97,6 +121,12 @@ def test_a_property_may_have_the_name_of_a_refused_keyword() -> None:
     assert defect(schema, structured=True) is None
 
 
+def test_shared_definitions_are_accepted() -> None:
+    shared = {"x": {"type": "string"}}
+    schema = {"anyOf": [{"$ref": "#/$defs/x"}, {"$ref": "#/definitions/x"}], "$defs": shared, "definitions": shared}
+    assert defect(schema, structured=True) is None
+
+
 def test_the_input_of_a_tool_may_have_bounds() -> None:
     assert defect({"type": "object", "properties": {"a": {"type": "number", "maximum": 1}}}, structured=False) is None
 
@@ -105,5 +135,6 @@ def test_the_input_of_a_tool_may_have_bounds() -> None:
     st.dictionaries(st.sampled_from(["type", "properties", "items", "enum", "anyOf", "minItems", "$ref"]), json_values)
 )
 def test_a_schema_without_defect_can_be_fitted(schema: dict[str, Any]) -> None:
+    defect(schema, structured=True)
     if defect(schema, structured=False) is None:
         fit(None, schema)

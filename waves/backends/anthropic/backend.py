@@ -35,7 +35,7 @@ class AnthropicBackend:
     def __init__(self, config: BackendConfig, rubric: Rubric) -> None:
         self._config = config
         self._rubric = rubric
-        self._prompt = Prompt(rubric)
+        self._prompt = Prompt(rubric, config.max_tokens)
         self._fault = unusable(config)
         self._client = new_async_client(config)
 

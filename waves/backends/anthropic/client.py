@@ -21,6 +21,13 @@ _CONNECTIONS = httpx2.Limits(max_connections=10_000, max_keepalive_connections=1
 
 
 class _OwnHeaders(BaseClient[Any, Any]):
+    key_header: dict[str, str]
+
+    @property
+    def auth_headers(self) -> dict[str, str]:
+        """The key in the header that the configuration names; the SDK itself knows `Authorization` alone."""
+        return self.key_header
+
     @cached_property
     def default_headers(self) -> dict[str, str | anthropic.Omit]:
         """The SDK's headers without `ANTHROPIC_CUSTOM_HEADERS`, built once: the SDK builds them for each request."""
@@ -39,13 +46,22 @@ class _Client(_OwnHeaders, anthropic.Anthropic):
 def new_async_client(config: BackendConfig) -> anthropic.AsyncAnthropic:
     """For many requests at a time in one event loop."""
     http = anthropic.DefaultAioHttpClient(limits=_CONNECTIONS, **_http_options(config))
-    return _AsyncClient(http_client=http, **_sdk_options(config))
+    client = _AsyncClient(http_client=http, **_sdk_options(config))
+    client.key_header = _key_header(config)
+    return client
 
 
 def new_client(config: BackendConfig) -> anthropic.Anthropic:
     """For one call after the other."""
     http = httpx2.Client(**_http_options(config))  # the SDK's default client would use a proxy even for loopback
-    return _Client(http_client=http, **_sdk_options(config))
+    client = _Client(http_client=http, **_sdk_options(config))
+    client.key_header = _key_header(config)
+    return client
+
+
+def _key_header(config: BackendConfig) -> dict[str, str]:
+    key = config.api_key or "none"
+    return {"X-Api-Key": key} if config.auth == "x-api-key" else {"Authorization": f"Bearer {key}"}
 
 
 def _sdk_options(config: BackendConfig) -> dict[str, Any]:

@@ -99,8 +99,16 @@ def _key(error: anthropic.AnthropicError, config: BackendConfig) -> Fatal:
     return Fatal(
         "credentials",
         f"backend {config.name}: the provider refuses the API key ({_describe(error)})",
-        f"put a valid key with the right to use {', '.join(config.models)} into {config.api_key_env}",
+        f"put a valid key with the right to use {', '.join(config.models)} into {config.api_key_env}"
+        + _other_header(config),
     )
+
+
+def _other_header(config: BackendConfig) -> str:
+    """A server of another provider may take the key in the other header alone."""
+    if config.base_url is None or "auth" not in config.traits.own_settings:
+        return ""
+    return f"; or try `auth: {'x-api-key' if config.auth == 'bearer' else 'bearer'}` of this backend in waves.yaml"
 
 
 def _billing(error: anthropic.AnthropicError, config: BackendConfig) -> Outcome:

@@ -24,7 +24,7 @@ def count(config: BackendConfig, rubric: Rubric, asks: Sequence[Ask]) -> list[in
     """The tokens of each prompt; None if the provider does not report them, for any reason."""
     if unusable(config) is not None:
         return None
-    prompt = Prompt(rubric)
+    prompt = Prompt(rubric, config.max_tokens)
     return asyncio.run(_count(config, [_prompt_only(prompt.body(ask)) for ask in asks]))
 
 

@@ -70,7 +70,7 @@ class ClaudeCliBackend:
             async with asyncio.timeout(self._config.timeout):
                 end = await run(
                     [*command, *arguments(self._rubric, ask.model, space.system)],
-                    environment(self._config, space, max_tokens(self._rubric, ask)),
+                    environment(self._config, space, max_tokens(self._rubric, ask, self._config.max_tokens)),
                     space,
                     prompt,
                     lambda line: self._feed(transcript, line),

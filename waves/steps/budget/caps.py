@@ -38,7 +38,8 @@ _prompt = lru_cache(maxsize=8)(Prompt)
 
 def max_request_cost(backend: BackendConfig, ask: Ask, rubric: Rubric) -> float | None:
     """An upper bound in US dollars, by the bytes of the prompt and by `max_tokens`. None if the price is unknown."""
-    prompt, answer = _prompt(rubric).most_tokens(ask), max_tokens(rubric, ask)
+    prompt = _prompt(rubric, backend.max_tokens).most_tokens(ask)
+    answer = max_tokens(rubric, ask, backend.max_tokens)
     traits = backend.traits
     return prices.most(backend, ask.model, traits.turns * (prompt + traits.overhead_tokens), traits.turns * answer)
 

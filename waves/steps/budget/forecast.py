@@ -67,10 +67,10 @@ def _from_tokens(session: Session, asks: Sequence[Ask], factor: float) -> Foreca
     counted = count(session.backend, session.rubric, [asks[number] for number in sample])
     if counted is None:
         return None
-    prompt = Prompt(session.rubric)
+    prompt = Prompt(session.rubric, session.backend.max_tokens)
     sizes = [len(prompt.body(ask)) for ask in asks]
     tokens = sum(counted) / sum(sizes[number] for number in sample)
-    answers = [max_tokens(session.rubric, ask) for ask in asks]
+    answers = [max_tokens(session.rubric, ask, session.backend.max_tokens) for ask in asks]
     least = most = 0.0
     for size, longest in zip(sizes, answers, strict=True):
         # request by request: a price may depend on the length of the prompt

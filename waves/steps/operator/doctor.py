@@ -12,8 +12,10 @@ from typing import Literal
 from waves.config import rubric as rubrics
 from waves.config import theme as themes
 from waves.config.project import BackendConfig, Project
+from waves.config.rubric import Rubric
 from waves.config.theme import Theme
 from waves.errors import ConfigurationError, WaveError
+from waves.rehearsal.schema import defect
 from waves.spool import files, locks
 from waves.steps.session.backend_chain import backend_chain
 from waves.steps.session.shared_target import refuse_shared_target
@@ -105,16 +107,28 @@ def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Diagnosis]
     rubric = active_rubric(db, theme, read_only=True)
     require_answerable(db, theme, rubric)
     require_fit(db, theme, rubric)
-    if rubrics.files(theme.folder):
-        require_fit(db, theme, rubrics.newest(theme.folder))
+    newest = rubrics.newest(theme.folder) if rubrics.files(theme.folder) else rubric
+    require_fit(db, theme, newest)
     shape = catalog.describe(db, theme)
     refuse_shared_target(db, project, theme)
     running = ", a fire runs now" if locks.locked(project.data / theme_id) else ""
     yield Diagnosis("ok", f"theme {theme_id}: {shape.source} with rubric {rubric.version}{running}")
+    for version in dict.fromkeys((rubric, newest)):
+        yield from _refused(theme, version)
     if theme.on_complete:
         yield from _on_complete(project, theme)
     for advice in shape.warnings:
         yield Diagnosis("warning", f"theme {theme_id}: {advice.message}", advice.statement or "")
+
+
+def _refused(theme: Theme, rubric: Rubric) -> Iterator[Diagnosis]:
+    problem = defect(rubric.wire_schema, structured=True)
+    if problem is not None:
+        yield Diagnosis(
+            "warning",
+            f"theme {theme.theme_id}: providers may refuse the schema of rubric {rubric.version}: {problem}",
+            "Make it smaller, or use a backend whose provider takes it.",
+        )
 
 
 def _on_complete(project: Project, theme: Theme) -> Iterator[Diagnosis]:

@@ -116,9 +116,8 @@ class InFlightRequests:
         )
         self._journal.sent(sent)
         self._unsynced = True
-        self._requests[ask.call_id] = InFlight(
-            pending, Call(sent, self._run_id), max_tokens(self._wave.rubric, ask), answers
-        )
+        most = max_tokens(self._wave.rubric, ask, self._backend.max_tokens)
+        self._requests[ask.call_id] = InFlight(pending, Call(sent, self._run_id), most, answers)
         return ask
 
     def _ask(self, pending: PendingRequest) -> Ask:

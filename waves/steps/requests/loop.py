@@ -185,7 +185,8 @@ class RequestLoop:
 
     def _decide(self, request: InFlight, outcome: Outcome) -> Decision:
         this, chain = request.pending.next_try, self._models.chain
-        return decide(this, outcome, chain=chain, max_tokens=request.max_tokens, jitter=self._jitter.random())
+        sent, ceiling, jitter = request.max_tokens, self._backend.max_tokens, self._jitter.random()
+        return decide(this, outcome, chain=chain, max_tokens=sent, jitter=jitter, ceiling=ceiling)
 
     def _follow_probe(self, request: InFlight, outcome: Outcome) -> Decision:
         """A probe has the tries of any other request, and goes down the chain of models: only if none of them answers,

@@ -69,15 +69,17 @@ class Seen:
     down: bool
 
 
-def decide(this: Try, outcome: Outcome, *, chain: Sequence[str], max_tokens: int, jitter: float) -> Decision:
+def decide(
+    this: Try, outcome: Outcome, *, chain: Sequence[str], max_tokens: int, jitter: float, ceiling: int | None = None
+) -> Decision:
     """What follows from the outcome of this try. `chain` are the backend's models, the primary first; `max_tokens` is
-    what was sent; `jitter` a number from 0 to 1. After Snoozed and Fatal all items are left: the caller
-    stops sending, or asks `other_model`."""
+    what was sent, `ceiling` the backend's bound of it; `jitter` a number from 0 to 1. After Snoozed and Fatal all items
+    are left: the caller stops sending, or asks `other_model`."""
     match outcome:
         case Answered():
             return _after_answer(this, outcome, chain)
         case Retryable(kind="truncated"):
-            return _after_truncation(this, outcome.reason, max_tokens)
+            return _after_truncation(this, outcome.reason, max_tokens, min(MAX_TOKENS, ceiling or MAX_TOKENS))
         case Retryable(kind="lost"):
             return _after_loss(this)
         case Retryable():
@@ -155,9 +157,9 @@ def reasons_of(answered: Answered) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.reason for item in answered.rejected))
 
 
-def _after_truncation(this: Try, reason: str, max_tokens: int) -> Decision:
-    if this.max_tokens is None and max_tokens < MAX_TOKENS:
-        return Decision(again=(replace(this, max_tokens=min(MAX_TOKENS, ENLARGED_BY * max_tokens), wait=0.0),))
+def _after_truncation(this: Try, reason: str, max_tokens: int, most: int) -> Decision:
+    if this.max_tokens is None and max_tokens < most:
+        return Decision(again=(replace(this, max_tokens=min(most, ENLARGED_BY * max_tokens), wait=0.0),))
     return _one_by_one(this) or Decision(failed=_all(this, reason))
 
 

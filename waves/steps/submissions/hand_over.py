@@ -46,7 +46,10 @@ def hand_over_missing(
         reason=f"nothing to store after {session.limits.passes + 1} submissions",
     )
     affordable = AffordableRequests(open_budget(session, wave), round_requests(plan, before, wave, session.backend))
-    prompt, hand_over = Prompt(wave.rubric), HandOver(session, wave, guard, provider, journal)
+    prompt, hand_over = (
+        Prompt(wave.rubric, session.backend.max_tokens),
+        HandOver(session, wave, guard, provider, journal),
+    )
     handed_over = False
     for group in _groups((request, prompt.body(request.ask)) for request in affordable):
         if (ending := hand_over.submit(group)) is not None:

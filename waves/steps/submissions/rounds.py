@@ -106,7 +106,7 @@ def _request(
     inputs = tuple((short_id, item.input) for short_id, item in numbered)
     ask = Ask(new_call_id(), model, inputs, strict=strict, reasons=reasons)
     if larger:
-        ask = replace(ask, max_tokens=min(MAX_TOKENS, ENLARGED_BY * max_tokens(wave.rubric, ask)))
+        ask = replace(ask, max_tokens=min(MAX_TOKENS, ENLARGED_BY * max_tokens(wave.rubric, ask, backend.max_tokens)))
     sent = Sent(
         call_id=ask.call_id,
         version=wave.manifest.rubric_version,
