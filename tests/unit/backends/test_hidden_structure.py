@@ -112,6 +112,7 @@ def test_whatever_is_lost_or_added_nothing_altered_is_stored(
         '""doubled"", ""twice""',
         '"in quotes "as a whole", it says"',
         '"a" and "b"',
+        'the word "#tag" and "b"',
         'a "colon": and a "brace"} and a "comma",',
     ],
 )
@@ -129,6 +130,7 @@ def test_prose_holds_no_structure(text: str) -> None:
         'one" + "two',
         'one" // and "two"',
         'one", # two\n"three',
+        'one"# two\n,"three',
         '"one" ; "two"',
     ],
 )
@@ -137,6 +139,8 @@ def test_what_may_be_structure_is_structure(text: str) -> None:
     assert may_hold_structure(text.replace('"', STRAY), listed=True)
 
 
-@pytest.mark.parametrize("text", ['one., "two', 'one", two', 'one "a", gamma, "b" two', 'one", \'"b" two\', "three'])
+@pytest.mark.parametrize(
+    "text", ['one., "two', 'one", two', 'one "a", gamma, "b" two', 'one", \'"b" two\', "three', 'one "7,"two']
+)
 def test_in_a_list_a_comma_beside_a_quote_may_end_an_element(text: str) -> None:
     assert may_hold_structure(text.replace('"', STRAY), listed=True)
