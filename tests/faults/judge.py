@@ -14,7 +14,7 @@ from tests.faults.place import GONE_WITHIN, THEME, Place, until
 from waves.calls import Call
 from waves.rehearsal.record import input_hash
 from waves.spool.history import merge
-from waves.spool.journal import read_journal
+from waves.spool.journal import read_journal, run_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def calls(place: Place) -> dict[str, Call]:
     """Every request of the journals, by call id."""
     found: dict[str, Call] = {}
     for folder in sorted((place.folder / "waves").glob("*/journal")):
-        readings = [(path.stem, read_journal(path)) for path in sorted(folder.glob("*.jsonl"))]
+        readings = [(run_of(path), read_journal(path)) for path in sorted(folder.glob("*.jsonl"))]
         assert not any(reading.bad_lines for _, reading in readings), folder
         sent = [call_id for _, reading in readings for call_id in reading.calls]
         assert len(set(sent) | found.keys()) == len(sent) + len(found), "a call stands in two journals"

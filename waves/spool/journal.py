@@ -90,9 +90,14 @@ class Reading:
         return self.contents.calls
 
 
+def run_of(path: Path) -> str:
+    """The run that wrote this journal: `<run_id>.jsonl`, or `<run_id>~2.jsonl` if it came back to the wave."""
+    return path.stem.partition("~")[0]
+
+
 def read_journal(path: Path) -> Reading:
-    """Reads a journal, even while its run still writes it. Bad lines are copied once, to `<run_id>.bad` beside it."""
-    contents, bad, torn = parse(read_file(path), path.stem)
+    """Reads a journal, even while its run still writes it. Bad lines are copied once, to `….bad` beside it."""
+    contents, bad, torn = parse(read_file(path), run_of(path))
     aside = path.with_suffix(".bad")
     if bad and not aside.exists():
         write_atomic(aside, b"".join(line + b"\n" for line in bad))

@@ -21,7 +21,7 @@ from waves.models import Item, Limits, Manifest
 from waves.spool.faults import disk_faults
 from waves.spool.files import make_folder, new_folder, read_file, write_atomic
 from waves.spool.history import History, merge
-from waves.spool.journal import Journal, read_journal
+from waves.spool.journal import Journal, read_journal, run_of
 from waves.spool.parts import Check, Parts
 from waves.spool.sealed import canonical, parse_timestamp, seal, unseal
 
@@ -99,8 +99,9 @@ class WaveDir:
         return names
 
     def new_journal(self, run_id: str) -> Journal:
-        """The journal of a run that has none yet."""
-        return Journal(self.path / "journal" / f"{_file_name(run_id)}.jsonl")
+        """A journal of this run. It has another one if it comes back to the wave, through the next backend."""
+        before = sum(run_of(path) == run_id for path in self.journals())
+        return Journal(self.path / "journal" / f"{_file_name(run_id)}{f'~{before + 1}' if before else ''}.jsonl")
 
     def journals(self) -> list[Path]:
         return sorted((self.path / "journal").glob("*.jsonl"))
@@ -111,7 +112,7 @@ class WaveDir:
 
     def history(self) -> History:
         """All journals of the wave, merged."""
-        return merge([(path.stem, read_journal(path)) for path in self.journals()])
+        return merge([(run_of(path), read_journal(path)) for path in self.journals()])
 
     @property
     def closed(self) -> bool:

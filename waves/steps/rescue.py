@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from waves.errors import BadDataError
 from waves.spool import files, wave_dir
+from waves.spool.journal import run_of
 from waves.steps.budget.pricing import price_unpriced_calls
 from waves.steps.requests.settlement import replay_journals
 from waves.steps.session.session import Session
@@ -58,7 +59,7 @@ def _rescue_evaluations(session: Session) -> None:
     dead_runs = set(run_metrics.running_ids(session.db, session.theme.theme_id, session.host))
     for wave_id in wave_dir.wave_ids(session.data, session.theme.theme_id, "evaluations"):
         journals = (session.folder / "evaluations" / wave_id / "journal").glob("*.jsonl")
-        if dead_runs.isdisjoint(path.stem for path in journals):
+        if dead_runs.isdisjoint(map(run_of, journals)):
             continue
         try:
             wave = open_from_disk(session, wave_id, "evaluations")

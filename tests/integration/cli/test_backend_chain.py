@@ -24,27 +24,26 @@ def test_a_wave_goes_on_through_the_next_backend_when_the_first_falls_asleep(sit
     chained(site, "http://127.0.0.1:1")
     site.fill(30)
 
-    asleep = site.wave("fire", THEME, "--json")
-    assert (asleep.code, asleep.json["state"]) == (75, "snoozed")
-    assert "backend first sleeps" in asleep.json["reason"]
-    assert tee.requests() == []
-    wave_id = asleep.json["wave_id"]
-
-    report = site.fire()
-    assert (report["state"], report["wave_id"], report["counts"]["matched"]) == ("complete", wave_id, 30)
+    fired = site.wave("fire", THEME, "--json")
+    assert (fired.code, fired.json["state"], fired.json["counts"]["matched"]) == (0, "complete", 30)
     assert {request["model"] for request in tee.requests()} == {"model-1"}
     assert site.sql("SELECT DISTINCT backend, fate FROM waves.ledger ORDER BY 1") == [
         ("first", "unpaid"),
         ("provider", "paid"),
     ]
     assert site.sql("SELECT DISTINCT attempts, model FROM waves.verdict") == [(0, "model-1")]
+    (warning,) = fired.err.splitlines()
+    assert warning.startswith("wave: backend first sleeps until ")
+    assert warning.endswith("; the fire goes on through provider")
+    (asleep,) = site.sql("SELECT backend FROM waves.backend_state WHERE snoozed_until > now()")
+    assert asleep == ("first",), "the next fire does not try it first"
 
 
 def test_a_fire_that_names_its_backend_uses_no_other(site: Site, tee: Tee) -> None:
     chained(site, "http://127.0.0.1:1")
     site.fill(2)
-    assert site.wave("fire", THEME).code == 75
-    assert site.wave("fire", THEME, "--backend", "first").code == 75
+    for _ in range(2):
+        assert site.wave("fire", THEME, "--backend", "first").code == 75
     assert tee.requests() == []
 
 

@@ -33,7 +33,7 @@ def test_a_limit_says_where_it_comes_from(registered: Site) -> None:
     overruled = site.wave("config", THEME, "parallel", "7", WAVES_PARALLEL="2")
     assert (overruled.code, overruled.err) == (0, "WAVES_PARALLEL overrides it: the limit is 2 here\n")
     shown = site.wave("config", THEME).out.splitlines()
-    assert len(shown) == 13
+    assert len(shown) == 15
     assert shown[0].split() == ["keys", "700", "default"]
     assert shown[-1].split() == ["cap_usd_month", "none", "default"]
 

@@ -20,11 +20,12 @@ from tests.project_folder import url_of
 from waves.config import project as projects
 from waves.config.project import BackendConfig, Project
 from waves.fire import FireOptions, fire
-from waves.models import FireReport
+from waves.models import FireReport, Limits
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.store.connect import Database
 
 Fire = Callable[..., FireReport]
+FireAgain = Callable[[Project], list[FireReport]]
 
 RUBRIC = """---
 kind: classify
@@ -106,6 +107,20 @@ def fire_at(project: Project, provider: Provider, db: Database) -> Callable[...,
         return one_fire
 
     return served
+
+
+@pytest.fixture
+def fire_again(db: Database) -> FireAgain:
+    """As many fires as an item has attempts, each after the pause of the last."""
+
+    def fired(project: Project) -> list[FireReport]:
+        reports = []
+        for _ in range(Limits().max_attempts):
+            reports.append(fire(project, "notes", FireOptions()))
+            db.execute("UPDATE waves.verdict SET retry_at = NULL")
+        return reports
+
+    return fired
 
 
 @pytest.fixture

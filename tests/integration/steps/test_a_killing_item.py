@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.steps.conftest import FireAgain
 from tests.integration.steps.recipes import Doomed, Killable
 from waves.config.project import REHEARSAL, Project
 from waves.fire import FireOptions, fire
@@ -39,26 +40,27 @@ def lost(db: Database) -> int:
 
 @pytest.mark.parametrize("killers", [(7,), (3, 17)], ids=["one", "two"])
 def test_the_item_that_kills_is_quarantined_and_no_other_is_charged(
-    slow: Project, db: Database, monkeypatch: pytest.MonkeyPatch, killers: tuple[int, ...]
+    slow: Project, db: Database, monkeypatch: pytest.MonkeyPatch, fire_again: FireAgain, killers: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr(run, "Classifier", Killable)
     db.execute("UPDATE notes SET content = 'It KILLS, why?' WHERE id = ANY (%(ids)s)", {"ids": list(killers)})
+    db.execute("DELETE FROM notes WHERE id > 20")
 
-    report = fire(slow, "notes", FireOptions())
+    first, _, last = fire_again(slow)
 
-    assert (report.counts.matched, report.counts.quarantined) == (20 - len(killers), len(killers))
+    assert (first.counts.matched, first.counts.released) == (20 - len(killers), len(killers))
+    assert last.counts.quarantined == len(killers)
     assert doomed(db) == [(str(n), "quarantined", 3) for n in sorted(killers, key=str)]
     assert lost(db) <= 12 * 4 * len(killers)
 
 
 def test_an_item_that_kills_and_is_the_last_one_is_quarantined_too(
-    slow: Project, db: Database, monkeypatch: pytest.MonkeyPatch
+    slow: Project, db: Database, monkeypatch: pytest.MonkeyPatch, fire_again: FireAgain
 ) -> None:
     monkeypatch.setattr(run, "Classifier", Killable)
     db.execute("DELETE FROM notes WHERE id > 1")
     db.execute("UPDATE notes SET content = 'It KILLS, why?'")
-    report = fire(slow, "notes", FireOptions())
-    assert report.counts.quarantined == 1
+    assert fire_again(slow)[-1].counts.quarantined == 1
     assert doomed(db) == [("1", "quarantined", 3)]
     assert lost(db) <= 9
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.steps.conftest import RUBRIC
+from tests.integration.steps.conftest import RUBRIC, FireAgain
 from waves.config.project import REHEARSAL, Project
 from waves.fire import FireOptions, fire
 from waves.store.connect import Database
@@ -36,8 +36,10 @@ def test_an_outage_charges_nobody(plain: Project, db: Database, tmp_path: Path) 
     assert db.execute("SELECT 1 FROM waves.verdict").fetchall() == []
 
 
-def test_the_last_item_that_never_gets_an_answer_is_quarantined(plain: Project, db: Database, tmp_path: Path) -> None:
+def test_the_last_item_that_never_gets_an_answer_is_quarantined(
+    plain: Project, db: Database, tmp_path: Path, fire_again: FireAgain
+) -> None:
     db.execute("DELETE FROM notes WHERE id > 1")
-    report = fire(asked_as(plain, tmp_path, "poison: [{marker: number, fault: 500}]"), "notes", FireOptions())
+    report = fire_again(asked_as(plain, tmp_path, "poison: [{marker: number, fault: 500}]"))[-1]
     assert (report.ending.state, report.counts.quarantined) == ("complete", 1)
     assert probes(db) == [("paid",)] * 3

@@ -65,12 +65,16 @@ class Failures:
         """An item without an answer is to blame only if the provider itself worked. One that failed although nothing
         else was asked with it stays for a later fire: asking again now would only cost."""
         self.settled += result.settled
-        if result.ending is None and result.fault is None:
-            self.unanswered += result.unanswered
+        unanswered = result.unanswered if result.ending is None and result.fault is None else ()
+        self.unanswered += unanswered
+        failed = {(each.entity_key, each.input_hash) for each in unanswered}
         for entry in result.settled:
-            items = entry.call.sent.items
-            if entry.decision is not None and len(items) == 1 and (entry.decision.failed or entry.decision.refused):
-                self.not_again.update((key, digest) for _, key, digest in items)
+            if len(entry.call.sent.items) != 1:
+                continue
+            ((_, key, digest),) = entry.call.sent.items
+            decision = entry.decision
+            if (key, digest) in failed or (decision is not None and (decision.failed or decision.refused)):
+                self.not_again.add((key, digest))
 
 
 def settled_call(call: Call, decision: Decision | None = None, *, unusable: bool = False) -> SettledCall:
