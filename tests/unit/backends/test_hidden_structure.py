@@ -22,11 +22,16 @@ _quotations = _words.map(lambda words: f'"{words}"')
 
 
 def _is_plain(text: str) -> bool:
-    """Its quotes have partners, and none of them stands at an end, in the place of the string's own."""
-    return pairing(text).complete and text[0] != '"' and text[-1] != '"'
+    """Its quotes have partners, and none of them stands at an end, in the place of the string's own: it begins with a
+    word and ends as a sentence does."""
+    return pairing(text).complete and text[0].isalpha() and (text[-1].isalpha() or text[-1] in ".!?…)")
 
 
-texts = st.lists(_words | _quotations, min_size=1, max_size=4).map("".join).filter(_is_plain)
+texts = (
+    st.lists(_words | _quotations, max_size=4)
+    .flatmap(lambda parts: st.sampled_from(["", "z", ".", "!", ")"]).map(lambda end: "".join(["x", *parts, end])))
+    .filter(_is_plain)
+)
 sentences_of_words = st.builds("x {} y {} z {}".format, texts, texts, texts)
 
 
