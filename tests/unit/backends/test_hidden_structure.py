@@ -47,7 +47,7 @@ def test_each_kind_of_fault_stores_nothing_altered(kind: dict[str, Any], compact
         assert not faulty_answer(kind, list(islice(plain, 4)), compact=compact).altered()
 
 
-@unhurried
+@settings(unhurried, max_examples=60)
 @given(st.sampled_from(KINDS), st.lists(sentences_of_words, min_size=4, max_size=4), st.booleans(), st.booleans())
 def test_whatever_the_texts_no_kind_of_fault_stores_anything_altered(
     kind: dict[str, Any], four: list[str], compact: bool, bare: bool
@@ -142,6 +142,12 @@ def test_prose_holds_no_structure(text: str) -> None:
 def test_what_may_be_structure_is_structure(text: str) -> None:
     assert may_hold_structure(text.replace('"', STRAY), listed=False)
     assert may_hold_structure(text.replace('"', STRAY), listed=True)
+
+
+def test_a_long_run_of_blanks_is_judged_at_once() -> None:
+    blanks = " " * 20_000
+    text = f"one {STRAY}two{STRAY}{blanks}three,{blanks}four {STRAY}five{STRAY}"
+    assert not may_hold_structure(text, listed=False)
 
 
 @pytest.mark.parametrize(

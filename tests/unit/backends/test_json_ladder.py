@@ -60,6 +60,7 @@ def test_a_python_literal_is_read_as_what_it_says() -> None:
         "<think>\nPerhaps [] … or a draft: [1, {}]\n</think>\n\n```json\n{}\n```",  # the last {} is the document
         "The reasoning [1] ends here.</think>{}",
         "As in [1] and {{x}}, the verdicts are: {}",
+        'Of the labels ["question", "proposal"] the first fits: {}',
         "{}\nThe second [of three] was hard to tell.",
         "<|channel|>final<|message|>{}",
     ],

@@ -16,7 +16,7 @@ _SIGN = r"(?:[,:;+=|&\[\]{}…]|\.\.\.)"
 _SIGNS = re.compile(rf"(?:\s|{_SIGN})*")
 _BETWEEN_SIGNS = re.compile(rf"\s*{_SIGN}.*{_SIGN}\s*", re.DOTALL)
 _COMMA = re.compile(r"\s*,\s*")
-_COMMENT = re.compile(rf"{STRAY}(?:\s*[,;]?\s*(?://|/\*|#\s)|(?:\s*[,;]\s*|\s+)#)")  # but not the quotation "#tag"
+_COMMENT = re.compile(rf"{STRAY}(?:(?:\s*[,;])?\s*(?://|/\*|#\s)|(?:\s*[,;]\s*|\s+)#)")  # but not the quotation "#tag"
 _KEY = re.compile(rf",\s*{STRAY}[\w-]*{STRAY}\s*:")
 _AT_COMMA = re.compile(rf"[,;]\s*{STRAY}|{STRAY}\s*[,;]")
 _AT_ODD_COMMA = re.compile(rf"{STRAY}(?:\s+[,;]|[,;]\S)|[,;](?:\s+{STRAY}(?:\s|\Z)|{STRAY}\S)")

@@ -86,8 +86,8 @@ _LENIENT = _decoder(strict=False)
 
 
 def _only_document(text: str) -> object:
-    """The one document in prose, which may hold brackets of its own, `[1]`. Two documents stay two, and fail; so does
-    one that the model was only thinking of."""
+    """The one document in prose, which may hold brackets and lists of its own, `[1]`. Two documents stay two, and fail;
+    so does one that the model was only thinking of."""
     documents: list[object] = []
     prose, at = "", 0
     while (bracket := _OPENING_BRACKET.search(text, at)) is not None:
@@ -96,12 +96,17 @@ def _only_document(text: str) -> object:
             at = aside.end()
             continue
         document, at = _DECODER.raw_decode(text, bracket.start())
-        documents.append(document)
-        prose = ""
+        if _holds_objects(document):
+            documents.append(document)
+            prose = ""
     behind = prose + text[at:]
     if len(documents) != 1 or _THOUGHT_END.search(behind) or "]" in behind or "}" in behind:
         raise ValueError("not a single document")
     return documents[0]
+
+
+def _holds_objects(document: object) -> bool:
+    return isinstance(document, dict) or (isinstance(document, list) and any(map(_holds_objects, document)))
 
 
 def _without_surroundings(text: str) -> str:
