@@ -17,8 +17,10 @@ from waves.backends.answers.quotation_marks import STRAY, pairing
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
-_words = st.text(st.sampled_from("ab ăț,.:;+/#!?-…'(){}[]\n„”\\"), min_size=1, max_size=8)
-_quotations = _words.map(lambda words: f'"{words}"')
+_words = st.text(st.sampled_from("ab ăț,.:;+/#!?-…'(){}[]\n\\"), min_size=1, max_size=8)
+_quotations = st.builds(
+    str.format, st.sampled_from(['"{}"', ' "{}"', '"{}" ', "„{}”", '„{}"', '""{}""', '{}"']), _words
+)
 
 
 def _is_plain(text: str) -> bool:
@@ -32,7 +34,7 @@ texts = (
     .flatmap(lambda parts: st.sampled_from(["", "z", ".", "!", ")"]).map(lambda end: "".join(["x", *parts, end])))
     .filter(_is_plain)
 )
-sentences_of_words = st.builds("x {} y {} z {}".format, texts, texts, texts)
+sentences_of_words = st.builds("{} y z {}".format, texts, texts)
 
 
 def _bare(text: str) -> str:
