@@ -17,7 +17,8 @@ from waves.errors import WaveError
 from waves.words import counted
 
 Output = Mapping[str, Any]
-"""What a model says about one item, in the rubric's fields, e.g. `{"labels": ["question"], "confidence": 0.9}`."""
+"""What a model says about one item, in the rubric's fields, e.g. `{"labels": ["question"], "price": Decimal("0.10")}`.
+A decimal is a Decimal, with the digits that the model wrote: `exact_json` writes and reads it."""
 
 Identity = tuple[str, str]
 """The identity of an item: its entity key and the hash of its input."""

@@ -4,14 +4,15 @@ sequence, or a page as markup.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 
+from waves import exact_json
 from waves.models import Output
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!|~:@$^=]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_ENCODER = exact_json.Encoder(ensure_ascii=False, sort_keys=True)
 _UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -29,7 +30,7 @@ def verdict_text(output: Output | None) -> str:
     labels = output.get("labels")
     if set(output) == {"labels"} and isinstance(labels, list):
         return ", ".join(map(str, labels)) or "no label"
-    return json.dumps(dict(output), ensure_ascii=False, sort_keys=True)
+    return str(_ENCODER.encode(dict(output)))
 
 
 def escaped(text: str) -> str:

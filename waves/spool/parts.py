@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
@@ -26,7 +27,7 @@ _RUNGS = frozenset(get_args(ParseRung))
 _TEXTS = ("theme", "wave", "entity_key", "input_hash", "rubric_version", "model", "backend", "call_id")
 _texts = itemgetter(*_TEXTS)
 _TEXT = {str}
-_NUMBERS = (float, int, type(None))
+_NUMBERS = (Decimal, int, type(None))
 _REBUILT = "The next fire sets it aside and rebuilds it from the journal."
 _KEYS = frozenset({*_TEXTS, "output", "confidence", "parse", "created_at"})
 
@@ -138,6 +139,7 @@ def _part(fields: dict[str, Any]) -> Part:
         raise ValueError("not an output with its confidence")
     if fields["parse"] not in _RUNGS:
         raise ValueError("not a rung of the parse ladder")
+    fields["confidence"] = None if fields["confidence"] is None else float(fields["confidence"])
     fields["created_at"] = parse_timestamp(fields["created_at"])
     return Part(**fields)
 

@@ -2,25 +2,25 @@
 
 Bytes of a sealed object: `json.dumps(object, sort_keys=True, separators=(",", ":"), ensure_ascii=True)` with a key
 `sha256` that covers the same dump without it. `unseal` requires exactly these bytes, so that any change of any byte is
-noticed, even one that JSON ignores.
+noticed, even one that JSON ignores. A Decimal keeps its digits, and decimals are read as Decimal.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from waves import exact_json
+
 _MARK = b',"sha256":"'
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-_DECODER = json.JSONDecoder()
+_ENCODER = exact_json.Encoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def canonical(value: object) -> bytes:
     """ASCII, keys sorted, no blanks. ValueError for NaN and infinities, which JSON does not have."""
-    return _ENCODER.encode(value).encode("ascii")
+    return bytes(_ENCODER.encode(value), "ascii")
 
 
 def seal(fields: Mapping[str, Any]) -> bytes:
@@ -38,7 +38,7 @@ def unseal(data: bytes) -> dict[str, Any]:
     if at < 0 or data[at:after] != _MARK + digest.hexdigest().encode() + b'"':
         raise ValueError("the checksum does not match")
     try:
-        fields = _DECODER.decode(data.decode("ascii"))
+        fields = exact_json.loads(data.decode("ascii"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if not isinstance(fields, dict) or fields.pop("sha256", None) is None:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -152,10 +153,15 @@ def _encode(manifest: Manifest, rubric: bytes) -> bytes:
     return seal({**fields, "rubric_sha256": sha256(rubric).hexdigest()})
 
 
+def _plain(value: object) -> Any:  # noqa: ANN401 - a limit of any kind
+    """A limit as it was before it was written: only outputs hold a Decimal."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def _decode(data: bytes) -> tuple[Manifest, str]:
     fields = unseal(data)
     rubric_sha256 = fields.pop("rubric_sha256")
     fields["items"] = tuple(Item(**item) for item in fields["items"])
-    fields["limits"] = Limits(**fields["limits"])
+    fields["limits"] = Limits(**{name: _plain(value) for name, value in fields["limits"].items()})
     fields["created_at"] = parse_timestamp(fields["created_at"])
     return Manifest(**fields), rubric_sha256

@@ -25,8 +25,8 @@ OUTSIDE = "outside-any-wave"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a model answers about one input. `output` has the rubric's fields without `confidence`; `raw` is the answer
-    as it came."""
+    """What a model answers about one input. `output` has the rubric's fields without `confidence`, a decimal as
+    Decimal; `raw` is the answer as it came."""
 
     output: Output = field(hash=False)
     confidence: float | None

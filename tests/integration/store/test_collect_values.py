@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from waves.errors import ConfigurationError
+from waves.store.rows.known_rows import prior_verdicts
+from waves.store.tables import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +136,33 @@ def test_values_that_a_column_cannot_take_are_quarantined_alone(on_table: Make) 
     merge = corpus.collect(manifest, [corpus.part(manifest, item, **output) for item, output in pairs])
     assert sorted(merge.refused_by_target) == ["2", "3", "4"]
     assert corpus.run("SELECT id, hours::text, kind FROM docs WHERE version IS NOT NULL") == [(1, "1.5", "run")]
+
+
+def test_a_decimal_reaches_every_place_as_it_was_written(on_table: Make) -> None:
+    corpus = on_table(
+        "CREATE TABLE docs (id int PRIMARY KEY, content text, price numeric, prices jsonb, version text);"
+        "INSERT INTO docs VALUES (1, 'c')",
+        relation="docs",
+        table="docs",
+        inputs=("content",),
+        columns=(("price", "price"), ("prices", "prices"), ("$version", "version")),
+    )
+    price = Decimal("12345678901234567.89")
+    output: dict[str, Any] = {"price": price, "prices": [Decimal("0.10"), 7]}
+    assert corpus.fire(**output) == ["1"]
+    written = ("12345678901234567.89", "[0.10, 7]")
+    assert corpus.run("SELECT price::text, prices::text FROM docs") == [written]
+    assert corpus.run("SELECT output ->> 'price', output ->> 'prices' FROM waves.verdict") == [written]
+    assert prior_verdicts(corpus.db, corpus.shape, ["1"])["1"].output["price"] == price
+    (entry,) = (
+        each for each in audit.entries(corpus.db, corpus.shape.theme_id, 9, entity="1") if "price" in each.after
+    )
+    assert entry.after["price"] == price
+    corpus.run("UPDATE docs SET version = 'v0', price = 1")
+    assert corpus.take().restored == 1
+    assert corpus.run("SELECT price::text, prices::text FROM docs") == [written]
+    corpus.run("DELETE FROM waves.verdict")
+    assert prior_verdicts(corpus.db, corpus.shape, ["1"])["1"].output["price"] == price
 
 
 def test_a_row_that_the_target_refuses_when_it_is_restored_is_quarantined_alone(comments: Make) -> None:

@@ -56,6 +56,12 @@ def extract() -> Rubric:
 
 
 @pytest.fixture
+def build() -> Callable[[dict[str, Any]], Rubric]:
+    """A rubric with these fields and no confidence."""
+    return _rubric
+
+
+@pytest.fixture
 def message() -> Callable[..., str]:
     """`message(text)` is the body of an answer of the Messages API with that text."""
 

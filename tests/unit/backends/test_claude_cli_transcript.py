@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from waves.backends.claude_cli.answer import answer_of
 from waves.backends.claude_cli.rate_limits import read_meters
 from waves.backends.claude_cli.transcript import Transcript
 from waves.models import Usage
@@ -32,3 +33,14 @@ def test_an_impossible_utilisation_is_treated_as_missing(number: str) -> None:
     info = json.loads(f'{{"rateLimitType":"five_hour","utilization":{number},"resetsAt":1795300000}}')
     (meter,) = read_meters(info)
     assert meter.used is None
+
+
+def test_a_decimal_keeps_its_digits() -> None:
+    transcript = Transcript()
+    transcript.feed(
+        b'{"type":"result","subtype":"success","is_error":false,"num_turns":1,"total_cost_usd":0.5,'
+        b'"structured_output":{"price":12345678901234567.89}}'
+    )
+    message = json.loads(answer_of(transcript, 0))
+    assert message["content"] == [{"type": "text", "text": '{"price":12345678901234567.89}'}]
+    assert message["claude"]["total_cost_usd"] == transcript.usage().reported_usd == 0.5

@@ -17,17 +17,24 @@ from waves.backends.answers.quotation_marks import STRAY, pairing
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
-_words = st.text(st.sampled_from("ab ăț,.:;+/#!?-…'(){}[]\n„”\\"), min_size=1, max_size=8)
-_quotations = _words.map(lambda words: f'"{words}"')
+_words = st.text(st.sampled_from("ab ăț,.:;+/#!?-…'(){}[]\n\\"), min_size=1, max_size=8)
+_quotations = st.builds(
+    str.format, st.sampled_from(['"{}"', ' "{}"', '"{}" ', "„{}”", '„{}"', '""{}""', '{}"']), _words
+)
 
 
 def _is_plain(text: str) -> bool:
-    """Its quotes have partners, and none of them stands at an end, in the place of the string's own."""
-    return pairing(text).complete and text[0] != '"' and text[-1] != '"'
+    """Its quotes have partners, and none of them stands at an end, in the place of the string's own: it begins with a
+    word and ends as a sentence does."""
+    return pairing(text).complete and text[0].isalpha() and (text[-1].isalpha() or text[-1] in ".!?…)")
 
 
-texts = st.lists(_words | _quotations, min_size=1, max_size=4).map("".join).filter(_is_plain)
-sentences_of_words = st.builds("x {} y {} z {}".format, texts, texts, texts)
+texts = (
+    st.lists(_words | _quotations, max_size=4)
+    .flatmap(lambda parts: st.sampled_from(["", "z", ".", "!", ")"]).map(lambda end: "".join(["x", *parts, end])))
+    .filter(_is_plain)
+)
+sentences_of_words = st.builds("{} y z {}".format, texts, texts)
 
 
 def _bare(text: str) -> str:
@@ -42,7 +49,7 @@ def test_each_kind_of_fault_stores_nothing_altered(kind: dict[str, Any], compact
         assert not faulty_answer(kind, list(islice(plain, 4)), compact=compact).altered()
 
 
-@unhurried
+@settings(unhurried, max_examples=60)
 @given(st.sampled_from(KINDS), st.lists(sentences_of_words, min_size=4, max_size=4), st.booleans(), st.booleans())
 def test_whatever_the_texts_no_kind_of_fault_stores_anything_altered(
     kind: dict[str, Any], four: list[str], compact: bool, bare: bool
@@ -137,6 +144,12 @@ def test_prose_holds_no_structure(text: str) -> None:
 def test_what_may_be_structure_is_structure(text: str) -> None:
     assert may_hold_structure(text.replace('"', STRAY), listed=False)
     assert may_hold_structure(text.replace('"', STRAY), listed=True)
+
+
+def test_a_long_run_of_blanks_is_judged_at_once() -> None:
+    blanks = " " * 20_000
+    text = f"one {STRAY}two{STRAY}{blanks}three,{blanks}four {STRAY}five{STRAY}"
+    assert not may_hold_structure(text, listed=False)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import jsonschema_rs
@@ -18,6 +20,7 @@ from waves.outcomes import Answered, Discarded, Labelled, Rejected, Retryable
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 Message = Callable[..., str]
+Build = Callable[[dict[str, Any]], Rubric]
 
 
 def _verdict(short_id: object = "1", labels: object = ("question",), confidence: object = 0.9) -> dict[str, Any]:
@@ -32,6 +35,13 @@ def _reasons(outcome: object) -> dict[str, str]:
     assert isinstance(outcome, Answered)
     assert not outcome.labelled
     return {item.short_id: item.reason for item in outcome.rejected}
+
+
+def _stored(raw: str, rubric: Rubric) -> dict[str, Any]:
+    outcome = interpret(raw, rubric, ["1"], strict=False)
+    assert isinstance(outcome, Answered)
+    (item,) = outcome.labelled
+    return dict(item.output)
 
 
 def test_a_good_answer_is_labelled_with_the_confidence_apart(rubric: Rubric, message: Message) -> None:
@@ -75,6 +85,48 @@ def test_the_case_of_labels_is_put_right(rubric: Rubric, extract: Rubric, messag
     outcome = interpret(raw, extract, ["1"], strict=False)
     assert isinstance(outcome, Answered)
     assert outcome.labelled == (Labelled("1", {"title": "park", "place": {"kind": "Park"}}, None, "strict"),)
+
+
+def test_a_label_is_known_in_whatever_way_its_characters_are_composed(build: Build, message: Message) -> None:
+    composed, decomposed = "Întrebare tâmpită", unicodedata.normalize("NFD", "Întrebare tâmpită")
+    assert composed != decomposed
+    for known, written in ((composed, decomposed), (decomposed, composed), (composed, decomposed.upper())):
+        kind = {"type": "string", "enum": [known, "alta"]}
+        rubric = build(
+            {"kind": kind, "maybe": {"anyOf": [kind, {"type": "null"}]}, "const": {"const": known}, "text": {}}
+        )
+        raw = _answer(message, {"id": "1", "kind": written, "maybe": written, "const": written, "text": written})
+        assert _stored(raw, rubric) == {"kind": known, "maybe": known, "const": known, "text": written}
+
+
+def test_of_two_labels_that_differ_in_case_the_one_that_was_written_is_meant(build: Build, message: Message) -> None:
+    rubric = build({"kind": {"type": "string", "enum": ["Âna", "âna"]}})
+    raw = _answer(message, {"id": "1", "kind": unicodedata.normalize("NFD", "âna")})
+    assert _stored(raw, rubric) == {"kind": "âna"}
+
+
+@pytest.mark.parametrize("written", ["1999.0", "1999", "1.999e3", "199900E-2"])
+def test_a_whole_number_is_an_integer_where_the_schema_asks_for_one(
+    written: str, build: Build, message: Message
+) -> None:
+    maybe = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+    rubric = build({"year": {"type": ["integer", "null"]}, "maybe": maybe, "all": {"items": {"type": "integer"}}})
+    stored = _stored(message(f'[{{"id": "1", "year": {written}, "maybe": {written}, "all": [{written}]}}]'), rubric)
+    assert repr(stored) == repr({"year": 1999, "maybe": 1999, "all": [1999]})
+
+
+def test_a_decimal_keeps_its_digits(build: Build, message: Message) -> None:
+    rubric = build({"price": {"type": "number"}, "either": {"type": ["integer", "number"]}})
+    stored = _stored(message('[{"id": "1", "price": 12345678901234567.89, "either": 1999.0}]'), rubric)
+    assert repr(stored) == repr({"price": Decimal("12345678901234567.89"), "either": Decimal("1999.0")})
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e400", "1e-400", "0e-20000", "0." + "1" * 2000])
+def test_a_number_that_no_column_holds_is_rejected(number: str, build: Build, message: Message) -> None:
+    outcome = interpret(
+        message(f'[{{"id": "1", "n": {number}}}]'), build({"n": {"type": "number"}}), ["1"], strict=False
+    )
+    assert "cannot store" in _reasons(outcome)["1"]
 
 
 @pytest.mark.parametrize(

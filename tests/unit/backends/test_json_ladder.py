@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -50,6 +51,79 @@ def test_a_python_literal_is_read_as_what_it_says() -> None:
     assert climb(r"{'a': 'it\'s \u00e9, C:\\x\n'}") == ({"a": "it's é, C:\\x\n"}, "repaired")
     value = {"sure": True, "other": None, "n": -1.5}
     assert climb("{'sure': True, 'other': None, 'n': -1.5}") == (value, "repaired")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>It may be [a] or {b}.</think>{}",
+        "<think>\nPerhaps [] … or a draft: [1, {}]\n</think>\n\n```json\n{}\n```",  # the last {} is the document
+        "The reasoning [1] ends here.</think>{}",
+        "As in [1] and {{x}}, the verdicts are: {}",
+        'Of the labels ["question", "proposal"] the first fits: {}',
+        "{}\nThe second [of three] was hard to tell.",
+        "<|channel|>final<|message|>{}",
+    ],
+)
+def test_a_single_document_is_read_in_whatever_stands_around_it(text: str) -> None:
+    *before, after = text.replace("{{x}}", "{x}").split("{}")
+    assert climb("{}".join(before) + JSON + after) == (DOCUMENT, "fenced")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}</think>",
+        "<think>{}</think>",
+        "<think>{}</think> I cannot tell.",
+        "A draft: {} and the verdicts: {}",
+        "{} {{'verdicts': []}}",
+        '{{"verdicts": [{}',
+        '{}"}}]}}',
+    ],
+)
+def test_a_document_that_is_not_the_answer_alone_is_refused(text: str) -> None:
+    with pytest.raises(NotJsonError):
+        climb(text.replace("{}", JSON).replace("{{", "{").replace("}}", "}"))
+
+
+@pytest.mark.parametrize("number", ["12345678901234567.89", "0.10", "-1.5E-7", "1999.0", "1e3", "-0.0"])
+@pytest.mark.parametrize("text", ['{"a": %s}', "{'a': %s, 'b': 1,}"], ids=["json", "python"])
+def test_a_decimal_keeps_its_digits(text: str, number: str) -> None:
+    value, _ = climb(text % number)
+    assert isinstance(value, dict)
+    assert repr(value["a"]) == repr(Decimal(number))
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "82_461_110",
+        "00",
+        "007",
+        "0x10",
+        "0b1",
+        ".5",
+        "1.",
+        "+1",
+        "1_0.5",
+        "1e9999999999999999999",
+        "- -1",
+        "1 2",
+        "2 -1",
+    ],
+)
+@pytest.mark.parametrize("text", ['{"a": %s}', "{'a': %s, 'b': True}"], ids=["json", "python"])
+def test_what_json_does_not_call_a_number_is_refused(text: str, number: str) -> None:
+    with pytest.raises(NotJsonError):
+        climb(text % number)
+
+
+@pytest.mark.parametrize("text", ["[,]", "[1,,]", "{,}", "{'a': ,}", "{'a': 1,, 'b': 2}", "[1 2]"])
+def test_only_one_comma_at_the_end_means_nothing(text: str) -> None:
+    with pytest.raises(NotJsonError):
+        climb(text)
+    assert climb("[{'a': [1, 2,],},]") == ([{"a": [1, 2]}], "repaired")
 
 
 @pytest.mark.parametrize(

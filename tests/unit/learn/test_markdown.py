@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,7 @@ def test_a_cell_of_any_text_is_one_cell(text: str) -> None:
         ({"labels": ["b", "a"]}, "b, a"),
         ({"labels": []}, "no label"),
         ({"tone": "kind", "age": None}, '{"age": null, "tone": "kind"}'),
+        ({"price": Decimal("12345678901234567.89")}, '{"price": 12345678901234567.89}'),
         (None, ""),
     ],
 )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ _KINDS = "aZ0 é漢🙂\"'\\/{}[],:\n\r\t\x00\x1f\x7f\x85\u2028\ud83d\ude42\ud80
 TEXT = st.text(st.sampled_from(_KINDS), max_size=4).map(_as_json_reads_it)
 """One character of each kind: drawn from all of Unicode it costs four times as much, and most of it is Chinese."""
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.none() | st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )
@@ -71,6 +72,13 @@ def root(tmp_path: Path) -> Path:
 @given(PARTS)
 def test_a_part_comes_back_as_it_was(part: Part) -> None:
     assert decode(encode(part)) == part
+
+
+@pytest.mark.parametrize("number", ["12345678901234567.89", "0.10", "1E-7", "-0.0", "1999.0"])
+def test_a_decimal_is_on_disk_as_it_was_written(number: str, manifest: Manifest, part_of: Callable[..., Part]) -> None:
+    part = replace(part_of(manifest.items[0]), output={"price": Decimal(number)})
+    assert f'"price":{number}}}'.encode() in encode(part)
+    assert repr(decode(encode(part)).output) == repr(part.output)
 
 
 @thorough

@@ -16,10 +16,11 @@ _SIGN = r"(?:[,:;+=|&\[\]{}…]|\.\.\.)"
 _SIGNS = re.compile(rf"(?:\s|{_SIGN})*")
 _BETWEEN_SIGNS = re.compile(rf"\s*{_SIGN}.*{_SIGN}\s*", re.DOTALL)
 _COMMA = re.compile(r"\s*,\s*")
-_COMMENT = re.compile(rf"{STRAY}(?:\s*[,;]?\s*(?://|/\*|#\s)|(?:\s*[,;]\s*|\s+)#)")  # but not the quotation "#tag"
+_COMMENT = re.compile(rf"{STRAY}(?:(?:\s*[,;])?\s*(?://|/\*|#\s)|(?:\s*[,;]\s*|\s+)#)")  # but not the quotation "#tag"
 _KEY = re.compile(rf",\s*{STRAY}[\w-]*{STRAY}\s*:")
 _AT_COMMA = re.compile(rf"[,;]\s*{STRAY}|{STRAY}\s*[,;]")
-_AT_TIGHT_COMMA = re.compile(rf"[,;]{STRAY}\S|{STRAY}[,;]\S")  # in prose a blank follows a comma
+_AT_ODD_COMMA = re.compile(rf"{STRAY}(?:\s+[,;]|[,;]\S)|[,;](?:\s+{STRAY}(?:\s|\Z)|{STRAY}\S)")
+"""A comma beside a quote in another way than in prose: `", x`, `," x` or `, "x`."""
 _RUN = re.compile(f"{STRAY}+")
 _OUTER_RUN = re.compile(rf"\A{STRAY}+|{STRAY}+\Z")
 """Quotes at an end of a text: a quotation in a quotation rather than a second, empty string."""
@@ -33,7 +34,7 @@ def may_hold_structure(text: str, *, listed: bool) -> bool:
     marks = pairing(text)
     if (marks.opened and marks.closed) or _COMMENT.search(text) or _KEY.search(text):
         return True
-    if listed and (_AT_COMMA if not marks.complete else _AT_TIGHT_COMMA).search(text):
+    if listed and (_AT_COMMA if not marks.complete else _AT_ODD_COMMA).search(text):
         return True
     gaps = (text if listed else _OUTER_RUN.sub(STRAY, text)).split(STRAY)[1:-1]
     return any(_divides(gap, prose=marks.complete and not listed) for gap in gaps)

@@ -1,6 +1,6 @@
-"""The text of an answer → a Python value, by the parse ladder: strict JSON, then without the surrounding text, then as
-a Python literal, then with stray quotes escaped. No rung drops or invents a character of the document, and none runs
-it as code.
+"""The text of an answer → a Python value, by the parse ladder: strict JSON, then the one document in prose, then as a
+Python literal, then with stray quotes escaped. No rung drops or invents a character of the document, and none runs
+it as code. A decimal is a Decimal, as it is written.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import io
 import json
 import re
 import tokenize
-import warnings
 from collections.abc import Callable
 from typing import Literal, NoReturn
 
+from waves import exact_json
 from waves.backends.answers import quote_repair
 from waves.backends.answers.quote_repair import AnswerShape
 
@@ -23,7 +23,14 @@ _LONGEST_LITERAL = 200_000
 _ESCAPE = re.compile(r"\\(u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ALIKE = frozenset("\\\"'bfnrt")
 """Characters that mean the same after a backslash in JSON and in Python; so does `u`, except for half a character."""
-_FAULTS = (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError)
+_LAYOUT = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
+_NAMES = {"True": "true", "False": "false", "None": "null"}
+_FAULTS = (ValueError, SyntaxError, RecursionError, tokenize.TokenError)
+
+_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_THOUGHT_END = re.compile(r"</think(?:ing)?>")
+_OPENING_BRACKET = re.compile(r"[\[{]")
+_ASIDE = re.compile(r"""\[[^\[\]{}"]*\]|\{[^\[\]{}":]*\}""")  # brackets of prose
 
 
 class NotJsonError(ValueError):
@@ -33,10 +40,11 @@ class NotJsonError(ValueError):
 def parse_answer(text: str, shape: AnswerShape) -> tuple[object, Rung]:
     """The value and the rung that read it; `shape` is what stray quotes are recognised by. Raises NotJsonError, and
     nothing else."""
-    core = _without_surroundings(text)
+    said = _THOUGHT.sub("", text)
+    core = _without_surroundings(said)
     rungs: tuple[tuple[Rung, str, Callable[[str], object]], ...] = (
         ("strict", text, _strict),
-        ("fenced", core, _strict),
+        ("fenced", said, _only_document),
         ("repaired", core, _python_literal),
         ("repaired", core, lambda core: quote_repair.read(core, shape, _LENIENT.decode)),
     )
@@ -64,66 +72,85 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
-_LENIENT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, strict=False)
+def _decoder(*, strict: bool) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=exact_json.exact, strict=strict
+    )
+
+
+_DECODER = _decoder(strict=True)
+_LENIENT = _decoder(strict=False)
 """Accepts line breaks inside strings."""
+
+# --- What stands around a document ----------------------------------------------------------------------------------
+
+
+def _only_document(text: str) -> object:
+    """The one document in prose, which may hold brackets and lists of its own, `[1]`. Two documents stay two, and fail;
+    so does one that the model was only thinking of."""
+    documents: list[object] = []
+    prose, at = "", 0
+    while (bracket := _OPENING_BRACKET.search(text, at)) is not None:
+        prose += text[at : bracket.start()]
+        if (aside := _ASIDE.match(text, bracket.start())) is not None:
+            at = aside.end()
+            continue
+        document, at = _DECODER.raw_decode(text, bracket.start())
+        if _holds_objects(document):
+            documents.append(document)
+            prose = ""
+    behind = prose + text[at:]
+    if len(documents) != 1 or _THOUGHT_END.search(behind) or "]" in behind or "}" in behind:
+        raise ValueError("not a single document")
+    return documents[0]
+
+
+def _holds_objects(document: object) -> bool:
+    return isinstance(document, dict) or (isinstance(document, list) and any(map(_holds_objects, document)))
 
 
 def _without_surroundings(text: str) -> str:
-    """From the first bracket to the last: drops code fences and prose around one document. Two documents stay two,
-    and fail."""
+    """From the first bracket to the last; all of it if that was only thought."""
     starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
-    end = max(text.rfind("}"), text.rfind("]"))
-    return text[min(starts) : end + 1] if starts and end >= 0 else text
+    end = max(text.rfind("}"), text.rfind("]")) + 1
+    return text[min(starts) : end] if starts and end and not _THOUGHT_END.search(text, end) else text
 
 
 # --- Python literals ------------------------------------------------------------------------------------------------
 
 
 def _python_literal(text: str) -> object:
-    """`{'labels': ['question'], 'sure': True}`. Only what JSON has: no tuples, sets, bytes, calls or names."""
+    """`{'labels': ['question'], 'sure': True}`, read as the JSON that it means, token by token. Only what JSON has: no
+    tuples, sets, bytes, calls, names or other spellings of numbers."""
     if len(text) > _LONGEST_LITERAL:
-        raise ValueError("too long for the Python parser")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _keeps_every_character(text)
-        tree = ast.parse(text, mode="eval")
-    _check(tree.body)
-    value: object = ast.literal_eval(tree)
-    return value
+        raise ValueError("too long for the tokens of Python")
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type not in _LAYOUT]
+    signs = ["", *(token.string for token in tokens), ""]
+    return _strict("".join(_as_json(*each) for each in zip(tokens, signs, signs[2:], strict=False)))
 
 
-def _keeps_every_character(text: str) -> None:
-    """Raises ValueError if the text could change: Python drops comments, joins `"a""b"`, and reads `\\alpha`, `\\101`
-    and `\\/` in its own way, which the model may not have meant."""
-    before: tokenize.TokenInfo | None = None
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in {tokenize.NL, tokenize.NEWLINE}:
-            continue
-        joined = before is not None and before.type == token.type == tokenize.STRING
-        unusual = token.type == tokenize.STRING and (token.string[0] not in "'\"" or token.string[:3] in {"'''", '"""'})
-        foreign = token.type == tokenize.STRING and not all(
-            len(name) > 1 or name in _ALIKE for name in _ESCAPE.findall(token.string)
-        )
-        if token.type == tokenize.COMMENT or joined or unusual or foreign:
-            raise ValueError("not a plain literal")
-        before = token
-
-
-def _check(node: ast.expr) -> None:
-    match node:
-        case ast.Constant(value=str() | bool() | int() | float() | None):
-            pass
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
-            pass
-        case ast.List(elts=elements):
-            for element in elements:
-                _check(element)
-        case ast.Dict(keys=keys, values=values):
-            names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
-            if len(names) != len(keys) or len(set(names)) != len(names):
-                raise ValueError("a key is not text, or stands twice")
-            for value in values:
-                _check(value)
+def _as_json(token: tokenize.TokenInfo, before: str, after: str) -> str:
+    """`before` and `after` are its neighbours: a comma at the end of a list or an object means nothing."""
+    match token.type:
+        case tokenize.STRING:
+            return json.dumps(_string(token.string)) + " "
+        case tokenize.NAME if token.string in _NAMES:
+            return _NAMES[token.string] + " "
+        case tokenize.OP if token.string == "," and after in {"]", "}"} and before not in {"[", "{", ","}:
+            return ""
+        case tokenize.OP if token.string == "-":
+            return "-"  # a sign stands at its number, everything else apart
+        case tokenize.NUMBER | tokenize.OP:
+            return token.string + " "
         case _:
             raise ValueError("not a literal of JSON")
+
+
+def _string(literal: str) -> str:
+    """Raises ValueError if the text could change: Python reads `\\alpha`, `\\101` and `\\/` in its own way, which the
+    model may not have meant."""
+    if literal[0] not in "'\"" or literal[:3] in {"'''", '"""'}:
+        raise ValueError("not a plain literal")
+    if not all(len(name) > 1 or name in _ALIKE for name in _ESCAPE.findall(literal)):
+        raise ValueError("an escape that Python reads in its own way")
+    return str(ast.literal_eval(literal))

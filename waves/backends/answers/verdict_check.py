@@ -1,12 +1,14 @@
 """One verdict of an answer → the output that may be stored, checked against the rubric's schema.
 
-The spelling of an enumerated value is corrected if only upper and lower case differ; nothing else is changed.
+The spelling of an enumerated value is corrected if only upper and lower case or the Unicode composition differ, and a
+whole number is an integer where the schema asks for one; nothing else is changed. A decimal keeps its digits.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import jsonschema_rs
@@ -15,6 +17,8 @@ from waves.config.rubric import Rubric
 from waves.config.verdict_schema import of_any_values
 
 _DEEPEST = 50
+_MAGNITUDE = 307  # as a power of ten
+_LONGEST_NUMBER = 1000  # characters
 
 
 class InvalidVerdictError(ValueError):
@@ -43,7 +47,7 @@ class Checker:
         confidence = fields.pop("confidence", None)
         if confidence is None:
             return fields, None
-        if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 <= confidence <= 1:
+        if isinstance(confidence, bool) or not isinstance(confidence, int | Decimal) or not 0 <= confidence <= 1:
             raise InvalidVerdictError("confidence is not a number from 0 to 1")
         return fields, float(confidence)
 
@@ -70,28 +74,62 @@ def _names(schema: object) -> set[str]:
 
 
 def _spell(value: object, schema: object) -> object:
-    """`value` with each text that matches exactly one enumerated value, apart from case, spelled as that value."""
+    """`value` as the schema spells it: each text that means exactly one enumerated value, each whole number that is to
+    be an integer."""
     if not isinstance(schema, Mapping):
         return value
-    if isinstance(value, dict):
-        properties = schema.get("properties", {})
-        return {name: _spell(part, properties.get(name)) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_spell(part, schema.get("items")) for part in value]
-    known = schema.get("enum", ())
-    if isinstance(value, str) and known and value not in known:
-        alike = [word for word in known if isinstance(word, str) and word.casefold() == value.strip().casefold()]
-        return alike[0] if len(alike) == 1 else value
-    return value
+    for branch in schema.get("anyOf", ()):
+        value = _spell(value, branch)
+    match value:
+        case dict():
+            properties = schema.get("properties", {})
+            return {name: _spell(part, properties.get(name)) for name, part in value.items()}
+        case list():
+            return [_spell(part, schema.get("items")) for part in value]
+        case str():
+            return _label(value, [word for word in _enumerated(schema) if isinstance(word, str)])
+        case Decimal():
+            return int(value) if _asks_for_integer(schema) and value == value.to_integral_value() else value
+        case _:
+            return value
+
+
+def _enumerated(schema: Mapping[str, Any]) -> Sequence[object]:
+    return (*schema.get("enum", ()), *([schema["const"]] if "const" in schema else ()))
+
+
+def _label(text: str, known: Sequence[str]) -> str:
+    """The known label with these characters, however they are composed; else the one that differs in case alone."""
+    for alike in (_composed, _caseless):
+        same = [word for word in known if alike(word) == alike(text)]
+        if len(same) == 1:
+            return same[0]
+    return text
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def _caseless(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text.strip()).casefold())
+
+
+def _asks_for_integer(schema: Mapping[str, Any]) -> bool:
+    types = schema.get("type")
+    names = {types} if isinstance(types, str) else set(types or ())
+    return "integer" in names and "number" not in names
 
 
 def _storable(value: object, room: int = _DEEPEST) -> bool:
-    """No U+0000 or lone surrogate in any text, no infinite number: jsonb cannot hold them. Not nested so deeply that a
-    walk through it would exhaust the stack."""
+    """No U+0000 or lone surrogate in any text, no number beyond those that jsonb and a double hold. Not nested so
+    deeply that a walk through it would exhaust the stack."""
     if isinstance(value, str):
         return "\0" not in value and (value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value))
     if isinstance(value, dict):
         return room > 0 and all(_storable(name) and _storable(part, room - 1) for name, part in value.items())
     if isinstance(value, list):
         return room > 0 and all(_storable(part, room - 1) for part in value)
-    return not isinstance(value, float) or math.isfinite(value)
+    return not isinstance(value, Decimal) or (
+        abs(value.adjusted()) <= _MAGNITUDE and len(str(value)) <= _LONGEST_NUMBER
+    )

@@ -6,12 +6,13 @@ a good result holds: exit code 0 alone proves nothing. Pure.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from waves import exact_json
 from waves.backends.claude_cli.transcript import Transcript
 
+_ENCODER = exact_json.Encoder(separators=(",", ":"))
 _KEPT = ("subtype", "is_error", "api_error_status", "terminal_reason", "num_turns", "stop_reason", "total_cost_usd")
 
 
@@ -20,18 +21,18 @@ def answer_of(transcript: Transcript, exit_code: int | None) -> str:
     the result that are kept say why."""
     result = transcript.result
     output = _structured_output(result, exit_code)
-    text = "" if output is None else json.dumps(output)
+    text = "" if output is None else str(_ENCODER.encode(output))
     stop_reason = "end_turn" if output is not None else transcript.stopped_early or "tool_use"
-    return json.dumps(
+    message = _ENCODER.encode(
         {
             "type": "message",
             "content": [{"type": "text", "text": text}],
             "stop_reason": stop_reason,
             "claude": {"exit_code": exit_code, "results": len(transcript.results)}
             | {name: result[name] for name in _KEPT if name in result},
-        },
-        separators=(",", ":"),
+        }
     )
+    return str(message)
 
 
 def _structured_output(result: Mapping[str, Any], exit_code: int | None) -> Mapping[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 
@@ -19,7 +20,7 @@ def list_of(value: object) -> list[Any]:
 
 def number_of(value: object) -> float | None:
     """A number that a journal and a database can hold; those of JSON have no bounds."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
         return None
     try:
         return float(value) if math.isfinite(value) else None
@@ -37,6 +38,6 @@ def reset_of(limit: Mapping[str, Any]) -> datetime | None:
     """When a limit resets: epoch seconds, as a number or as text."""
     seconds = limit.get("resetsAt", limit.get("resets_at"))
     try:
-        return datetime.fromtimestamp(float(seconds), UTC) if isinstance(seconds, int | float | str) else None
+        return datetime.fromtimestamp(float(seconds), UTC) if isinstance(seconds, int | float | Decimal | str) else None
     except (ValueError, OverflowError, OSError):
         return None

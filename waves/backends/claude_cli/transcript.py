@@ -12,6 +12,7 @@ from typing import Any
 from waves.backends.answers import envelope
 from waves.backends.claude_cli.fields import list_of, number_of, text_of
 from waves.backends.claude_cli.rate_limits import read_meters
+from waves.exact_json import exact
 from waves.models import Meter, Usage
 
 _SYNTHETIC = "<synthetic>"  # the model of a message that the CLI wrote itself
@@ -48,7 +49,7 @@ class Transcript:
         if line.startswith(b'{"type":"stream_event"') and b'"message_' not in line:
             return  # a piece of the answer, which is printed again as a whole
         try:
-            event = json.loads(line)
+            event = json.loads(line, parse_float=exact)
         except (ValueError, RecursionError):
             event = None
         match event:

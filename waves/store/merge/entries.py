@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from waves import exact_json
 from waves.errors import BadDataError
 from waves.store import queries
 from waves.store.text import storable
@@ -40,7 +40,7 @@ def in_manifest_order(manifest: Manifest, parts: Iterable[Part]) -> list[Part]:
 
 def copy_entries(connection: Connection, parts: Sequence[Part], run_id: str) -> Refused:
     """Numbers the entries in the order of the parts. Returns those whose output PostgreSQL cannot hold."""
-    dump = json.JSONEncoder(separators=(",", ":")).encode
+    dump = exact_json.Encoder(separators=(",", ":")).encode
     refused: Refused = {}
     with connection.cursor() as cursor, cursor.copy(_SQL["copy_entries"]) as copy:
         for n, part in enumerate(parts):

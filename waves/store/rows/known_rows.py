@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from waves import exact_json
 from waves.models import Identity
 from waves.store import faults, queries
 from waves.store.shape import fragments
@@ -42,8 +43,8 @@ def prior_verdicts(db: Database, shape: Shape, entity_keys: Iterable[str]) -> di
     verdicts: dict[str, PriorVerdict] = {}
     for entity_key, output, version, held in rows:
         if output is not None:
-            verdicts[entity_key] = PriorVerdict(output, version)
-        elif target_output := _as_output(held or {}):
+            verdicts[entity_key] = PriorVerdict(exact_json.loads(output), version)
+        elif target_output := _as_output(exact_json.loads(held) if held else {}):
             verdicts[entity_key] = PriorVerdict(target_output, None)
     return verdicts
 

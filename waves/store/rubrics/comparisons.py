@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from waves import exact_json
 from waves.models import Identity
 from waves.store import faults, queries
 from waves.store.transactions import snapshot
@@ -37,7 +38,10 @@ def pairs(db: Database, theme_id: str, old: str, new: str) -> Generator[Pair]:
     with faults.mapped(), snapshot(db) as connection, connection.cursor(name="wave_pairs") as cursor:
         cursor.execute(_SQL["pairs"], values)
         while rows := cursor.fetchmany(_CHUNK):
-            yield from (Pair(*row) for row in rows)
+            yield from (
+                Pair(key, digest, exact_json.loads(old_output), exact_json.loads(new_output))
+                for key, digest, old_output, new_output in rows
+            )
 
 
 def accepted_outputs(
@@ -46,7 +50,7 @@ def accepted_outputs(
     """The accepted verdicts of the version on these contents."""
     keys, hashes = [key for key, _ in identities], [digest for _, digest in identities]
     values = {"theme": theme_id, "version": version, "keys": keys, "hashes": hashes}
-    return {(key, digest): output for key, digest, output in db.execute(_SQL["outputs"], values)}
+    return {(key, digest): exact_json.loads(output) for key, digest, output in db.execute(_SQL["outputs"], values)}
 
 
 def store_comparison(

@@ -4,7 +4,7 @@ VALUES (%(run_id)s, %(theme_id)s, %(actor)s, %(entity_id)s, %(before)s, %(after)
 
 -- entries --
 -- The newest entries that match, in the order in which they were written, each with the number of all that match.
-SELECT at, run_id, actor, entity, before, after, reason, fitting
+SELECT at, run_id, actor, entity, before::text, after::text, reason, fitting
 FROM (
     SELECT id, created_at AS at, run_id, actor, entity_id AS entity, before_json AS before, after_json AS after, reason,
            count(*) OVER () AS fitting

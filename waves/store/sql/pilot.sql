@@ -20,7 +20,7 @@ EXPLAIN (FORMAT JSON) SELECT FROM {relation} WHERE {in_scope}
 
 -- old --
 -- The verdict last written to the target; else the newest verdict; and the target's own values.
-SELECT e.entity_key, o.output, o.rubric_version, {held}
+SELECT e.entity_key, o.output::text, o.rubric_version, ({held})::text
   FROM unnest(%(wanted)s::text[]) AS e (entity_key)
   {target_join}
   LEFT JOIN LATERAL (

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from waves import exact_json
 from waves.models import GivenUpRows
 from waves.store import queries
 from waves.store.text import storable
@@ -85,7 +86,12 @@ def entries(
     key = None if entity is None else stored_key(storable(entity))
     entities = None if key is None else [key, forgotten_entity(key)]
     values = {"theme_id": theme_id, "entities": entities, "run_id": run_id, "actor": actor, "since": since}
-    return db.records(AuditEntry, _SQL["entries"], values | {"limit": limit})
+    found = db.records(AuditEntry, _SQL["entries"], values | {"limit": limit})
+    return [replace(entry, before=_value(entry.before), after=_value(entry.after)) for entry in found]
+
+
+def _value(text: str | None) -> Any:  # noqa: ANN401 - any JSON value
+    return None if text is None else exact_json.loads(text)
 
 
 def given_up_in(db: Database, theme_id: str, run_id: str) -> list[GivenUpRows]:

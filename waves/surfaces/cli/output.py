@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import Any
 
 import click
 
+from waves import exact_json
 from waves.errors import WaveError
 from waves.models import FireReport
 
@@ -20,7 +20,7 @@ WIDE = 200
 
 def emit(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout, and nothing else."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(exact_json.dumps(value))
 
 
 def moment(value: datetime | None) -> str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from waves.config.theme import GoldRelation
 from waves.errors import BadDataError
+from waves.exact_json import exact
 from waves.steps.session.session import Session
 from waves.store.rubrics import evaluations
 
@@ -91,7 +92,7 @@ def _parse_json(line: bytes) -> object:
     def refuse(word: str) -> None:
         raise ValueError(word)
 
-    value: object = json.loads(line, parse_constant=refuse)
+    value: object = json.loads(line, parse_constant=refuse, parse_float=exact)
     return value
 
 

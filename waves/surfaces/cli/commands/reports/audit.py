@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
+from waves import exact_json
 from waves.config import project
 from waves.steps.reports.audit import audit_report
 from waves.store.tables.audit import AuditEntry
@@ -112,4 +112,4 @@ def _change(before: Any, after: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return json.dumps(value, ensure_ascii=False)
+    return exact_json.dumps(value)
