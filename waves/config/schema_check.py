@@ -4,6 +4,7 @@ answer can fill. Rubrics that are registered already are not checked again: what
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -106,9 +107,10 @@ def _values(part: Mapping[str, Any], path: Path) -> Iterator[Defect]:
     for key in ("enum", "const"):
         values = [] if key not in part else part[key] if key == "enum" else [part[key]]
         declared = part.get("type", "string" if {bool, str} <= set(map(type, values)) else None)
-        if not all(_is_of_type(value, declared) for value in values):
+        for value in (value for value in values if not _is_of_type(value, declared)):
+            problem = f"`{key}` holds {json.dumps(value)}, which is not of the type of the field"
             remedy = "Put texts in quotes: YAML reads yes, no, on, off, null and numbers as something else."
-            yield Defect((*path, key), f"`{key}` holds a value that is not of the type of the field", remedy)
+            yield Defect((*path, key), problem, remedy)
         if (twins := alike([value for value in values if isinstance(value, str)])) is not None:
             yield Defect(
                 (*path, key), f"{twins!r} stands in `{key}` in two encodings of Unicode", "Keep one of the two."
