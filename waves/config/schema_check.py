@@ -4,6 +4,7 @@ answer can fill. Rubrics that are registered already are not checked again: what
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ _SAID = {"description", "title", "default", "examples", "deprecated", "readOnly"
 _KNOWN = _OF_SCHEMAS | _OF_ONE | _OF_A_LIST | _OF_VALUES | _SAID
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _LEADS_ON = {"properties", *SHARED, "items", "anyOf", "oneOf"}
-"""Keywords whose schemas describe what an answer holds. The others hold conditions on it."""
+"""Keywords whose schemas an answer fills. The others hold conditions on it, and so do options beside `properties`."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "number": (int, float),
@@ -53,38 +54,30 @@ def first_defect(schema: Mapping[str, Any]) -> Defect | None:
 
 
 def _defects(schema: Mapping[str, Any]) -> Iterator[Defect]:
-    for path, part in _parts(schema, ()):
+    for path, part, filled in _parts(schema):
         yield from _unknown_keywords(part, path)
         yield from _values(part, path)
         yield from _references(schema, part, path)
-        if _describes_answer(path):
+        if filled:
             yield from _unanswerable(part, path)
     yield from _confidence(schema["properties"].get("confidence", {}))
 
 
-def _parts(schema: object, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Every schema inside, itself first; one that is true or false as the object that says the same."""
+def _parts(schema: object, path: Path = (), *, filled: bool = True) -> Iterator[tuple[Path, Mapping[str, Any], bool]]:
+    """Every schema inside, itself first; one that is true or false as the object that says the same. The third value
+    says whether an answer fills it; else it is a condition."""
     part: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {"not": {}} if schema is False else {}
-    yield path, part
+    yield path, part, filled
     for key, value in part.items():
+        leads_on = filled and key in _LEADS_ON and not (key in _OF_A_LIST and "properties" in part)
         if key in _OF_SCHEMAS:
             for name, inner in value.items():
-                yield from _parts(inner, (*path, key, name))
+                yield from _parts(inner, (*path, key, name), filled=leads_on)
         elif key in _OF_A_LIST:
             for index, inner in enumerate(value):
-                yield from _parts(inner, (*path, key, index))
+                yield from _parts(inner, (*path, key, index), filled=leads_on)
         elif key in _OF_ONE:
-            yield from _parts(value, (*path, key))
-
-
-def _describes_answer(path: Path) -> bool:
-    """Whether each step of the path from one schema to the next leads on into the answer."""
-    while path:
-        key = path[0]
-        if key not in _LEADS_ON:
-            return False
-        path = path[1:] if key == "items" else path[2:]
-    return True
+            yield from _parts(value, (*path, key), filled=leads_on)
 
 
 def _unknown_keywords(part: Mapping[str, Any], path: Path) -> Iterator[Defect]:
@@ -113,10 +106,11 @@ def _values(part: Mapping[str, Any], path: Path) -> Iterator[Defect]:
     """Values that are listed and that an answer cannot give."""
     for key in ("enum", "const"):
         values = [] if key not in part else part[key] if key == "enum" else [part[key]]
-        mixed = any(isinstance(value, bool) for value in values) and any(isinstance(value, str) for value in values)
-        if mixed or not all(_is_of_type(value, part.get("type")) for value in values):
+        declared = part.get("type", "string" if {bool, str} <= set(map(type, values)) else None)
+        for value in (value for value in values if not _is_of_type(value, declared)):
+            problem = f"`{key}` holds {json.dumps(value)}, which is not of the type of the field"
             remedy = "Put texts in quotes: YAML reads yes, no, on, off, null and numbers as something else."
-            yield Defect((*path, key), f"`{key}` holds a value that is not of the type of the field", remedy)
+            yield Defect((*path, key), problem, remedy)
         if (twins := alike([value for value in values if isinstance(value, str)])) is not None:
             yield Defect(
                 (*path, key), f"{twins!r} stands in `{key}` in two encodings of Unicode", "Keep one of the two."
@@ -159,7 +153,7 @@ def _returns(schema: Mapping[str, Any], start: str) -> bool:
     while ahead:
         _, key, name = ahead.pop().split("/")
         found = schema.get(key, {}).get(name.replace("~1", "/").replace("~0", "~"), {})
-        targets = {part["$ref"] for _, part in _parts(found, ()) if "$ref" in part}
+        targets = {part["$ref"] for _, part, _ in _parts(found) if "$ref" in part}
         if start in targets:
             return True
         new = {target for target in targets - seen if _SHARED_SCHEMA.fullmatch(target)}

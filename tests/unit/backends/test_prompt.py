@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from waves.backends.prompt import ESCAPED_AT, Prompt, document, max_tokens, stricter
 from waves.config.rubric import Rubric
+from waves.config.verdict_schema import on_the_wire
 from waves.outcomes import Ask
+from waves.rehearsal.protocol import read_request
+from waves.rehearsal.usage import count_tokens
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -106,7 +109,9 @@ def test_no_backend_sends_more_tokens_than_are_reserved(text: str, rubric: Rubri
     """At the worst each byte is a token; a client that must not see an `@` gets six bytes for it."""
     ask = _ask(text, "@" * 100)
     sent = document(ask).replace("@", ESCAPED_AT)
-    assert len((rubric.system + sent).encode()) <= Prompt(rubric, None).most_tokens(ask)
+    prompt = Prompt(replace(rubric, wire_schema=on_the_wire(rubric.schema)), None)
+    assert len((rubric.system + sent).encode()) <= prompt.most_tokens(ask)
+    assert count_tokens(read_request(prompt.body(ask), "").segments) <= prompt.most_tokens(ask)  # as the stand-in bills
 
 
 @pytest.mark.parametrize("kind", ["classify", "extract"])

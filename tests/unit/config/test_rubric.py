@@ -350,6 +350,21 @@ def test_a_field_may_be_null_where_it_is_unknown_and_a_text_may_show_an_escape()
         assert parse(extract(schema) + example(output)).examples[0].output == output
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "{type: [string, boolean], enum: [yes, 'no']}",
+        "{enum: [1, a, null]}",
+        "{type: integer, enum: [1.0]}",
+        "{type: string, enum: [Park, park]}",
+        "{type: string, format: date-time}",
+        "{type: object, properties: {b: {type: string}}, anyOf: [{required: [b]}, {not: {required: [b]}}]}",
+    ],
+)
+def test_what_an_answer_can_meet_is_accepted(schema: str) -> None:
+    assert parse(field(schema)).schema["properties"]["a"]
+
+
 def test_a_registered_rubric_is_read_although_it_would_be_refused_now() -> None:
     text = field("{type: string, enum: [yes, no, unclear]}")
     text += example({"a": "yes"})
