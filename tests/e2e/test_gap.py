@@ -228,6 +228,8 @@ def test_a_dry_run_says_what_would_be_done(sample: Site) -> None:
 def test_a_dry_run_of_a_theme_that_nobody_fired_writes_nothing(sample: Site) -> None:
     folder = sample.root / "prompts" / OTHER
     shutil.copytree(sample.folder, folder)
+    text = (folder / "theme.yaml").read_text()
+    (folder / "theme.yaml").write_text(text[: text.index("target:")] + text[text.index("backends:") :])
     before, files = dump(sample), listing(sample.root)
     ran = sample.wave("fire", OTHER, "--dry-run")
     assert (ran.code, ran.err) == (0, "")
