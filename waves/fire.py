@@ -16,7 +16,7 @@ from waves.steps.prepare import prepare, resume_open_wave
 from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
-from waves.steps.session.backend_chain import awake_backend
+from waves.steps.session.backend_chain import next_backend
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Invocation, Session, Watcher
 from waves.steps.session.wave import Wave, WaveContents
@@ -70,11 +70,16 @@ def fire(project: Project, theme_id: str, options: FireOptions, watcher: Watcher
 def fire_waves(session: Session, options: FireOptions, guard: Guard, builder: ReportBuilder) -> Ending:
     """(open wave, or a new one → run → collect)* until the keys are used up, the gap is empty, or something ends it. A
     backend that falls asleep ends it only if no other of the theme's chain is awake."""
-    keys_left = session.limits.keys
+    keys_left, used = session.limits.keys, {session.backend.name}
     while keys_left > 0:
         ending, asked = fire_wave(session, options, keys_left, guard, builder)
-        if ending is not None and ending.state == "snoozed" and (other := awake_backend(session.db, session.chain)):
+        if (
+            ending is not None
+            and ending.state == "snoozed"
+            and (other := next_backend(session.db, session.chain, used))
+        ):
             session.watcher.warned(f"{ending.reason}; the fire goes on through {other.name}")
+            used.add(other.name)
             session = replace(session, backend=other)
         elif ending is not None:
             return ending

@@ -33,8 +33,7 @@ Make = Callable[..., Place]
 
 def fire_to_the_end(place: Place) -> None:
     """As cron would: fire until the gap is empty; then one more fire makes no request."""
-    fired = place.fire("--until-complete")
-    assert (fired.code, fired.state) == (0, "complete"), fired
+    place.fire_until_complete()
     arrived = len(place.provider.lines("arrived"))
     again = place.fire()
     assert (again.code, again.state) == (0, "complete"), again
@@ -111,6 +110,7 @@ def test_killed_around_a_release_no_attempt_is_lost_or_charged_twice(traps: list
     place.sql("INSERT INTO waves.theme_config (theme_id, key, value) VALUES (%s, 'max_attempts', '6')", THEME)
     for trap in traps:
         killed(place, [trap])
+        place.awake()
     fire_to_the_end(place)
     judge.after_all(place, but=frozenset({"30"}))
     assert place.sql("SELECT attempts FROM waves.verdict WHERE state = 'quarantined'") == [(6,)]

@@ -99,11 +99,10 @@ def test_a_429_that_never_ends_is_not_waited_for_for_ever(make: Make) -> None:
 def test_the_last_item_hangs_every_time_and_is_quarantined_in_bounded_time(make: Make) -> None:
     place = make({"poison": [{"marker": "group 30?", "fault": "hang"}]}, n_items=30, batch_size=5, timeout=0.5)
     place.sql("DELETE FROM note WHERE id <> 30")
-    fired = place.fire("--until-complete")
-    assert (fired.code, fired.state) == (0, "complete"), fired
+    place.fire_until_complete()
     assert place.sql("SELECT entity_key, state, attempts FROM waves.verdict") == [("30", "quarantined", 3)]
     hung = [line for line in place.provider.lines("arrived") if line["items"][0]["sha256"] in hashes(place)]
-    assert len(hung) <= 3 * 3, "two tries and one after the probe, for each pass"
+    assert len(hung) <= 3 * 3, "two tries and one after the probe, for each fire"
 
 
 def hashes(place: Place) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import Place
+from tests.faults.place import THEME, Place
 from waves.rehearsal.scenarios import Fault
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -55,10 +55,24 @@ def nothing_malformed_is_stored(place: Place) -> None:
             assert shown is None, key
 
 
+def with_a_person(place: Place) -> None:
+    """Fires until everything is settled. Where they need a person, that one lets them go on: so many faults by chance
+    can meet the rubric's example as well, or so many rows that the wave is held."""
+    for _ in range(20):
+        place.awake()
+        fired = place.fire("--until-complete")
+        if fired.state == "complete":
+            return
+        if fired.state == "held":
+            assert place.run("collect", THEME, "--accept-given-up", "--by", "tests").code == 0
+        assert fired.code in {0, 75, 76, 78}, fired
+    raise AssertionError(fired)
+
+
 @pytest.mark.parametrize("fault", sorted(set(get_args(Fault)) - FOR_GOOD))
 def test_a_fault_in_some_answers_ends_with_each_item_settled(fault: str, make: Make) -> None:
     place = make({"faults": {fault: 0.4}}, n_items=18, batch_size=3, timeout=1.0)
-    place.fire_until_complete()
+    with_a_person(place)
     nothing_malformed_is_stored(place)
     judge.nothing_is_left_running(place)
     judge.no_temporary_file(place)

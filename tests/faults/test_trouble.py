@@ -113,10 +113,6 @@ def test_the_next_model_of_the_chain_does_what_the_first_cannot(
     assert place.sql("SELECT count(*) FROM waves.backend_state WHERE snoozed_until IS NOT NULL") == [(0,)]
 
 
-def pause_is_over(place: Place) -> None:
-    place.sql("UPDATE waves.verdict SET retry_at = now() - interval '1 second' WHERE retry_at IS NOT NULL")
-
-
 def test_rows_that_fail_in_one_fire_stay_for_a_later_one(make: Make) -> None:
     place = in_trouble(
         make, {"poison": [{"marker": "group 3?", "fault": "500"}, {"marker": "group 9?", "fault": "500"}]}
@@ -129,7 +125,7 @@ def test_rows_that_fail_in_one_fire_stay_for_a_later_one(make: Make) -> None:
     before = len(place.provider.lines("arrived"))
     assert place.fire().state == "collected"
     assert len(place.provider.lines("arrived")) == before, "their pause is not over"
-    pause_is_over(place)
+    place.awake()
     assert place.fire("--until-complete").state == "complete"
     judge.all_accepted(place)
 
@@ -141,7 +137,7 @@ def test_a_row_is_given_up_after_as_many_fires_as_attempts_and_the_pause_grows(m
         fired = place.fire("--until-complete")
         assert place.sql("SELECT attempts FROM waves.verdict WHERE state <> 'accepted'") == [(attempt,)]
         pauses += place.sql("SELECT extract(epoch FROM retry_at - now()) FROM waves.verdict WHERE retry_at IS NOT NULL")
-        pause_is_over(place)
+        place.awake()
     assert (fired.code, fired.state) == (0, "complete")
     assert place.sql("SELECT state FROM waves.verdict WHERE state <> 'accepted'") == [("quarantined",)]
     assert [round(float(pause) / 60) for (pause,) in pauses] == [1, 60]

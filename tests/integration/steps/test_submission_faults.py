@@ -31,6 +31,7 @@ def complete(one_fire: Fire, db: Database, fires: int = 8) -> int:
     """As cron, with a backend that somebody wakes; how many fires it took."""
     for number in range(1, fires + 1):
         backend_state.wake(db, "rehearsal")
+        db.execute("UPDATE waves.verdict SET retry_at = NULL")
         report = one_fire()
         if report.ending.state == "complete":
             return number

@@ -133,7 +133,8 @@ def record_calls(session: Session, manifest: Manifest, settled: Iterable[Settled
     their decisions may still charge something."""
     entries = list(settled)
     priced = price_calls(session, [entry.call for entry in entries])
-    news = ledger.record_calls(session.db, manifest.theme_id, manifest.wave_id, priced)
+    with session.db.transaction():
+        news = ledger.record_calls(session.db, manifest.theme_id, manifest.wave_id, priced)
     return [entry for entry in entries if entry.call.sent.call_id in news]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ def first_awake(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig:
     return chain[position]
 
 
-def awake_backend(db: Database, chain: Sequence[BackendConfig]) -> BackendConfig | None:
-    """The first backend of the chain that is not snoozed; None if all are."""
-    backend = first_awake(db, chain)
-    return backend if backend_state.current_snooze(db, backend.name) is None else None
+def next_backend(db: Database, chain: Sequence[BackendConfig], tried: Container[str]) -> BackendConfig | None:
+    """The first backend of the chain that is not snoozed and was not `tried` in this fire; None if there is none."""
+    untried = [backend for backend in chain if backend.name not in tried]
+    return next((each for each in untried if backend_state.current_snooze(db, each.name) is None), None)
