@@ -11,6 +11,8 @@ from typing import Any
 
 from tests import prefork
 
+ERRORS_IN_200 = frozenset({"error_in_200", "gateway_error_in_200"})
+
 
 class Provider:
     """The stand-in provider as a process outside of the project, with its record. It can be stopped and started."""
@@ -65,5 +67,6 @@ class Provider:
         return [line for line in self._lines if line["t"] == kind and line["path"] == "/v1/messages"]
 
     def answers(self) -> list[dict[str, Any]]:
-        """What was handed over with status 200: what costs money."""
-        return [line for line in self.lines("ended") if line["status"] == 200 and line["answered"]]
+        """What was handed over with status 200, and is no error: what costs money."""
+        ended = (line for line in self.lines("ended") if line["status"] == 200 and line["answered"])
+        return [line for line in ended if line["fault"] not in ERRORS_IN_200]

@@ -163,7 +163,7 @@ def test_an_answer_with_a_bare_quote_is_repaired_and_what_cannot_be_stored_of_it
     place = make({"poison": [{"marker": "in group 3?", "fault": "unescaped_quote"}]}, n_items=9, batch_size=9)
     place.fire_until_complete()
     judge.all_accepted(place, but=frozenset({"3"}))
-    parts = [json.loads(path.read_text())["parse"] for path in (place.wave / "parts").glob("*/*.json")]
+    parts = [json.loads(path.read_text())["parse"] for path in (place.folder / "waves").glob("*/parts/*/*.json")]
     assert parts == ["repaired"] * 8
     ((state, reason, raw),) = place.sql("SELECT state, reason, raw FROM waves.verdict WHERE entity_key = '3'")
     assert (state, reason) == ("quarantined", "the verdict does not fit the schema at labels/0: enum")
