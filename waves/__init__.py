@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from waves.config.project import Project
-    from waves.models import FireReport
+    from waves.fire_report import FireReport
     from waves.steps.judge import Judgement
     from waves.steps.reports.status import ThemeStatus
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from waves.config import project as projects
 from waves.config.project import Project
-from waves.models import Ending, FireReport
+from waves.fire_report import FireReport
+from waves.models import Ending
 from waves.steps.collect import Collected, collect
 from waves.steps.dry_run import preview_fire
 from waves.steps.on_complete import run_on_complete

@@ -177,3 +177,13 @@ def test_a_429_that_names_no_end_is_waited_for_before_the_backend_sleeps(make: M
     fired = place.fire()
     assert (fired.code, fired.state) == (0, "complete"), fired
     nobody_is_charged(place)
+
+
+def test_answers_on_overage_put_the_backend_to_sleep_until_the_reset(make: Make) -> None:
+    quota = {"capacity": 3, "window": 3600, "claim": "five_hour", "overage": True}
+    place = in_trouble(make, {"quota": quota})
+    fired = place.fire()
+    assert (fired.code, fired.state) == (75, "snoozed"), fired
+    assert len(place.provider.lines("arrived")) <= 3 + IN_FLIGHT + 1
+    nobody_is_charged(place)
+    all_is_done_afterwards(place, paid_before=1)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waves import errors, models
-from waves.models import Counts, Ending, FireReport, GivenUpRows, Item
+from waves.fire_report import EXIT_CODE, FireReport, GivenUpRows
+from waves.models import Counts, Ending, Item
 
 COUNT = st.integers(0, 10**9)
 
@@ -52,15 +53,15 @@ def test_the_exit_codes_are_those_of_the_contract() -> None:
 
 
 def test_each_state_but_failed_has_its_exit_code() -> None:
-    assert set(models.EXIT_CODE) == set(get_args(models.FireState)) - {"failed"}
-    assert {state for state, code in models.EXIT_CODE.items() if code == 75} == {
+    assert set(EXIT_CODE) == set(get_args(models.FireState)) - {"failed"}
+    assert {state for state, code in EXIT_CODE.items() if code == 75} == {
         "snoozed",
         "locked",
         "interrupted",
         "submitted",
         "not_converged",
     }
-    assert {state for state, code in models.EXIT_CODE.items() if code == 76} == {
+    assert {state for state, code in EXIT_CODE.items() if code == 76} == {
         "awaiting_approval",
         "over_budget",
         "held",

@@ -55,7 +55,7 @@ class BackendConfig:
     The quota: windows of the length `window`, laid out from `resets_at` (UTC) on each day, or a rolling one without
     it; `capacity` is in keys, None if it is to be learned; a fire leaves the share above `use_at_most` to others.
     `command` is the executable of a backend that runs one; `environment` are the variables that it gets beside the
-    fixed ones."""
+    fixed ones; `overage`: it may go on for money when the subscription's window is used up."""
 
     name: str
     kind: str
@@ -75,6 +75,7 @@ class BackendConfig:
     environment: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
     auth: Literal["bearer", "x-api-key"] = "bearer"
     max_tokens: int | None = None
+    overage: bool = False
 
     @property
     def traits(self) -> BackendTraits:
@@ -170,6 +171,7 @@ def _backend(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) ->
         prices={model: Price(**price) for model, price in entry["prices"].items()},
         command=entry["command"],
         environment={name: environ[name] for name in passed_on if name in environ},
+        overage=entry["overage"],
     )
 
 

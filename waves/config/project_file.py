@@ -56,6 +56,7 @@ class BackendEntry(_Strict):
     prices: dict[str, PriceEntry] = Field(default_factory=dict)
     command: str = Field(default="claude", min_length=1)
     environment: list[Variable] = Field(default_factory=list)
+    overage: bool = False
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> BackendEntry:

@@ -27,6 +27,7 @@ class RateWindow:
 
 _SHORT = {"five_hour": "5h", "seven_day": "7d"}
 _WARNINGS = (0.5, 0.75, 0.9)
+_OVERAGE = {"anthropic-ratelimit-unified-overage-status": "allowed"}
 
 
 class RateLimits:
@@ -48,7 +49,7 @@ class RateLimits:
         quota = self._quota
         if quota is not None:
             size = n_items if quota.unit == "items" else 1
-            if window.used and window.used + size > quota.capacity:
+            if window.used and window.used + size > quota.capacity and not quota.overage:
                 raise ProtocolError(429, "The quota of this window is used up", quota.error_code)
             window.used += size
         window.requests += 1
@@ -89,6 +90,8 @@ class RateLimits:
             headers[f"anthropic-ratelimit-{name}-reset"] = self._reset
         if quota is not None and quota.claim is not None:
             headers |= _unified(quota.claim, 1 - left, math.ceil(window.ends), refused=refused)
+            if window.used > quota.capacity:
+                headers |= _OVERAGE | {f"anthropic-ratelimit-unified-{_SHORT[quota.claim]}-status": "rejected"}
         return headers
 
     def _current(self, now: float) -> RateWindow:

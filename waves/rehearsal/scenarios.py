@@ -69,13 +69,14 @@ class QuotaRules(_Strict):
     """At most `capacity` items or requests in a window of `window` seconds, which opens with the first request after
     the last window ended; then 429 until it ends. An `error_code` (`enforced_spend_limit_reached` …) is put into the
     error's details, and such an answer has no `retry-after`. With a `claim` it is the window of a subscription: every
-    answer reports its use in `anthropic-ratelimit-unified-*`."""
+    answer reports its use in `anthropic-ratelimit-unified-*`; with `overage` requests beyond it are answered, too."""
 
     capacity: Annotated[int, Field(ge=1)]
     unit: Literal["items", "requests"] = "requests"
     window: Annotated[float, Field(gt=0)]
     error_code: str | None = None
     claim: Literal["five_hour", "seven_day"] | None = None
+    overage: bool = False
 
 
 class Down(_Strict):

@@ -15,8 +15,9 @@ from typing import Any
 
 from waves.errors import DatabaseError, LockedError, WaveError
 from waves.executors.processes import warm
+from waves.fire_report import FireReport
 from waves.ids import new_run_id
-from waves.models import Counts, Ending, FireReport, Usage
+from waves.models import Counts, Ending, Usage
 from waves.steps.rescue import rescue
 from waves.steps.session.locking import Guard, hold_locks
 from waves.steps.session.session import Invocation, Session, open_session

@@ -46,8 +46,7 @@ class Taken:
     another take. `cleared`: rows that no longer show a verdict about another content. `unreadable`: keys of rows that
     PostgreSQL cannot compute, each with the error's name; `withheld`: the number of rows whose verdict is of an
     abandoned pilot; `reasked`: done rows that changed, if they are too many to be asked again without a person. All
-    three stay in the gap until a person acts. `waiting`: the number of rows that failed before, and are asked again
-    after a pause."""
+    three stay in the gap until a person acts. `waiting`: the rows that failed before and are asked after a pause."""
 
     items: tuple[Item, ...]
     restored: int

@@ -20,7 +20,8 @@ from tests.project_folder import url_of
 from waves.config import project as projects
 from waves.config.project import BackendConfig, Project
 from waves.fire import FireOptions, fire
-from waves.models import FireReport, Limits
+from waves.fire_report import FireReport
+from waves.models import Limits
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.store.connect import Database
 

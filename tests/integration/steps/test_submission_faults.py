@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.provider import Provider
 from tests.integration.steps.conftest import Fire
-from waves.models import FireReport
+from waves.fire_report import FireReport
 from waves.store.connect import Database
 from waves.store.tables import backend_state
 

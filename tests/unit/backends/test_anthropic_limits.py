@@ -32,6 +32,7 @@ def limits(**values: str) -> dict[str, str]:
             limits(input_tokens_limit="0", input_tokens_remaining="0", output_tokens_remaining="7"),
             [Meter("input-tokens", None, 0), Meter("output-tokens", None, 7)],
         ),
+        (limits(tokens_remaining="9" * 400, tokens_limit="5"), [Meter("tokens")]),
         (limits(tokens_remaining="many", tokens_reset="soon", tokens_limit="1e3"), [Meter("tokens")]),
         (limits(requests_limit="10", requests_remaining="-3"), [Meter("requests", 1.0, -3)]),
         (

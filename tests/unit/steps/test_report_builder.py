@@ -7,7 +7,8 @@ from dataclasses import fields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waves.models import Counts, Ending, FireReport
+from waves.fire_report import FireReport
+from waves.models import Counts, Ending
 from waves.steps.recording import ReportBuilder
 
 SURE = st.integers(0, 1000)

@@ -2,4 +2,4 @@
 
 from waves.config.backend_kinds import BackendTraits
 
-TRAITS = BackendTraits(counts_tokens=True, own_settings=frozenset({"auth"}))
+TRAITS = BackendTraits(counts_tokens=True, own_settings=frozenset({"auth", "overage"}))

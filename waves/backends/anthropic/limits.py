@@ -17,6 +17,9 @@ from waves.models import Meter
 LONGEST_SNOOZE = timedelta(days=32)
 """A spend limit lasts until the end of a month at most; a moment further ahead is wrong."""
 
+_LARGEST = 10**12
+"""Requests or tokens; a limit beyond that is not believed."""
+
 _PREFIX = "anthropic-ratelimit-"
 _UNIFIED = _PREFIX + "unified-"
 _LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
@@ -93,10 +96,12 @@ def _latest_reset(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _count(value: str | None) -> int | None:
+    """A number that no provider can mean is treated as missing: arithmetic with it would fail."""
     try:
-        return None if value is None else int(value)
+        count = None if value is None else int(value)
     except ValueError:
         return None
+    return count if count is None or abs(count) <= _LARGEST else None
 
 
 def _share(value: str | None) -> float | None:

@@ -4,7 +4,7 @@ from waves.config.backend_kinds import BackendTraits
 
 TRAITS = BackendTraits(
     key_variable="CLAUDE_CODE_OAUTH_TOKEN",
-    own_settings=frozenset({"command", "environment"}),
+    own_settings=frozenset({"command", "environment", "overage"}),
     passes_on=("PATH",),
     install="npm package @anthropic-ai/claude-code",
     turns=2,

@@ -65,7 +65,7 @@ class ClaudeCliBackend:
         command = await self._executable.flags(space)
         if isinstance(command, Fatal):
             return command
-        transcript = Transcript()
+        transcript = Transcript(overage=self._config.overage)
         try:
             async with asyncio.timeout(self._config.timeout):
                 end = await run(

@@ -9,16 +9,17 @@ from waves.backends.claude_cli.fields import reset_of, share_of, text_of
 from waves.models import Meter
 
 
-def read_meters(info: Mapping[str, Any]) -> list[Meter]:
+def read_meters(info: Mapping[str, Any], *, overage: bool = False) -> list[Meter]:
     """One meter for each window of a `rate_limit_info`. The limit that the event is about comes last: only this one
-    can be `rejected`."""
+    can be `rejected`. A request that was let through on overage means that the window is used up, and that the rest is
+    paid for in money: this is `rejected` as well, unless `overage` is allowed."""
     windows = info.get("unifiedWindows")
     meters = [
         Meter(name, share_of(window.get("utilization")), resets_at=reset_of(window))
         for name, window in (windows.items() if isinstance(windows, dict) else ())
         if isinstance(window, dict)
     ]
-    rejected = info.get("status") == "rejected"
+    rejected = info.get("status") == "rejected" or (info.get("isUsingOverage") is True and not overage)
     name = text_of(info.get("rateLimitType")) or ("unified" if rejected and reset_of(info) else None)
     if name is None:
         return meters

@@ -34,9 +34,10 @@ class CliRequest:
 
 class Transcript:
     """Fed line by line. Once `stopped_early` is set the process should be ended: after an answer that was cut short
-    the CLI goes on asking, and that would only cost."""
+    the CLI goes on asking, and that would only cost. `overage`: whether the subscription may be exceeded for money."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, overage: bool = False) -> None:
+        self._overage = overage
         self.key_source: str | None = None
         self.results: list[Mapping[str, Any]] = []
         self.error: str | None = None
@@ -60,7 +61,7 @@ class Transcript:
             case {"type": "assistant"}:
                 self._assistant_message(event)
             case {"type": "rate_limit_event", "rate_limit_info": dict() as info}:
-                self._meters |= {meter.limit: meter for meter in read_meters(info)}
+                self._meters |= {meter.limit: meter for meter in read_meters(info, overage=self._overage)}
             case {"type": "result"}:
                 self.results.append(event)
             case {"type": str()}:

@@ -13,10 +13,11 @@ from waves.config import rubric as rubrics
 from waves.config import theme as themes
 from waves.config.project import Project
 from waves.config.theme import Theme
+from waves.fire_report import FireReport
 from waves.learn.pilot.forecast import foresee
 from waves.learn.pilot.pilot_wave import open_pilot_wave
 from waves.learn.pilot.review import Review, review_markdown, review_wave
-from waves.models import Ending, FireReport
+from waves.models import Ending
 from waves.spool import files
 from waves.steps.recording import ReportBuilder, recorded_session, reported
 from waves.steps.requests.settlement import read_wave

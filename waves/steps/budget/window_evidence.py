@@ -80,6 +80,11 @@ def share_used_ending(config: BackendConfig, meters: Sequence[Meter], at: dateti
     return None
 
 
+def rejected_in(meters: Sequence[Meter]) -> Meter | None:
+    """The limit that is used up although the request was answered: on overage, which is paid for in money."""
+    return next((meter for meter in meters if meter.rejected), None)
+
+
 def _is_about_window(meter: Meter, length: timedelta, at: datetime) -> bool:
     """Whether the meter describes the window of this length that `at` is in."""
     end = meter.resets_at

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from waves.config.theme import Theme
 from waves.errors import ConfigurationError, WaveError
+from waves.fire_report import FireReport
 from waves.ids import new_run_id
-from waves.models import Ending, FireReport
+from waves.models import Ending
 from waves.steps import approval_gate
 from waves.steps.collect import Collected, collect
 from waves.steps.prepare import prepare, resume_open_wave

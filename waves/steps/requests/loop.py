@@ -22,7 +22,7 @@ from waves.models import Item, Meter
 from waves.outcomes import Answer, Fatal, Outcome, Retryable, Snoozed
 from waves.quota.pacing import Pace
 from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_after_snooze
-from waves.steps.budget.window_evidence import is_exhaustion, share_used_ending
+from waves.steps.budget.window_evidence import is_exhaustion, rejected_in, share_used_ending
 from waves.steps.requests.in_flight import InFlight, InFlightRequests, PendingRequest, first_request, follow_up
 from waves.steps.requests.model_choice import ModelChoice
 from waves.steps.requests.outage import OutageDetector, probe_fault, reason_of, unknown_fault
@@ -122,6 +122,8 @@ class RequestLoop:
                 self._meters = answer.meters
                 if (used_up := share_used_ending(self._session.backend, answer.meters, now())) is not None:
                     self._stop.end(used_up, self._backend.timeout)
+                if (on_overage := rejected_in(answer.meters)) is not None and not self._backend.overage:
+                    self._sleep(on_overage.resets_at, f"{on_overage.limit} is used up, and answers cost money")
             case Finished(value=outcome):
                 self._finished(request, outcome)  # type: ignore[arg-type] # the handler returns outcomes
             case Lost(reason=reason):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from waves import exact_json
-from waves.models import GivenUpRows
+from waves.fire_report import GivenUpRows
 from waves.store import queries
 from waves.store.text import storable
 

@@ -12,7 +12,7 @@ import click
 
 from waves import exact_json
 from waves.errors import WaveError
-from waves.models import FireReport
+from waves.fire_report import FireReport
 
 WIDE = 200
 """Columns if there is no terminal: in a pipe or a mail nothing is cut."""

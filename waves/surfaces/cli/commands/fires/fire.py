@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from waves.config import project
+from waves.fire_report import FireReport
 from waves.ids import new_run_id
-from waves.models import Ending, FireReport
+from waves.models import Ending
 from waves.surfaces.cli import output, progress
 from waves.surfaces.cli.faults import as_fault, show
 from waves.surfaces.cli.options import backend_option, json_option, parallel_option

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from waves.config import project
-from waves.models import EXIT_CODE
+from waves.fire_report import EXIT_CODE
 from waves.steps.rubrics.approval import Approval, PilotMerge, approve
 from waves.surfaces.cli import output
 from waves.surfaces.cli.options import by_required, json_option, reason_option

@@ -10,6 +10,7 @@ import click
 
 from waves.config import project
 from waves.errors import NeedsPersonError
+from waves.fire_report import EXIT_CODE
 from waves.learn.evaluation.evaluate import evaluate
 from waves.learn.evaluation.forecast import foresee
 from waves.learn.evaluation.report.as_json import evaluation_json, forecast_json
@@ -17,7 +18,6 @@ from waves.learn.evaluation.report.html import evaluation_html
 from waves.learn.evaluation.report.model import EvaluationReport
 from waves.learn.evaluation.report.words import gold_notes
 from waves.learn.evaluation.settings import EvaluationOptions
-from waves.models import EXIT_CODE
 from waves.surfaces.cli import output, progress
 from waves.surfaces.cli.options import ReportFile, json_option, write_report
 from waves.surfaces.cli.tables.evaluation import show

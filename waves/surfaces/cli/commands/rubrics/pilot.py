@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from waves.config import project
+from waves.fire_report import FireReport
 from waves.ids import new_run_id
 from waves.learn.pilot.pilot import Pilot, PilotOptions, run_pilot
 from waves.learn.pilot.review import review_markdown
-from waves.models import Ending, FireReport
+from waves.models import Ending
 from waves.steps.session.session import Watcher
 from waves.surfaces.cli import faults, output, progress
 from waves.surfaces.cli.options import Person, ReportFile, backend_option, json_option, write_report
