@@ -80,6 +80,7 @@ class InFlightRequests:
         self._requests: dict[str, InFlight] = {}
         self._interpreting = 0
         self._unsynced = False
+        self._longest = backend.max_tokens
 
     def __len__(self) -> int:
         """Requests that have not ended."""
@@ -116,16 +117,28 @@ class InFlightRequests:
         )
         self._journal.sent(sent)
         self._unsynced = True
-        most = max_tokens(self._wave.rubric, ask, self._backend.max_tokens)
+        most = max_tokens(self._wave.rubric, ask, self._longest)
         self._requests[ask.call_id] = InFlight(pending, Call(sent, self._run_id), most, answers)
         return ask
+
+    def learn_longest_answer(self, tokens: int) -> None:
+        """The provider accepts no request that asks for more."""
+        self._longest = tokens if self._longest is None else min(tokens, self._longest)
 
     def _ask(self, pending: PendingRequest) -> Ask:
         this = pending.next_try
         inputs = tuple((short_id, item.input) for short_id, item in pending.items.items())
         if pending.probe:
             inputs = ((PROBE_ID, self._probe_input()),)
-        return Ask(new_call_id(), this.model, inputs, this.strict, this.max_tokens, this.reasons)
+        ask = Ask(new_call_id(), this.model, inputs, this.strict, this.max_tokens, this.reasons)
+        if self._longest == self._backend.max_tokens:
+            return ask
+        return replace(ask, max_tokens=max_tokens(self._wave.rubric, ask, self._longest))
+
+    @property
+    def longest(self) -> int | None:
+        """The most tokens that an answer may have, by the backend's settings or the provider's word."""
+        return self._longest
 
     def _probe_input(self) -> Mapping[str, str | None]:
         examples = self._wave.rubric.examples

@@ -29,6 +29,7 @@ from waves.steps.requests.outage import OutageDetector, probe_fault, reason_of, 
 from waves.steps.requests.part_writer import PartWriter
 from waves.steps.requests.policy import (
     Decision,
+    bound_of_max_tokens,
     decide,
     end_of_429,
     other_model,
@@ -187,7 +188,9 @@ class RequestLoop:
 
     def _decide(self, request: InFlight, outcome: Outcome) -> Decision:
         this, chain = request.pending.next_try, self._models.chain
-        sent, ceiling, jitter = request.max_tokens, self._backend.max_tokens, self._jitter.random()
+        if (bound := bound_of_max_tokens(outcome)) is not None:
+            self._in_flight.learn_longest_answer(bound)
+        sent, ceiling, jitter = request.max_tokens, self._in_flight.longest, self._jitter.random()
         return decide(this, outcome, chain=chain, max_tokens=sent, jitter=jitter, ceiling=ceiling)
 
     def _follow_probe(self, request: InFlight, outcome: Outcome) -> Decision:

@@ -6,6 +6,7 @@ which have failed, and when failures mean that the provider is down. The request
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ MAX_TOKENS = 64_000
 BACK_OFF = 1.0
 """Seconds of the first back-off. After no answer it is the only one, and jitter spreads it over 0.5 to 1.5 times that.
 After a 429 that names no end it doubles each time."""
+
+_BOUND = re.compile(r".{0,60}?\bmax_tokens: \d+ > (\d{1,9})\b")
 
 MAX_WAITS = 5
 """How often one request waits for the end of a 429 before the backend is snoozed."""
@@ -85,7 +88,7 @@ def decide(
         case Retryable():
             return _after_no_answer(this, chain, jitter)
         case Discarded():
-            return _after_discard(this, outcome)
+            return _smaller(this, outcome, max_tokens) or _after_discard(this, outcome)
         case Snoozed() | Fatal():
             return Decision(left=this.short_ids)
         case _:
@@ -178,6 +181,20 @@ def _after_loss(this: Try) -> Decision:
     if not this.alone:
         return Decision(again=(replace(this, alone=True, wait=0.0),))
     return _one_by_one(this) or Decision(left=this.short_ids)
+
+
+def bound_of_max_tokens(outcome: Outcome) -> int | None:
+    """The most tokens that the provider lets a model answer with, if that is why it calls the request invalid."""
+    found = _BOUND.match(outcome.text) if isinstance(outcome, Discarded) and outcome.kind == "invalid" else None
+    return int(found[1]) if found else None
+
+
+def _smaller(this: Try, discarded: Discarded, max_tokens: int) -> Decision | None:
+    """The request asked for a longer answer than the provider allows: the same again, with no more than that."""
+    bound = bound_of_max_tokens(discarded)
+    if bound is None or not 0 < bound < max_tokens:
+        return None
+    return Decision(again=(replace(this, max_tokens=bound, wait=0.0),))
 
 
 def _after_discard(this: Try, discarded: Discarded) -> Decision:
