@@ -169,7 +169,7 @@ def test_what_is_away_at_an_activation_is_fetched_and_kept(
     [
         {"poison": [{"marker": "number 3,", "fault": "unknown_label"}]},
         {"batches": {"expired": 0.5}},
-        {"faults": {"529": 0.4}},
+        {"poison": [{"marker": "number 3,", "fault": "529"}]},
     ],
     ids=["malformed", "expired", "refused"],
 )

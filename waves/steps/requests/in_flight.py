@@ -4,8 +4,9 @@ reserve, and none ends without `paid` or `ended`. What is appended here is on di
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Literal
 
 from waves.backends.prompt import max_tokens
@@ -21,7 +22,10 @@ from waves.steps.budget.caps import max_request_cost
 from waves.steps.requests.policy import Try
 from waves.steps.session.wave import Wave
 
-PROBE_ID = "1"
+_SHORT_IDS = 100_000
+"""More than items in flight, and few tokens each."""
+
+PROBE_ID = "0"
 """The short id of the only item of a probe."""
 
 
@@ -58,10 +62,17 @@ class Denied:
     reason: str
 
 
-def first_request(batch: Sequence[Item], model: str) -> PendingRequest:
-    """The first request for a batch, its items numbered from 1."""
-    items = {str(number): item for number, item in enumerate(batch, 1)}
-    return PendingRequest(Try(tuple(items), model), items)
+def first_requests(batches: Iterable[Sequence[Item]], model: str, numbers: Iterator[str]) -> Iterator[PendingRequest]:
+    """The first request for each batch."""
+    for batch in batches:
+        items = {next(numbers): item for item in batch}
+        yield PendingRequest(Try(tuple(items), model), items)
+
+
+def short_ids() -> Iterator[str]:
+    """The numbers by which requests name their items. Those of requests in flight differ: an answer that a gateway
+    gives to the wrong request names none of its items, and labels nothing."""
+    yield from map(str, cycle(range(1, _SHORT_IDS)))
 
 
 def follow_up(pending: PendingRequest, this: Try, answers_before: int | None, at: float) -> PendingRequest:

@@ -23,7 +23,14 @@ from waves.outcomes import Answer, Fatal, Outcome, Retryable, Snoozed
 from waves.quota.pacing import Pace
 from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_after_snooze
 from waves.steps.budget.window_evidence import is_exhaustion, rejected_in, share_used_ending
-from waves.steps.requests.in_flight import InFlight, InFlightRequests, PendingRequest, first_request, follow_up
+from waves.steps.requests.in_flight import (
+    InFlight,
+    InFlightRequests,
+    PendingRequest,
+    first_requests,
+    follow_up,
+    short_ids,
+)
 from waves.steps.requests.model_choice import ModelChoice
 from waves.steps.requests.outage import OutageDetector, probe_fault, reason_of, unknown_fault
 from waves.steps.requests.part_writer import PartWriter
@@ -73,6 +80,7 @@ class RequestLoop:
             workers, in_flight, self._pace, self._outage, self._models, self._stop, backend.timeout
         )
         self._jitter = random.Random()  # noqa: S311 - spreads requests, keeps no secret
+        self._short_ids = short_ids()
         self._parts = PartWriter(wave.parts)
         self._settled: list[SettledCall] = []
         self._meters: Sequence[Meter] = ()
@@ -82,7 +90,7 @@ class RequestLoop:
         """One pass: ask each batch, and ask again for what yielded nothing to store. `have` is the number of parts that
         the wave has already, for the progress bar."""
         self._have, self._parts, self._settled = have, PartWriter(self._wave.parts), []
-        self._sender.add(first_request(batch, self._models.current) for batch in batches)
+        self._sender.add(first_requests(batches, self._models.current, self._short_ids))
         fault: WaveError | None = None
         try:
             if needs_probe(self._session):

@@ -21,6 +21,7 @@ from waves.models import Identity, Item, Limits
 from waves.outcomes import Answered, Ask, Outcome, Retryable
 from waves.spool.history import History
 from waves.steps.budget.caps import max_request_cost
+from waves.steps.requests.in_flight import short_ids
 from waves.steps.requests.policy import ENLARGED_BY, MAX_TOKENS, reasons_of
 from waves.steps.requests.settlement import outcome_of_call
 from waves.steps.session.wave import Progress, Wave, batches_of
@@ -84,16 +85,18 @@ def plan_round(progress: Progress, before: PriorRounds, limits: Limits) -> Round
 
 
 def round_requests(plan: RoundPlan, before: PriorRounds, wave: Wave, backend: BackendConfig) -> Iterator[BatchRequest]:
+    numbers = short_ids()
     for batch in plan.batches:
-        yield _request(batch, wave, backend, strict=False)
+        yield _request(batch, numbers, wave, backend, strict=False)
     for item in plan.strict:
         last = before.last[item.identity]
         reasons = reasons_of(last) if isinstance(last, Answered) else ()
-        yield _request([item], wave, backend, strict=True, larger=isinstance(last, Retryable), reasons=reasons)
+        yield _request([item], numbers, wave, backend, strict=True, larger=isinstance(last, Retryable), reasons=reasons)
 
 
 def _request(
     items: Sequence[Item],
+    numbers: Iterator[str],
     wave: Wave,
     backend: BackendConfig,
     *,
@@ -102,7 +105,7 @@ def _request(
     reasons: tuple[str, ...] = (),
 ) -> BatchRequest:
     model = backend.models[0]
-    numbered = [(str(number), item) for number, item in enumerate(items, 1)]
+    numbered = [(next(numbers), item) for item in items]
     inputs = tuple((short_id, item.input) for short_id, item in numbered)
     ask = Ask(new_call_id(), model, inputs, strict=strict, reasons=reasons)
     if larger:
