@@ -207,7 +207,7 @@ class RequestLoop:
         this, must_be_usable = request.pending.next_try, self._outage.must_be_usable
         decision, silent = self._decide(request, outcome), speaks_for_outage(outcome)
         fault = probe_fault(outcome, self._backend.name, must_be_usable=must_be_usable)
-        if fault is not None or silent:
+        if (fault is not None or silent) and not isinstance(outcome, Fatal):
             following = decision.again[0] if decision.again else self._models.next_probe(this)
             if following is not None:
                 self._outage.put_back(replace(request.pending, next_try=following))
