@@ -55,6 +55,11 @@ def nothing_malformed_is_stored(place: Place) -> None:
             assert shown is None, key
 
 
+def one_attempt(place: Place) -> None:
+    """What fails in one fire is given up, so that one fire is enough to see it."""
+    place.sql("INSERT INTO waves.theme_config (theme_id, key, value) VALUES (%s, 'max_attempts', '1')", THEME)
+
+
 def with_a_person(place: Place) -> None:
     """Fires until everything is settled. Where they need a person, that one lets them go on: so many faults by chance
     can meet the rubric's example as well, or so many rows that the wave is held."""
@@ -72,6 +77,7 @@ def with_a_person(place: Place) -> None:
 @pytest.mark.parametrize("fault", sorted(set(get_args(Fault)) - FOR_GOOD))
 def test_a_fault_in_some_answers_ends_with_each_item_settled(fault: str, make: Make) -> None:
     place = make({"faults": {fault: 0.4}}, n_items=18, batch_size=3, timeout=1.0)
+    one_attempt(place)
     with_a_person(place)
     nothing_malformed_is_stored(place)
     judge.nothing_is_left_running(place)
@@ -83,6 +89,7 @@ def test_a_fault_in_some_answers_ends_with_each_item_settled(fault: str, make: M
 @pytest.mark.parametrize("fault", POISONS)
 def test_an_item_that_never_gets_a_usable_verdict_holds_back_no_other(fault: str, make: Make) -> None:
     place = make({"poison": [{"marker": "group 30?", "fault": fault}]}, n_items=30, batch_size=5, timeout=1.0)
+    one_attempt(place)
     place.fire_until_complete()
     nothing_malformed_is_stored(place)
     settled = place.sql("SELECT entity_key, state FROM waves.verdict WHERE state <> 'accepted'")
