@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import psycopg
 
@@ -15,17 +16,23 @@ from waves.store.faults import RAISED_BY_OTHERS
 from waves.store.shape import fragments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg.rows import TupleRow
 
     from waves.store.connect import Database
 
     Connection = psycopg.Connection[TupleRow]
+    Key = tuple[str, ...]
+
+    class ActOnKeys(Protocol):
+        def __call__(self, connection: Connection, *, keys: Sequence[Key]) -> int: ...
+
 
 Result = TypeVar("Result")
 
 _TRIES = 5
+_CHUNK = 5000
 _MANY = 100
 _ROW_FAULTS = ("22", "23", "44", "54000", "54001", "P0")
 """SQLSTATEs (or classes) that one row's value causes: bad data, constraints, too large or deep, RAISE in a trigger."""
@@ -52,6 +59,13 @@ def retried(db: Database, act: Callable[[Connection], Result]) -> Result:
             if attempt == _TRIES:
                 raise
     raise AssertionError("unreachable")
+
+
+def in_chunks(db: Database, keys: Sequence[Key], act: ActOnKeys) -> int:
+    """`act` for a few thousand keys at a time, each chunk in a transaction of its own. Returns the sum of what it
+    returns."""
+    chunks = (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
+    return sum(retried(db, partial(act, keys=chunk)) for chunk in chunks)
 
 
 def of_a_row(error: psycopg.Error) -> bool:

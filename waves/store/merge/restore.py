@@ -3,6 +3,7 @@ never applied. Costs only the write; bounded chunks, each in a transaction of it
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -10,7 +11,7 @@ from psycopg import sql
 from waves.store import queries
 from waves.store.merge import merge
 from waves.store.rows.row_needs import candidate_values
-from waves.store.transactions import retried
+from waves.store.transactions import in_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,19 +22,14 @@ if TYPE_CHECKING:
     from waves.store.transactions import Connection
 
 _SQL = queries.load("merge.sql")
-_CHUNK = 5000
 
 
 def restore(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
     """Restores the rows of `keys` that still need it. Returns the number of rows that the target took."""
-    restored = 0
-    for start in range(0, len(keys), _CHUNK):
-        chunk = keys[start : start + _CHUNK]
-        restored += retried(db, lambda connection, chunk=chunk: _restore(connection, shape, version, chunk, run_id))  # type: ignore[misc]
-    return restored
+    return in_chunks(db, keys, partial(_restore, shape=shape, version=version, run_id=run_id))
 
 
-def _restore(connection: Connection, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
+def _restore(connection: Connection, *, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
     if merge.lock_active_version(connection, shape) != version:
         return 0
     merge.create_tables(connection, shape)

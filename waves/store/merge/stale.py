@@ -4,6 +4,7 @@ value that somebody else wrote since stays. In bounded chunks, each in a transac
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -12,7 +13,7 @@ from waves.store import queries
 from waves.store.merge import merge, statements
 from waves.store.rows.row_needs import candidate_values, judged_cte
 from waves.store.shape import fragments
-from waves.store.transactions import bisected, retried
+from waves.store.transactions import bisected, in_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,20 +24,15 @@ if TYPE_CHECKING:
     from waves.store.transactions import Connection
 
 _SQL = queries.load("stale.sql")
-_CHUNK = 5000
 
 
 def clear_stale(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
     """Sets the target columns of those rows of `keys` that are still stale to their defaults, and returns the number of
     rows. A row that the target does not let be cleared stays as it is."""
-    cleared = 0
-    for start in range(0, len(keys), _CHUNK):
-        chunk = keys[start : start + _CHUNK]
-        cleared += retried(db, lambda connection, chunk=chunk: _clear(connection, shape, version, chunk, run_id))  # type: ignore[misc]
-    return cleared
+    return in_chunks(db, keys, partial(_clear, shape=shape, version=version, run_id=run_id))
 
 
-def _clear(connection: Connection, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
+def _clear(connection: Connection, *, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
     if merge.lock_active_version(connection, shape) != version:
         return 0
     merge.lock_candidates(connection, shape, candidate_values(shape, version, keys))
