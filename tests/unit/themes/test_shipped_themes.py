@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,12 @@ every_theme = pytest.mark.parametrize("theme_id", PINNED)
 classifiers = pytest.mark.parametrize("theme_id", ["article_category", "article_type"])
 
 
+@cache
 def shipped(theme_id: str) -> Rubric:
     return rubric.newest(PROMPTS / theme_id)
 
 
+@cache
 def rows(theme_id: str) -> list[dict[str, Any]]:
     table = table_of(theme.load(PROMPTS, theme_id), SAMPLE)
     return [json.loads(line) for line in (SAMPLE / f"{table}.jsonl").read_text("ascii").split("\n") if line]
