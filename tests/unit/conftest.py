@@ -1,6 +1,6 @@
 """Unit tests start no process and open no database: what tries to, fails with the name of the call. What needs
-scikit-learn or the SDK is in tests/integration/learn and tests/integration/backends: each import alone takes as long as a
-third of these tests.
+scikit-learn or the SDK is in tests/integration/learn and tests/integration/backends: the import of either takes as long
+as a third of these tests.
 """
 
 from __future__ import annotations

@@ -128,9 +128,9 @@ def _path(prompts: Path, theme_id: str) -> Path:
 
 def merge_limits(limits: Limits, *layers: Mapping[str, Any]) -> Limits:
     """`limits` overridden by each layer in turn. Values may be text (environment, `theme_config`)."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
-    from waves.config.theme_file import LimitsEntry
+    from waves.config.theme_file import LIMITS
 
     merged = asdict(limits)
     for layer in layers:
@@ -139,7 +139,7 @@ def merge_limits(limits: Limits, *layers: Mapping[str, Any]) -> Limits:
             raise ConfigurationError(f"unknown limit {unknown[0]!r}", f"Known: {', '.join(sorted(merged))}.")
         merged |= layer
     try:
-        return TypeAdapter[Limits](LimitsEntry).validate_python(merged)
+        return LIMITS.validate_python(merged)
     except ValidationError as error:
         defect = error.errors(include_url=False)[0]
         name = str(defect["loc"][0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, field_validator
 
 from waves.config.column_kinds import COLUMN_KINDS
 from waves.models import Limits, OnStale
@@ -34,6 +34,7 @@ def _numbers(given: object) -> object:
 
 LimitsEntry = Annotated[Limits, BeforeValidator(_numbers)]
 """The keys, bounds and defaults are those of `Limits`."""
+LIMITS = TypeAdapter[Limits](LimitsEntry)
 
 
 class _Strict(BaseModel):

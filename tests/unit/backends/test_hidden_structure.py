@@ -49,7 +49,7 @@ def test_each_kind_of_fault_stores_nothing_altered(kind: dict[str, Any], compact
         assert not faulty_answer(kind, list(islice(plain, 4)), compact=compact).altered()
 
 
-@settings(unhurried, max_examples=60)
+@settings(unhurried, max_examples=30)
 @given(st.sampled_from(KINDS), st.lists(sentences_of_words, min_size=4, max_size=4), st.booleans(), st.booleans())
 def test_whatever_the_texts_no_kind_of_fault_stores_anything_altered(
     kind: dict[str, Any], four: list[str], compact: bool, bare: bool

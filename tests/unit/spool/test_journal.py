@@ -81,7 +81,7 @@ def _of_one_call(sent: Sent, *rest: Paid | Ended | None) -> list[Entry]:
 
 CALLS = st.builds(_of_one_call, SENT, st.none() | PAID, st.none() | ENDED)
 """The lines of one request: sent, then perhaps paid, then perhaps ended."""
-thorough = settings(max_examples=60)
+thorough = settings(max_examples=30)
 """For what has been paid for."""
 JOURNALS = st.lists(CALLS, max_size=3, unique_by=_call_id)
 
