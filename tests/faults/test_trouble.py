@@ -79,7 +79,7 @@ def test_a_refusal_of_everything_in_words_that_nobody_knows_is_shown(make: Make)
     [("truncated", "the answer is not JSON"), ("refusal", "the model refused"), ("max_tokens", "reached max_tokens")],
 )
 def test_a_model_that_cannot_answer_at_all_needs_a_person(fault: str, why: str, make: Make) -> None:
-    place = in_trouble(make, {"down": [{"fault": fault}]})
+    place = in_trouble(make, {"down": [{"fault": fault}], "latency": {"a": 0.1}})
     fired = place.fire()
     assert fired.code == 76, fired
     assert "the model cannot answer this rubric" in fault_of(fired)
@@ -198,3 +198,17 @@ def test_the_longest_answer_of_a_provider_is_learned_from_its_first_refusal(make
     nobody_is_charged(place)
     refused = [line for line in place.provider.lines("ended") if line["status"] == 400]
     assert len(refused) <= IN_FLIGHT, "those that were in flight before it was known"
+
+
+def test_answers_that_reach_the_wrong_request_label_nothing_and_are_asked_for_again(make: Make) -> None:
+    place = in_trouble(make, {"swaps": 2, "latency": {"a": 0.1}})
+    fired = place.fire()
+    assert (fired.code, fired.state) == (0, "complete"), fired
+    judge.after_all(place)
+    labels = "CASE mod(id, 3) WHEN 0 THEN 'question' WHEN 1 THEN 'praise' ELSE 'request' END"
+    assert place.sql(f"SELECT id FROM note WHERE labels::jsonb IS DISTINCT FROM jsonb_build_array({labels})") == []
+    nobody_is_charged(place)
+    swapped = [line for line in place.provider.answers() if line["fault"] == "swapped"]
+    assert [len(line["items"]) for line in swapped] == [5] * 4
+    batches = [line for line in place.provider.answers() if len(line["items"]) == 5]
+    assert len(batches) == 40 // 5 + 4, "each of them once more, and one probe may decide"

@@ -27,7 +27,11 @@ class RateWindow:
 
 _SHORT = {"five_hour": "5h", "seven_day": "7d"}
 _WARNINGS = (0.5, 0.75, 0.9)
-_OVERAGE = {"anthropic-ratelimit-unified-overage-status": "allowed"}
+_OVERAGE = {
+    "anthropic-ratelimit-unified-status": "rejected",
+    "anthropic-ratelimit-unified-overage-status": "allowed",
+}
+"""What an answer says that was given beyond the window: the window refuses, its overage does not."""
 
 
 class RateLimits:

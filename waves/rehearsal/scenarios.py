@@ -136,6 +136,7 @@ class Scenario(_Strict):
     dies_after: Annotated[int, Field(ge=0)] | None = None
     invalid_keys: tuple[str, ...] = ()
     poison: tuple[Poison, ...] = ()
+    swaps: Annotated[int, Field(ge=0)] = 0
     batches: BatchRules = BatchRules()
     cache_minimum: Annotated[int, Field(ge=0)] = 512
     cache_ttl: Seconds | None = None

@@ -26,6 +26,7 @@ from waves.rehearsal.provider import Provider, Response
 from waves.rehearsal.record import Record, Turn
 from waves.rehearsal.replies import NOTICE
 from waves.rehearsal.scenarios import Scenario
+from waves.rehearsal.swaps import Mailbox, Swaps
 
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 1024
@@ -40,6 +41,7 @@ class Rehearsal:
     def __init__(self, scenario: Scenario, *, seed: int = 0, record: Path | None = None) -> None:
         self._provider = Provider(scenario, seed)
         self._record = Record(record) if record is not None else None
+        self._swaps = Swaps(scenario.swaps)
         self._in_flight: set[asyncio.Task[Any] | None] = set()
         self._stopping = False
         self._runner: web.ServerRunner | None = None
@@ -86,8 +88,9 @@ class Rehearsal:
                 os._exit(_ENDED_BY_SCENARIO)
             if plan.ending == "hang":
                 await asyncio.Future()
-            await asyncio.sleep(max(0.0, arrived + plan.latency - time.monotonic()))
-            return await self._deliver(request, plan, exchange.turn)
+            with self._swaps.waiting(Mailbox(exchange.turn, plan)) as box:
+                await asyncio.sleep(max(0.0, arrived + plan.latency - time.monotonic()))
+            return await self._deliver(request, box.answer, exchange.turn)
 
     def _note_batches(self, plan: Response) -> None:
         """The requests of a batch arrive and end with calls that are about the batch."""

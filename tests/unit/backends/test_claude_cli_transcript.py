@@ -35,9 +35,10 @@ def test_an_impossible_utilisation_is_treated_as_missing(number: str) -> None:
     assert meter.used is None
 
 
+@pytest.mark.parametrize("sign", ["isUsingOverage", "overageInUse"])
 @pytest.mark.parametrize("allowed", [True, False])
-def test_overage_is_a_window_that_is_used_up_unless_it_is_allowed(*, allowed: bool) -> None:
-    info = {"status": "allowed", "rateLimitType": "five_hour", "resetsAt": 1795300000, "isUsingOverage": True}
+def test_overage_is_a_window_that_is_used_up_unless_it_is_allowed(sign: str, *, allowed: bool) -> None:
+    info = {"status": "allowed", "rateLimitType": "five_hour", "resetsAt": 1795300000, sign: True}
     (meter,) = read_meters(info, overage=allowed)
     assert meter.rejected is not allowed
 

@@ -123,7 +123,7 @@ def _refused(failure: CliFailure, config: BackendConfig) -> Outcome | None:
         problem = f"backend {config.name}: this `{config.command}` does not know the flags that it is called with"
         return Fatal("configuration", problem, "install a newer version of it")
     if status in {400, 413, 422} or _TOO_LARGE.search(message):
-        return Discarded("invalid", f"the provider calls the request invalid ({how})")
+        return Discarded("invalid", f"the provider calls the request invalid ({how})", message)
     return None
 
 

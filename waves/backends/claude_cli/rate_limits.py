@@ -19,7 +19,7 @@ def read_meters(info: Mapping[str, Any], *, overage: bool = False) -> list[Meter
         for name, window in (windows.items() if isinstance(windows, dict) else ())
         if isinstance(window, dict)
     ]
-    rejected = info.get("status") == "rejected" or (info.get("isUsingOverage") is True and not overage)
+    rejected = info.get("status") == "rejected" or (_for_money(info) and not overage)
     name = text_of(info.get("rateLimitType")) or ("unified" if rejected and reset_of(info) else None)
     if name is None:
         return meters
@@ -27,3 +27,8 @@ def read_meters(info: Mapping[str, Any], *, overage: bool = False) -> list[Meter
     used = own if own is not None else next((meter.used for meter in meters if meter.limit == name), None)
     others = [meter for meter in meters if meter.limit != name]
     return [*others, Meter(name, used, resets_at=reset_of(info), rejected=rejected)]
+
+
+def _for_money(info: Mapping[str, Any]) -> bool:
+    """Beyond a window that refuses, or while one allows it: with usage credits."""
+    return info.get("isUsingOverage") is True or info.get("overageInUse") is True
