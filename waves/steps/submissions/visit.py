@@ -52,7 +52,7 @@ class SubmissionVisit:
         with closing(wave.folder.new_journal(session.run_id)) as journal:
             ending, parts, held = self._fetch_ready(states, journal)
             contents = contents_of(session.db, wave, {**contents.parts, **parts})
-            ending = ending or hold(session, wave, contents, held)
+            ending = ending or hold(session, wave, contents.counts, held)
             session.watcher.advanced(len(contents.parts))
             if ending is None and not waiting and submits:
                 ending = hand_over_missing(session, wave, self._guard, self._provider, contents.progress, journal)
