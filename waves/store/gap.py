@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from waves.store import faults
 from waves.store.merge.restore import restore
-from waves.store.merge.stale import clear_stale
+from waves.store.merge.stale import Cleared, clear_stale
 from waves.store.rows import candidates, drift
 from waves.store.rows.census import Census, census
 from waves.store.rows.reasked import ENOUGH, Reasked, too_many_reasked, too_many_reloaded
@@ -44,7 +44,8 @@ restored: rows that are free do not wait behind a long queue or a closed gate.""
 class Taken:
     """`restored`: rows written back (in a dry run: that would be). `exhausted`: no row that was found is left for
     another take. `cleared`: rows that no longer show a verdict about another content. `unreadable`: keys of rows that
-    PostgreSQL cannot compute, each with the error's name; `withheld`: the number of rows whose verdict is of an
+    PostgreSQL cannot compute, each with the error's name; `uncleared`: keys of rows that go on showing such a verdict,
+    each with the reason why the target refuses to clear it; `withheld`: the number of rows whose verdict is of an
     abandoned pilot; `reasked`: done rows that changed, if they are too many to be asked again without a person. All
     three stay in the gap until a person acts. `waiting`: the rows that failed before and are asked after a pause."""
 
@@ -54,6 +55,7 @@ class Taken:
     unreadable: Mapping[Key, str] = field(default_factory=dict)
     withheld: int = 0
     cleared: int = 0
+    uncleared: Mapping[Key, str] = field(default_factory=dict)
     reasked: Reasked | None = None
     waiting: int = 0
 
@@ -80,7 +82,7 @@ def take(
             if exhausted:
                 exhausted = _select_edited(connection, shape, version, selection, search)
             reasked = _hold_back(connection, shape, version, selection, search, max_reasked_rate)
-        restored, cleared = len(selection.restorable), len(selection.stale)
+        restored, cleared = len(selection.restorable), Cleared(len(selection.stale))
         if not dry_run:
             cleared = clear_stale(db, shape, version, list(selection.stale), run_id)
             restored = restore(db, shape, version, list(selection.restorable.values()), run_id)
@@ -93,7 +95,8 @@ def take(
         exhausted=exhausted,
         unreadable=selection.unreadable,
         withheld=len(selection.withheld),
-        cleared=cleared,
+        cleared=cleared.rows,
+        uncleared=cleared.refused,
         reasked=reasked,
         waiting=len(selection.waiting),
     )
