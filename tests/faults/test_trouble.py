@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults import judge
-from tests.faults.place import THEME, Place
+from tests.faults.place import THEME, Place, Trap
 from tests.project_folder import Ran
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -159,6 +159,20 @@ def test_a_wave_of_which_too_much_would_be_given_up_is_held_until_a_person_decid
     assert place.run("run", THEME).code == 0
     assert place.run("collect", THEME).code == 0
     judge.all_accepted(place)
+
+
+def test_a_wave_whose_fire_was_killed_is_held_as_by_a_fire_that_lives(make: Make) -> None:
+    place = in_trouble(make, {"poison": [{"marker": "wonderful", "fault": "refusal"}]})
+    traps = [Trap("^execute INSERT INTO waves.ledger", 1, "before")]
+    assert place.fire(traps=traps).code != 0
+    assert place.sql("SELECT count(*) FROM waves.verdict") == [(0,)], "killed before anything was charged"
+    before = len(place.provider.lines("arrived"))
+    for _ in range(2):
+        fired = place.fire()
+        assert (fired.code, fired.state) == (76, "held"), fired
+        assert "14 of 40 rows" in fired.json["reason"]
+    assert len(place.provider.lines("arrived")) == before, "nothing is asked while it is held"
+    assert place.sql("SELECT DISTINCT state, attempts FROM waves.verdict") == [("failed", 0)]
 
 
 def test_a_person_gives_up_what_a_held_wave_is_missing(make: Make) -> None:

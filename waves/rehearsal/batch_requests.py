@@ -48,7 +48,7 @@ def process(
     answer: Callable[[Turn, ParsedRequest, FaultPlan], replies.Message],
 ) -> tuple[Kind, Mapping[str, Any]]:
     """How a request ends, with its result. A fault of the connection (it hangs, it breaks) is an end without an answer
-    here; `down` applies to the calls, not to the requests in a batch."""
+    here; `down` applies to the calls, and to the requests in a batch only where it names models."""
     body = json.dumps(parameters).encode()
     try:
         asked = read_request(body, "")
@@ -56,7 +56,8 @@ def process(
     except ProtocolError as error:
         return "errored", _error(turn, error.status)
     turn.model, turn.system, turn.items = asked.model, asked.system, asked.items
-    awake = scenario.model_copy(update={"down": ()})
+    of_models = tuple(down for down in scenario.down if down.models)
+    awake = scenario.model_copy(update={"down": of_models})
     decision = plan_faults(awake, dice(body), model=asked.model, items=asked.items, number=1, elapsed=0.0)
     turn.fault, turn.cause, turn.item_faults = decision.fault, decision.cause, dict(decision.items)
     if decision.fault == "hang":

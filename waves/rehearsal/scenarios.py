@@ -81,7 +81,7 @@ class QuotaRules(_Strict):
 
 class Down(_Strict):
     """The provider is down: from the `start`-th request (the first is 1) or second (from the first request on) up to,
-    not including, `end`; indefinitely without it. `models` restricts it to these models."""
+    not including, `end`; indefinitely without it. `models` restricts it to these models, in batches as well."""
 
     unit: Literal["requests", "seconds"] = "requests"
     start: Seconds = 0.0

@@ -88,6 +88,8 @@ def _take_from_gap(session: Session, allowance: Allowance) -> Taken:
         unreadable=len(taken.unreadable),
         cleared=taken.cleared,
     )
+    if taken.uncleared:
+        session.watcher.warned(uncleared_line(session.shape, taken.uncleared))
     run_metrics.record_taken(session.db, session.run_id, len(taken.items) + taken.restored, taken.restored)
     return taken
 
@@ -113,7 +115,7 @@ def _gap_read_to_its_end(session: Session, taken: Taken) -> Ending:
         return Ending("held", unreadable_line(session.shape, taken.unreadable))
     if taken.waiting:
         return Ending("collected", f"{counted(taken.waiting, 'row')} failed before; a later fire asks again")
-    return Ending("complete")
+    return Ending("complete", uncleared_line(session.shape, taken.uncleared) if taken.uncleared else None)
 
 
 def reasked_line(session: Session, reasked: Reasked) -> str:
@@ -127,15 +129,30 @@ def reasked_line(session: Session, reasked: Reasked) -> str:
     )
 
 
+def uncleared_line(shape: Shape, uncleared: Mapping[tuple[str, ...], str]) -> str:
+    """The rows that go on showing a verdict about another text: their number, the errors, the first keys, what to
+    do."""
+    errors = ", ".join(sorted(set(uncleared.values())))
+    shows = "row shows" if len(uncleared) == 1 else "rows show"
+    return (
+        f"{len(uncleared):,} {shows} a verdict about another text, because {shape.target} refuses to clear it: "
+        f"{errors}; by key: {_first_keys(uncleared)}; let the target take DEFAULT or NULL there, clear them by hand, "
+        f"or set `on_stale: keep` in theme.yaml"
+    )
+
+
 def unreadable_line(shape: Shape, unreadable: Mapping[tuple[str, ...], str]) -> str:
     """The rows that PostgreSQL cannot compute: their number, the errors, the first keys, and what to do."""
-    keys = [printable_key("|".join(key)) for key in list(unreadable)[:_KEYS_SHOWN]]
-    more = f" and {len(unreadable) - len(keys):,} more" if len(unreadable) > len(keys) else ""
     errors = ", ".join(sorted(set(unreadable.values())))
     return (
         f"{counted(len(unreadable), 'row')} of {shape.source} cannot be read: {errors}; "
-        f"by key: {', '.join(keys)}{more}; in the gap until {shape.source} or its rows are corrected"
+        f"by key: {_first_keys(unreadable)}; in the gap until {shape.source} or its rows are corrected"
     )
+
+
+def _first_keys(rows: Mapping[tuple[str, ...], str]) -> str:
+    keys = [printable_key("|".join(key)) for key in list(rows)[:_KEYS_SHOWN]]
+    return ", ".join(keys) + (f" and {len(rows) - len(keys):,} more" if len(rows) > len(keys) else "")
 
 
 def open_wave(session: Session, items: tuple[Item, ...], kind: WaveKind = "normal") -> Wave:

@@ -102,7 +102,7 @@ def _passes(
     if fault is not None:
         raise fault
     contents = contents_of(session.db, wave, contents.parts)
-    return RunResult(ending or hold(session, wave, contents, held), contents)
+    return RunResult(ending or hold(session, wave, contents.counts, held), contents)
 
 
 def _waiting(session: Session, wave: Wave, contents: WaveContents) -> list[Identity]:

@@ -75,6 +75,12 @@ def error_name(error: psycopg.Error) -> str:
     return f"{type(error).__name__} ({error.sqlstate})"
 
 
+def refusal_name(error: psycopg.Error) -> str:
+    """As `error_name`, with the column or the constraint that refused, if the server names one."""
+    named = [("column", error.diag.column_name), ("constraint", error.diag.constraint_name)]
+    return ", ".join([error_name(error), *(f"{kind} {name}" for kind, name in named if name)])
+
+
 def fault(error: psycopg.Error) -> WaveError:
     """`error` as one of `waves.errors`: a message without row text, a hint with the remedy."""
     state = error.sqlstate or ""

@@ -22,7 +22,7 @@ from waves.config.project import BackendConfig, Project
 from waves.fire import FireOptions, fire
 from waves.fire_report import FireReport
 from waves.models import Limits
-from waves.steps.session.session import Invocation, Session, open_session
+from waves.steps.session.session import Invocation, Session, Watcher, open_session
 from waves.store.connect import Database
 
 Fire = Callable[..., FireReport]
@@ -94,16 +94,17 @@ def provider(tmp_path: Path) -> Iterator[Provider]:
 
 @pytest.fixture
 def fire_at(project: Project, provider: Provider, db: Database) -> Callable[..., Fire]:
-    """`fire_at(**scenario)` gives `fire(**changes of the backend)`, a fire through batches: 5 requests for 20 notes."""
+    """`fire_at(**scenario)` gives `fire(watcher, **changes of the backend)`, a fire through batches: 5 requests for 20
+    notes."""
     db.execute("DELETE FROM notes WHERE id > 20")
 
     def served(**scenario: Any) -> Fire:
         url = provider.start(scenario)
         backend = BackendConfig("rehearsal", "message_batches", ("m",), url, api_key="any", timeout=5.0)
 
-        def one_fire(**changes: Any) -> FireReport:
+        def one_fire(watcher: Watcher | None = None, **changes: Any) -> FireReport:
             here = replace(project, backends={"rehearsal": replace(backend, **changes)})
-            return fire(here, "notes", FireOptions())
+            return fire(here, "notes", FireOptions(), watcher)
 
         return one_fire
 

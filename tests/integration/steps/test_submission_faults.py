@@ -12,6 +12,7 @@ import pytest
 from tests.faults.provider import Provider
 from tests.integration.steps.conftest import Fire
 from waves.fire_report import FireReport
+from waves.steps.session.session import NullWatcher
 from waves.store.connect import Database
 from waves.store.tables import backend_state
 
@@ -20,6 +21,14 @@ N_REQUESTS = 5
 HALF_AN_HOUR = 1800
 
 FireAt = Callable[..., Fire]
+
+
+class Warnings(NullWatcher):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def warned(self, message: str) -> None:
+        self.lines.append(message)
 
 
 def submitted(report: FireReport) -> str:
@@ -202,6 +211,51 @@ def test_requests_that_the_provider_calls_invalid_one_and_all_stop_the_fire_and_
     submitted(one_fire())
     assert one_fire().exit_code == 78
     assert db.execute("SELECT FROM waves.verdict").fetchall() == []
+
+
+@pytest.mark.parametrize("fault", ["404", "403", "400", "529", "429"])
+def test_the_next_model_of_the_chain_answers_what_the_first_refuses_altogether(
+    fault: str, fire_at: FireAt, provider: Provider, db: Database
+) -> None:
+    one_fire, warned = fire_at(down=[{"models": ["a"], "fault": fault}]), Warnings()
+    for _ in range(2):
+        submitted(one_fire(warned, models=("a", "b")))
+    nobody_was_charged(db)
+    assert one_fire(warned, models=("a", "b")).counts.matched == N_NOTES
+    assert [line["model"] for line in provider.lines("arrived")] == ["a"] * N_REQUESTS + ["b"] * N_REQUESTS
+    assert db.execute("SELECT DISTINCT model, state FROM waves.verdict").fetchall() == [("b", "accepted")]
+    assert len(warned.lines) == 1
+    assert "b is asked in place of a" in warned.lines[0]
+
+
+def test_a_wave_stays_with_the_model_that_answered_it(fire_at: FireAt, provider: Provider) -> None:
+    poison = [{"marker": "number 7,", "fault": "unknown_label"}]
+    one_fire = fire_at(down=[{"models": ["a"], "fault": "404"}], poison=poison)
+    for _ in range(3):
+        submitted(one_fire(models=("a", "b")))
+    strict = provider.lines("arrived")[2 * N_REQUESTS :]
+    assert [line["model"] for line in strict] == ["b"]
+
+
+def test_a_submission_that_is_not_taken_for_its_model_goes_to_the_next_at_once(
+    fire_at: FireAt, provider: Provider
+) -> None:
+    one_fire, warned = fire_at(down=[{"fault": "404", "start": 2, "end": 3}]), Warnings()
+    submitted(one_fire(warned, models=("a", "b")))
+    assert {line["model"] for line in provider.lines("arrived")} == {"b"}
+    assert len(warned.lines) == 1
+
+
+@pytest.mark.parametrize(("fault", "code"), [("402", 77), ("401", 77), ("404", 78)])
+def test_a_limit_of_the_account_and_a_refusal_by_the_last_model_end_the_fire(
+    fault: str, code: int, fire_at: FireAt, provider: Provider, db: Database
+) -> None:
+    models = ("a", "b") if fault != "404" else ("b",)
+    one_fire = fire_at(down=[{"models": list(models), "fault": fault}])
+    submitted(one_fire(models=models))
+    assert one_fire(models=models).exit_code == code
+    assert len(provider.lines("arrived")) == N_REQUESTS
+    nobody_was_charged(db)
 
 
 @pytest.mark.parametrize("fault", ["unknown_label", "400", "refusal", "max_tokens"])

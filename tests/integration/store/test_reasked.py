@@ -46,6 +46,46 @@ def test_done_rows_that_changed_in_a_mass_are_held_back_and_new_ones_are_not(
     assert len(take(corpus, keys, most=1).items) == min(200, keys)
 
 
+def reload(corpus: Corpus, rows: int) -> None:
+    """The table is loaded again, so it shows no verdict; the first `rows` rows have another content."""
+    corpus.run("UPDATE comments SET labels = NULL, confidence = NULL, version = NULL")
+    edit(corpus, rows)
+
+
+@pytest.mark.parametrize("keys", [700, 30])
+def test_done_rows_that_were_loaded_again_with_another_content_are_held_back_as_well(comments: Make, keys: int) -> None:
+    corpus = comments(200)
+    corpus.fire()
+    reload(corpus, 40)
+    assert (len(take(corpus, keys).items), take(corpus, keys).reasked) == (min(40, keys), None)
+    reload(corpus, 199)
+    corpus.run("INSERT INTO comments (id, content) VALUES (777, 'new')")
+    taken = take(corpus, keys)
+    assert [item.entity_key for item in taken.items] == ["777"]
+    assert (taken.reasked, taken.restored) == (Reasked(199, 201, estimated=False), 1)
+    assert len(take(corpus, keys, most=1).items) == min(200, keys)
+
+
+def test_rows_that_their_user_cleared_are_asked_again_however_many_they_are(comments: Make) -> None:
+    corpus = comments(200)
+    corpus.fire()
+    edit(corpus, 150)
+    corpus.run("UPDATE comments SET version = NULL WHERE id <= 150")
+    assert (len(take(corpus).items), take(corpus).reasked) == (150, None)
+
+
+def test_of_a_large_table_that_was_loaded_again_a_bounded_number_of_rows_is_looked_at(comments: Make) -> None:
+    corpus = comments(6000)
+    corpus.fire(6000)
+    corpus.run("ANALYZE comments")
+    reload(corpus, 6000)
+    corpus.run("ANALYZE comments")
+    reasked = take(corpus, keys=10).reasked
+    assert reasked is not None
+    assert reasked.estimated
+    assert reasked.edited > 5000
+
+
 def test_a_small_number_of_done_rows_is_asked_again_without_a_person(comments: Make) -> None:
     corpus = comments(99)
     corpus.fire()

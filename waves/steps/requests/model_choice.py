@@ -11,12 +11,13 @@ from waves.steps.session.session import Session
 
 
 class ModelChoice:
-    """`current` is the model of new requests. A probe begins with the first model again, so the choice can go back."""
+    """`current` is the model of new requests: the first, or the one that answered an earlier fire. A probe begins with
+    the first model again, so the choice can go back."""
 
-    def __init__(self, session: Session, backend: BackendConfig) -> None:
+    def __init__(self, session: Session, backend: BackendConfig, current: str | None = None) -> None:
         self._session = session
         self._backend = backend
-        self.current = backend.models[0]
+        self.current = current if current in backend.models else backend.models[0]
 
     @property
     def chain(self) -> tuple[str, ...]:

@@ -21,8 +21,9 @@ from waves.steps.budget.pricing import price_calls
 from waves.steps.requests.given_up_guard import too_much_given_up
 from waves.steps.requests.policy import Decision, Try, decide
 from waves.steps.requests.unusable import UnusableRun, is_unusable
+from waves.steps.session.holding import hold
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Wave, WaveContents, contents_of
+from waves.steps.session.wave import Wave, WaveContents, contents_of, split_items
 from waves.store.tables import ledger, verdicts
 from waves.store.tables.verdicts import Failure
 
@@ -188,7 +189,10 @@ def _replayed_decision(call: Call, outcome: Outcome) -> Decision:
 
 
 def replay_journals(session: Session, wave: Wave) -> int:
-    """Bring parts, ledger and attempts up to what the journals say. Returns the number of parts that were missing."""
+    """Bring parts, ledger and attempts up to what the journals say. Returns the number of parts that were missing.
+
+    A wave of which too much would be given up is held, in the transaction that records its requests: nothing charges
+    them later."""
     present = wave.parts.present()
     settled, rebuilt = [], 0
     for call in wave.folder.calls().values():
@@ -203,7 +207,10 @@ def replay_journals(session: Session, wave: Wave) -> int:
                 rebuilt += 1
     with session.db.transaction():
         decided = to_blame(record_calls(session, wave.manifest, settled))
-        charge(session, wave.manifest, decided, accepted=wave.parts.present())
+        have = wave.parts.present()
+        held = charge(session, wave.manifest, decided, accepted=have)
+        progress = split_items(wave.manifest, have, verdicts.settled_items(session.db, wave.wave_id))
+        hold(session, wave, progress.counts(), held)
     return rebuilt
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from waves.models import Ending
+from waves.models import Counts, Ending
 from waves.steps.session.session import Session
-from waves.steps.session.wave import Wave, WaveContents
+from waves.steps.session.wave import Wave
 from waves.store.tables import waves
 
 
-def hold(session: Session, wave: Wave, contents: WaveContents, reason: str | None) -> Ending | None:
+def hold(session: Session, wave: Wave, counts: Counts, reason: str | None) -> Ending | None:
     """Hold the wave for this reason, if there is one. Returns the ending of the fire."""
     if reason is None:
         return None
-    waves.set_state(session.db, wave.wave_id, "held", reason, contents.counts)
-    session.log.write("held", wave=wave.wave_id, counts=contents.counts.line())
+    if waves.set_state(session.db, wave.wave_id, "held", reason, counts):
+        session.log.write("held", wave=wave.wave_id, counts=counts.line())
     return Ending("held", reason)
 
 

@@ -19,12 +19,14 @@ from waves.quota.budget import Budget
 from waves.spool.journal import Journal
 from waves.steps.budget.caps import open_budget
 from waves.steps.budget.snooze import wake_after_snooze
+from waves.steps.requests.model_choice import ModelChoice
 from waves.steps.requests.settlement import SettledCall, record_calls
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Progress, Wave
 from waves.steps.submissions.endings import problem_ending, submitted_ending
 from waves.steps.submissions.lookup import custom_id
+from waves.steps.submissions.refused_model import refused_at_once
 from waves.steps.submissions.rounds import BatchRequest, plan_round, prior_rounds, round_requests
 from waves.store.tables import verdicts
 
@@ -33,11 +35,17 @@ Sized = tuple[BatchRequest, bytes]
 
 
 def hand_over_missing(
-    session: Session, wave: Wave, guard: Guard, provider: MessageBatches, progress: Progress, journal: Journal
+    session: Session,
+    wave: Wave,
+    guard: Guard,
+    provider: MessageBatches,
+    progress: Progress,
+    journal: Journal,
+    models: ModelChoice,
 ) -> Ending | None:
     """Submit the missing items. Returns None if there is nothing to submit: none is missing, or only items that were
-    asked for often enough, which are released."""
-    before = prior_rounds(wave.folder.history(), wave.rubric, progress.missing)
+    asked for often enough, which are released. If the provider takes nothing for the model, the next one is asked."""
+    before = prior_rounds(wave.folder.history(), wave.rubric, progress.missing, models.current)
     plan = plan_round(progress, before, session.limits)
     verdicts.release(
         session.db,
@@ -45,19 +53,34 @@ def hand_over_missing(
         [item.identity for item in plan.exhausted],
         reason=f"nothing to store after {session.limits.passes + 1} submissions",
     )
-    affordable = AffordableRequests(open_budget(session, wave), round_requests(plan, before, wave, session.backend))
+    requests = round_requests(plan, before, wave, session.backend, models.current)
+    affordable = AffordableRequests(open_budget(session, wave), requests)
     prompt, hand_over = (
         Prompt(wave.rubric, session.backend.max_tokens),
         HandOver(session, wave, guard, provider, journal),
     )
     handed_over = False
     for group in _groups((request, prompt.body(request.ask)) for request in affordable):
-        if (ending := hand_over.submit(group)) is not None:
-            return ending
+        match hand_over.submit(group):
+            case Ending() as ending:
+                return ending
+            case Problem() as problem:
+                if handed_over or not _use_next_model(models, problem):
+                    return problem_ending(session, problem)
+                return hand_over_missing(session, wave, guard, provider, progress, journal, models)
         handed_over = True
     if handed_over:
         return submitted_ending(wave)
     return Ending("over_budget", affordable.denied) if affordable.denied else None
+
+
+def _use_next_model(models: ModelChoice, problem: Problem) -> bool:
+    """Whether there is another model to hand over to, after one for which the provider took nothing."""
+    reason, model = refused_at_once(problem), models.after(models.current)
+    if reason is None or model is None:
+        return False
+    models.use(model, reason)
+    return True
 
 
 class HandOver:
@@ -70,9 +93,9 @@ class HandOver:
         self._provider = provider
         self._journal = journal
 
-    def submit(self, group: list[Sized]) -> Ending | None:
-        """Submit the group. Returns None once the provider has taken it. The provider is asked for the time first,
-        which also shows whether it accepts our key."""
+    def submit(self, group: list[Sized]) -> Ending | Problem | None:
+        """Submit the group. Returns None once the provider has taken it, a Problem if it took none of it. The provider
+        is asked for the time first, which also shows whether it accepts our key."""
         self._guard.check()
         if (ending := self._session.stop.ending) is not None:
             return ending
@@ -89,7 +112,7 @@ class HandOver:
         reply = self._provider.submit([(custom_id(intent, number), body) for number, (_, body) in enumerate(group)])
         return self._replied(intent, group, reply)
 
-    def _replied(self, intent: Intent, group: list[Sized], reply: Batch | Problem) -> Ending | None:
+    def _replied(self, intent: Intent, group: list[Sized], reply: Batch | Problem) -> Ending | Problem | None:
         log, wave_id = self._session.log, self._wave.wave_id
         match reply:
             case Batch(batch_id=batch_id):
@@ -103,7 +126,7 @@ class HandOver:
                 return submitted_ending(self._wave)
             case Problem():
                 self._refused(group)
-                return problem_ending(self._session, reply)
+                return reply
 
     def _refused(self, group: list[Sized]) -> None:
         """The provider took none of the group: nothing can be paid."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
@@ -24,12 +24,13 @@ from waves.spool.journal import Journal
 from waves.steps.requests.given_up_guard import FEW
 from waves.steps.requests.outage import reason_of
 from waves.steps.requests.part_writer import PartWriter
-from waves.steps.requests.policy import MIN_ITEMS, Decision, Try, decide
+from waves.steps.requests.policy import MIN_ITEMS, Decision, Try, decide, further_models
 from waves.steps.requests.settlement import SettledCall, charge, outcome_of_call, parts_of, record_calls
 from waves.steps.requests.unusable import is_unusable
 from waves.steps.session.session import Session
 from waves.steps.session.wave import Wave
 from waves.steps.submissions.lookup import Ready, request_number
+from waves.steps.submissions.refused_model import refusal_of_model
 
 GROUP = 200
 """Results that are made durable with one fsync."""
@@ -37,6 +38,14 @@ READS = 2
 """How often the results are read before a result that is missing is taken as not coming."""
 
 Fate = Literal["unpaid", "maybe_paid"]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedModel:
+    """A model answered nothing of a submission: the next one of the chain, and the reason."""
+
+    following: str
+    reason: str
 
 
 class SubmissionResults:
@@ -54,6 +63,8 @@ class SubmissionResults:
         self._useless: Counter[str] = Counter()
         self._held: str | None = None
         self._refused: list[tuple[Call, Discarded | Fatal]] = []
+        self._errors: list[tuple[Call, Outcome]] = []
+        self._failed_model: FailedModel | None = None
         self._counts: Counter[str] = Counter()
         self._problem: Problem | None = None
 
@@ -66,6 +77,11 @@ class SubmissionResults:
     def held(self) -> str | None:
         """Why a person has to decide before anything more is asked."""
         return self._held
+
+    @property
+    def failed_model(self) -> FailedModel | None:
+        """Set if no request was answered, and the next model of the chain may answer."""
+        return self._failed_model
 
     @property
     def parts(self) -> Mapping[Identity, Part]:
@@ -124,6 +140,8 @@ class SubmissionResults:
             self._record(call, result)
 
     def _record(self, call: Call, result: BatchResult) -> None:
+        if result.outcome is not None:
+            self._errors.append((call, result.outcome))
         match result:
             case BatchResult(raw=str(raw)):
                 self._pay(call, raw, result.usage or Usage())
@@ -179,15 +197,27 @@ class SubmissionResults:
 
     def _settle_refused(self) -> WaveError | None:
         """Charge the items of requests that the provider calls invalid, unless it never took a request of this wave:
-        then the fault is not the items', and is returned."""
-        some_taken = self._counts["succeeded"] or self._wave.parts.present()
+        then the fault is not the items', and is returned, or the next model is to be asked."""
+        self._failed_model = self._find_failed_model()
+        some_taken = self._counts["succeeded"] or self._wave.parts.present() or self._failed_model
         fault = None if some_taken else _fault_of_all(self._refused)
+        blameless = fault is not None or self._failed_model is not None
         charged = [
-            SettledCall(call, _decision(call, outcome) if isinstance(outcome, Discarded) and fault is None else None)
+            SettledCall(call, _decision(call, outcome) if isinstance(outcome, Discarded) and not blameless else None)
             for call, outcome in self._refused
         ]
         self._decided += self._record_settled(charged)
         return fault
+
+    def _find_failed_model(self) -> FailedModel | None:
+        """The model, if every request of the submission ended with an error that another model may not meet."""
+        calls = self._submission.calls.values()
+        if len(self._errors) < len(self._submission.open) or any(call.paid for call in calls) or not self._errors:
+            return None
+        items = {item[1:] for call, _ in self._errors for item in call.sent.items}
+        model, reason = self._errors[0][0].sent.model, refusal_of_model([each for _, each in self._errors], len(items))
+        further = further_models(model, self._session.backend.models)
+        return FailedModel(further[0], reason) if reason is not None and further else None
 
 
 def _fault_of_all(refused: Iterable[tuple[Call, Discarded | Fatal]]) -> WaveError | None:

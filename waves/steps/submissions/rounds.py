@@ -53,15 +53,15 @@ class PriorRounds:
     last: dict[Identity, Outcome]
 
 
-def prior_rounds(history: History, rubric: Rubric, missing: Iterable[Item]) -> PriorRounds:
+def prior_rounds(history: History, rubric: Rubric, missing: Iterable[Item], model: str) -> PriorRounds:
     """A submission counts as a round only if the provider took it: one that never arrived says nothing about its
-    items."""
+    items, nor does a request that another model than the one to ask now left unanswered."""
     missing_ids = {item.identity for item in missing}
     before = PriorRounds(Counter(), {})
     for submission in history.submissions:
         for call in submission.calls.values() if submission.batch_id is not None else ():
             ids = {(key, digest) for _, key, digest in call.sent.items} & missing_ids
-            before.rounds.update(ids)
+            before.rounds.update(ids if call.paid is not None or call.sent.model == model else ())
             if ids and (outcome := outcome_of_call(call, rubric)) is not None:
                 before.last.update(dict.fromkeys(ids, outcome))
     return before
@@ -84,14 +84,17 @@ def plan_round(progress: Progress, before: PriorRounds, limits: Limits) -> Round
     return RoundPlan(tuple(tuple(batch) for batch in batches), tuple(strict), tuple(exhausted))
 
 
-def round_requests(plan: RoundPlan, before: PriorRounds, wave: Wave, backend: BackendConfig) -> Iterator[BatchRequest]:
+def round_requests(
+    plan: RoundPlan, before: PriorRounds, wave: Wave, backend: BackendConfig, model: str
+) -> Iterator[BatchRequest]:
     numbers = short_ids()
     for batch in plan.batches:
-        yield _request(batch, numbers, wave, backend, strict=False)
+        yield _request(batch, numbers, wave, backend, model, strict=False)
     for item in plan.strict:
         last = before.last[item.identity]
         reasons = reasons_of(last) if isinstance(last, Answered) else ()
-        yield _request([item], numbers, wave, backend, strict=True, larger=isinstance(last, Retryable), reasons=reasons)
+        larger = isinstance(last, Retryable)
+        yield _request([item], numbers, wave, backend, model, strict=True, larger=larger, reasons=reasons)
 
 
 def _request(
@@ -99,12 +102,12 @@ def _request(
     numbers: Iterator[str],
     wave: Wave,
     backend: BackendConfig,
+    model: str,
     *,
     strict: bool,
     larger: bool = False,
     reasons: tuple[str, ...] = (),
 ) -> BatchRequest:
-    model = backend.models[0]
     numbered = [(next(numbers), item) for item in items]
     inputs = tuple((short_id, item.input) for short_id, item in numbered)
     ask = Ask(new_call_id(), model, inputs, strict=strict, reasons=reasons)

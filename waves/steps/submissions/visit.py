@@ -14,6 +14,7 @@ from waves.models import Ending, Identity, Part
 from waves.spool.history import Submission
 from waves.spool.journal import Journal
 from waves.steps.budget.snooze import wake_after_snooze
+from waves.steps.requests.model_choice import ModelChoice
 from waves.steps.session.holding import hold
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
@@ -22,7 +23,8 @@ from waves.steps.submissions.endings import problem_ending, submitted_ending
 from waves.steps.submissions.hand_over import hand_over_missing
 from waves.steps.submissions.lookup import NoResults, Ready, Running, SubmissionState, look_up
 from waves.steps.submissions.progress import submission_progress
-from waves.steps.submissions.results import SubmissionResults
+from waves.steps.submissions.refused_model import last_to_answer
+from waves.steps.submissions.results import FailedModel, SubmissionResults
 from waves.store.tables import waves
 
 
@@ -32,6 +34,7 @@ class SubmissionVisit:
         self._wave = wave
         self._guard = guard
         self._provider = provider
+        self._failed_model: FailedModel | None = None
 
     def fetch_and_submit(self, contents: WaveContents) -> RunResult:
         """Its ending is None once the wave has converged and nothing of it is in flight."""
@@ -52,14 +55,21 @@ class SubmissionVisit:
         with closing(wave.folder.new_journal(session.run_id)) as journal:
             ending, parts, held = self._fetch_ready(states, journal)
             contents = contents_of(session.db, wave, {**contents.parts, **parts})
-            ending = ending or hold(session, wave, contents, held)
+            ending = ending or hold(session, wave, contents.counts, held)
             session.watcher.advanced(len(contents.parts))
             if ending is None and not waiting and submits:
-                ending = hand_over_missing(session, wave, self._guard, self._provider, contents.progress, journal)
+                ending = self._hand_over(contents, journal)
         wave.parts.sync()
         return self._leave(
             contents, submitted_ending(wave, waiting[0].reason) if ending is None and waiting else ending
         )
+
+    def _hand_over(self, contents: WaveContents, journal: Journal) -> Ending | None:
+        session, wave, failed = self._session, self._wave, self._failed_model
+        models = ModelChoice(session, session.backend, last_to_answer(wave.folder.history()))
+        if failed is not None:
+            models.use(failed.following, failed.reason)
+        return hand_over_missing(session, wave, self._guard, self._provider, contents.progress, journal, models)
 
     def _look_up(self) -> list[tuple[Submission, SubmissionState]]:
         history = self._wave.folder.history()
@@ -88,6 +98,7 @@ class SubmissionVisit:
                 case Ready():
                     results.fetch(self._provider, state)
                     problem, held = problem or results.problem, held or results.held
+                    self._failed_model = results.failed_model or self._failed_model
                 case NoResults(fate=fate, reason=reason):
                     results.end_open(fate, reason)
                 case Problem():

@@ -4,19 +4,21 @@ value that somebody else wrote since stays. In bounded chunks, each in a transac
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from waves.store import queries
+from waves.store.faults import refusal_name
 from waves.store.merge import merge, statements
 from waves.store.rows.row_needs import candidate_values, judged_cte
 from waves.store.shape import fragments
 from waves.store.transactions import bisected, in_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from waves.store.connect import Database
     from waves.store.rows.row_needs import Key
@@ -26,13 +28,32 @@ if TYPE_CHECKING:
 _SQL = queries.load("stale.sql")
 
 
-def clear_stale(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
-    """Sets the target columns of those rows of `keys` that are still stale to their defaults, and returns the number of
-    rows. A row that the target does not let be cleared stays as it is."""
-    return in_chunks(db, keys, partial(_clear, shape=shape, version=version, run_id=run_id))
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """`rows`: the number of rows that were cleared. `refused`: keys of rows that the target does not let be cleared,
+    each with the database's reason."""
+
+    rows: int = 0
+    refused: Mapping[Key, str] = field(default_factory=dict)
 
 
-def _clear(connection: Connection, *, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> int:
+def clear_stale(db: Database, shape: Shape, version: str, keys: Sequence[Key], run_id: str | None) -> Cleared:
+    """Sets the target columns of those rows of `keys` that are still stale to their defaults. A row that the target
+    does not let be cleared stays as it is."""
+    refused: dict[Key, str] = {}
+    rows = in_chunks(db, keys, partial(_clear, shape=shape, version=version, run_id=run_id, refused=refused))
+    return Cleared(rows, refused)
+
+
+def _clear(
+    connection: Connection,
+    *,
+    shape: Shape,
+    version: str,
+    keys: Sequence[Key],
+    run_id: str | None,
+    refused: dict[Key, str],
+) -> int:
     if merge.lock_active_version(connection, shape) != version:
         return 0
     merge.lock_candidates(connection, shape, candidate_values(shape, version, keys))
@@ -47,7 +68,8 @@ def _clear(connection: Connection, *, shape: Shape, version: str, keys: Sequence
         values = {**candidate_values(shape, version, keys[low : high + 1]), **bound}
         cleared += connection.execute(query, values).rowcount
 
-    bisected(connection, 0, len(keys) - 1, act)
+    offenders = bisected(connection, 0, len(keys) - 1, act)
+    refused.update({keys[n]: refusal_name(error) for n, error in offenders.items()})
     return cleared
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from waves.store.rows import census, drift
+from waves.store.rows import candidates, census, drift
 
 if TYPE_CHECKING:
     from waves.store.shape.shape import Shape
@@ -38,6 +38,22 @@ def too_many_reasked(
     found = Reasked(edited, edited + unchanged, estimated=not read_all)
     if shape.changed_type:
         found = _of_the_table(connection, shape, found)
+    return found if found.done >= _LEAST and found.edited > most * found.done else None
+
+
+def too_many_reloaded(
+    connection: Connection, shape: Shape, version: str, reloaded: int, looked_at: int | None, *, most: float
+) -> Reasked | None:
+    """As `too_many_reasked`, for rows that show no verdict: they were done before, and loaded again with another
+    content. `looked_at`: of so many candidates; None if there are no others."""
+    if reloaded <= most * _LEAST:
+        return None
+    scope, estimated = census.rows_in_scope(connection, shape)
+    if looked_at is not None:
+        values = {"theme": shape.theme_id, "version": version}
+        planned = (census.planned_rows_of(connection, branch.rows, values) for branch in candidates.branches(shape))
+        reloaded = max(reloaded, round(reloaded * sum(planned) / looked_at))
+    found = Reasked(reloaded, max(scope, reloaded), estimated=estimated or looked_at is not None)
     return found if found.done >= _LEAST and found.edited > most * found.done else None
 
 

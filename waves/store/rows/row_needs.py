@@ -36,12 +36,14 @@ class RowNeed:
     """Candidate number `n` as its row is now. `wait`: it failed before, and is asked again after a pause. `out`: it is
     refused or quarantined; `clear`: the same, and the target shows a verdict about another content. `withheld`: its
     verdict is of a pilot that was abandoned, and waits for a person. The input is filled for `ask` and `wait` only.
-    `tried`: it was asked before, without success."""
+    `tried`: it was asked before, without success; `was_done`: a verdict about another content was applied, and its user
+    has not cleared it."""
 
     n: int
     need: Need
     item: Item
     tried: bool = False
+    was_done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ def assess_rows(
 
 
 def judged_cte(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
-    """`WITH … judged AS (…)`: rows n, k1 …, entity_key, input_hash, i1 …, need, tried, and the columns of verdict `v`
-    and target row `t` that `also` adds. Bind `candidate_values`."""
+    """`WITH … judged AS (…)`: rows n, k1 …, entity_key, input_hash, i1 …, need, tried, was_done, and the columns of
+    verdict `v` and target row `t` that `also` adds. Bind `candidate_values`."""
     keys = fragments.key_of("c", shape)
     return sql.SQL(_SQL["judged"]).format(
         arrays=fragments.key_arrays(shape),
@@ -96,6 +98,7 @@ def judged_cte(shape: Shape, also: sql.Composable = _NOTHING) -> sql.Composed:
         in_scope=fragments.in_scope(shape),
         same_key=fragments.equal(fragments.key_of("s", shape), fragments.cast_keys(shape, keys)),
         need=need_expression(shape),
+        was_done=_was_done(shape),
         also=also,
         target_join=target_join(shape, "c"),
     )
@@ -172,6 +175,14 @@ def _is_stale(shape: Shape) -> sql.Composable:
 
 
 def _is_cleared(shape: Shape) -> sql.Composable:
+    return sql.SQL("(v.applied_at IS NOT NULL AND {})").format(_version_is_cleared(shape))
+
+
+def _was_done(shape: Shape) -> sql.Composable:
+    return sql.SQL(_SQL["was_done"]).format(cleared=_version_is_cleared(shape))
+
+
+def _version_is_cleared(shape: Shape) -> sql.Composable:
     if not shape.version_column:
         return sql.SQL("false")
     key, version = fragments.target_key(shape)[0], fragments.name("t", shape.version_column)
@@ -202,10 +213,10 @@ def _inputs(shape: Shape) -> sql.Composed:
 
 
 def _row_need(shape: Shape, offset: int, row: tuple[object, ...]) -> RowNeed:
-    n, need, tried, entity_key, input_hash, *texts = row
+    n, need, tried, was_done, entity_key, input_hash, *texts = row
     names = (column.name for column in shape.input)
     item = Item(str(entity_key), str(input_hash), dict(zip(names, texts, strict=True)))  # type: ignore[arg-type]
-    return RowNeed(offset + int(n) - 1, need, item, bool(tried))  # type: ignore[call-overload,arg-type]
+    return RowNeed(offset + int(n) - 1, need, item, bool(tried), bool(was_done))  # type: ignore[call-overload,arg-type]
 
 
 def _refuse_duplicates(shape: Shape, rows: Sequence[RowNeed]) -> None:

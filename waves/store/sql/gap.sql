@@ -11,7 +11,7 @@ WITH candidate AS (
 ), judged AS (
     SELECT c.*, {need} AS need,               -- an accepted row with a reason was cleared, then asked in vain
            coalesce(CASE v.state WHEN 'failed' THEN v.attempts > 0 WHEN 'accepted' THEN v.reason IS NOT NULL END, false)
-           AS tried, coalesce(v.retry_at > now(), false) AS waits{also}
+           AS tried, {was_done} AS was_done, coalesce(v.retry_at > now(), false) AS waits{also}
       FROM current AS c
       {target_join}
       LEFT JOIN waves.verdict AS v
@@ -20,7 +20,7 @@ WITH candidate AS (
 )
 
 -- findings --
-SELECT n, CASE WHEN need = 'ask' AND waits THEN 'wait' ELSE need END, tried, entity_key, input_hash, {inputs} FROM judged ORDER BY n
+SELECT n, CASE WHEN need = 'ask' AND waits THEN 'wait' ELSE need END, tried, was_done, entity_key, input_hash, {inputs} FROM judged ORDER BY n
 
 -- need --
 CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
@@ -58,7 +58,14 @@ CASE WHEN v.state IS NULL OR v.state = 'failed' THEN 'ask'
      WHERE o.theme_id = v.theme_id AND o.entity_key = v.entity_key AND o.applied_at IS NOT NULL))
 
 -- cleared --
-(v.applied_at IS NOT NULL AND {key} IS NOT NULL AND {version} IS NULL AND {still_there})
+({key} IS NOT NULL AND {version} IS NULL AND {still_there})
+
+-- was_done --
+-- Whether a verdict about another content was applied, unless the user asked for a new one by clearing the row.
+(v.state IS DISTINCT FROM 'accepted' AND NOT {cleared} AND EXISTS (
+    SELECT FROM waves.verdict AS o
+     WHERE o.theme_id = %(theme)s AND o.rubric_version = %(version)s AND o.entity_key = c.entity_key
+       AND o.input_hash <> c.input_hash AND o.state = 'accepted' AND o.applied_at IS NOT NULL))
 
 -- from_target --
 SELECT {keys} FROM {target} AS t WHERE {branch}
