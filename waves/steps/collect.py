@@ -35,15 +35,22 @@ def collect(
     items whose requests are in flight in a submission are not released, because their answers are paid for."""
     session.log.write("collecting", wave=wave.wave_id)
     if partial:
-        in_flight = submission_progress(wave.folder.history().unfinished)
-        if in_flight is not None:
-            reason = f"{in_flight}: these requests are paid for, and are fetched before anything is released"
-            return Collected(contents.counts, Ending("submitted", reason))
+        if (ending := in_flight_ending(wave)) is not None:
+            return Collected(contents.counts, ending)
         contents = _release_missing(session, wave, contents)
     if not contents.progress.converged:
         ending = Ending("not_converged", f"wave {wave.wave_id}: {contents.counts.line()}")
         return Collected(contents.counts, ending)
     return _merge(session, wave, contents, accept_orphans_by)
+
+
+def in_flight_ending(wave: Wave) -> Ending | None:
+    """Why nothing of the wave can be released or given up now, if requests of it are in flight in a submission."""
+    in_flight = submission_progress(wave.folder.history().unfinished)
+    if in_flight is None:
+        return None
+    reason = f"{in_flight}: these requests are paid for, and are fetched before anything is released or given up"
+    return Ending("submitted", reason)
 
 
 def _release_missing(session: Session, wave: Wave, contents: WaveContents) -> WaveContents:

@@ -29,7 +29,7 @@ from waves.steps.session.holding import held_ending, hold
 from waves.steps.session.locking import Guard
 from waves.steps.session.session import Session
 from waves.steps.session.wave import RunResult, Wave, WaveContents, batches_of, contents_of, require_room
-from waves.steps.submissions.carry import run_submissions, submission_backend
+from waves.steps.submissions.carry import fetch_submitted, run_submissions, submission_backend
 from waves.store.tables import verdicts
 from waves.worker import Classifier, preload
 
@@ -39,7 +39,7 @@ def run(session: Session, wave: Wave, contents: WaveContents, guard: Guard) -> R
     progress = contents.progress
     session.watcher.opened(wave.wave_id, len(wave.manifest.items), len(progress.parts))
     if (ending := held_ending(session, wave)) is not None and not progress.converged:
-        return RunResult(ending, contents)
+        return RunResult(ending, fetch_submitted(session, wave, contents, guard).contents)  # that is paid for
     backend = submission_backend(session, wave, converged=progress.converged)
     if backend is not None:
         return run_submissions(replace(session, backend=backend), wave, contents, guard)
@@ -99,10 +99,11 @@ def _passes(
                 break
     decided = to_blame(failures.settled)
     held = charge(session, wave.manifest, decided, failures.unanswered, accepted=contents.parts.keys())
+    contents = contents_of(session.db, wave, contents.parts)
+    on_hold = hold(session, wave, contents.counts, held)  # first: whatever else ended the fire passes by itself
     if fault is not None:
         raise fault
-    contents = contents_of(session.db, wave, contents.parts)
-    return RunResult(ending or hold(session, wave, contents.counts, held), contents)
+    return RunResult(on_hold or ending, contents)
 
 
 def _waiting(session: Session, wave: Wave, contents: WaveContents) -> list[Identity]:

@@ -8,12 +8,12 @@ from waves.fire_report import FireReport
 from waves.ids import new_run_id
 from waves.models import Ending
 from waves.steps import approval_gate
-from waves.steps.collect import Collected, collect
+from waves.steps.collect import Collected, collect, in_flight_ending
 from waves.steps.prepare import prepare, resume_open_wave
 from waves.steps.recording import recorded_session, reported
 from waves.steps.requests.settlement import read_wave
 from waves.steps.run import run
-from waves.steps.session.holding import release_hold
+from waves.steps.session.holding import held_ending, release_hold
 from waves.steps.session.locking import hold_locks
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.steps.session.wave import Wave, WaveContents, batches_of, contents_of, find_open_wave
@@ -46,7 +46,10 @@ def run_wave(invocation: Invocation) -> FireReport:
         wave = _require_open_wave(session)
         builder.note(wave_id=wave.wave_id)
         release_hold(session, wave)
-        result = run(session, wave, read_wave(session, wave), guard)
+        contents = read_wave(session, wave)
+        missing = (item.identity for item in contents.progress.missing)
+        verdicts.end_pauses(session.db, wave.manifest.theme_id, wave.manifest.rubric_version, missing)
+        result = run(session, wave, contents, guard)
         counts = result.contents.counts
         builder.add(counts)
         builder.end(result.ending or Ending("converged", f"wave {wave.wave_id}: {counts.line()}"))
@@ -56,14 +59,15 @@ def run_wave(invocation: Invocation) -> FireReport:
 def collect_wave(
     invocation: Invocation, *, partial: bool, accept_orphans_by: str | None, give_up_by: str | None = None
 ) -> FireReport:
-    """Merge the open wave if it has converged. `give_up_by` names who gives up its missing items."""
+    """Merge the open wave if it has converged. `give_up_by` names who gives up those of its items that failed."""
     with reported(invocation.theme_id) as builder, recorded_session(invocation, builder) as (session, _guard):
         wave = _require_open_wave(session)
         builder.note(wave_id=wave.wave_id)
         contents = read_wave(session, wave)
-        if give_up_by is not None:
-            contents = _give_up_missing(session, wave, contents, give_up_by)
-        ending = approval_gate.pilot_ending(session, wave.manifest.kind, wave.manifest.rubric_version)
+        ending = in_flight_ending(wave) if give_up_by is not None else None
+        if give_up_by is not None and ending is None:
+            contents = _give_up_failed(session, wave, contents, give_up_by)
+        ending = ending or approval_gate.pilot_ending(session, wave.manifest.kind, wave.manifest.rubric_version)
         if ending is not None:
             collected = Collected(contents.counts, ending)
         else:
@@ -73,10 +77,19 @@ def collect_wave(
     return builder.report.or_raise()
 
 
-def _give_up_missing(session: Session, wave: Wave, contents: WaveContents, by: str) -> WaveContents:
+def _give_up_failed(session: Session, wave: Wave, contents: WaveContents, by: str) -> WaveContents:
+    """What has not been answered yet stays missing, and is asked by the next fire."""
+    if held_ending(session, wave) is None:
+        raise ConfigurationError(
+            f"wave {wave.wave_id} is not held: nothing of it would be given up",
+            f"See what it waits for: wave status {session.theme.theme_id}.",
+        )
     missing = [item.identity for item in contents.progress.missing]
     verdicts.give_up(session.db, wave.wave_id, missing, by, session.run_id)
-    return contents_of(session.db, wave, contents.parts)
+    contents = contents_of(session.db, wave, contents.parts)
+    if not contents.progress.converged:
+        release_hold(session, wave)
+    return contents
 
 
 def abandon_wave(invocation: Invocation, by: str, reason: str) -> str:

@@ -33,10 +33,14 @@ def too_much_given_up(
         for each in failed
         if attempts_of(each, before) + 1 >= session.limits.max_attempts
     }
+    if not given_up:
+        return None
     again = sum(identity in before for identity in given_up)
+    already = verdicts.given_up_at_once(session.db, manifest.wave_id)  # by earlier fires over this wave
     rate = session.limits.max_given_up_rate
-    if len(given_up) - again > rate * len(manifest.items) or _too_many_again(session, manifest, again, rate):
-        return _held(manifest, given_up)
+    too_many = len(given_up) - again + already > rate * len(manifest.items)
+    if too_many or _too_many_again(session, manifest, again, rate):
+        return _held(manifest, given_up, already)
     return None
 
 
@@ -53,13 +57,15 @@ def _too_many_again(session: Session, manifest: Manifest, again: int, rate: floa
     return again > rate * (judged + len(manifest.items))
 
 
-def _held(manifest: Manifest, given_up: Mapping[Identity, str]) -> str:
+def _held(manifest: Manifest, given_up: Mapping[Identity, str], already: int) -> str:
     common = Counter(given_up.values()).most_common()
     reasons = ", ".join(f"{number} × {reason}" for reason, number in common[:_REASONS_SHOWN])
     more = f" and {counted(len(common) - _REASONS_SHOWN, 'other reason')}" if len(common) > _REASONS_SHOWN else ""
     theme = manifest.theme_id
+    beside = f", beside {already} that were given up before" if already else ""
     return (
-        f"{len(given_up)} of {len(manifest.items)} rows of wave {manifest.wave_id} would be given up: {reasons}{more}. "
+        f"{len(given_up)} of {len(manifest.items)} rows of wave {manifest.wave_id} would be given up{beside}: "
+        f"{reasons}{more}. "
         f"Look at the model and the rubric, then ask again: wave run {theme}; "
         f"or put them back: wave collect {theme} --partial; "
         f"or give them up: wave collect {theme} --accept-given-up --by NAME"

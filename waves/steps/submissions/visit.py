@@ -115,9 +115,10 @@ class SubmissionVisit:
         session, wave = self._session, self._wave
         contents = contents_of(session.db, wave, contents.parts)
         unfinished = wave.folder.history().unfinished
-        if unfinished:
+        state = waves.state(session.db, wave.wave_id)
+        if unfinished and state != "held":
             waves.set_state(session.db, wave.wave_id, "submitted", submission_progress(unfinished), contents.counts)
-        elif waves.state(session.db, wave.wave_id) == "submitted":
+        elif state == "submitted":
             waves.set_state(session.db, wave.wave_id, "open", None, contents.counts)
         return RunResult(ending, contents)
 

@@ -23,7 +23,8 @@ WITH given AS (
     SET (state, attempts, wave_id, retry_at) = (
             SELECT CASE WHEN done THEN %(settled)s WHEN v.state = 'accepted' THEN v.state ELSE 'failed' END, tried,
                    CASE WHEN done THEN %(wave_id)s::text WHEN v.state = 'accepted' THEN v.wave_id END,
-                   CASE WHEN NOT done AND tried > 0    -- a minute, an hour, half a day
+                   CASE WHEN excluded.attempts = 0 THEN v.retry_at
+                        WHEN NOT done AND tried > 0    -- a minute, an hour, half a day
                         THEN now() + least(interval '1 minute' * power(60, least(tried, 3) - 1), interval '12 hours') END
             FROM (SELECT tried, tried >= %(max_attempts)s AS done FROM (
                 SELECT CASE WHEN v.state = 'accepted' AND v.reason IS NULL THEN 0 ELSE v.attempts END
@@ -113,10 +114,23 @@ FROM waves.verdict v
 WHERE v.wave_id = %(wave_id)s AND (v.state <> 'accepted' OR v.reason IS NOT NULL)
 
 -- attempts --
+-- An accepted row with a reason failed since its target was cleared.
 SELECT v.entity_key, v.input_hash, v.attempts, v.retry_at > now()
 FROM waves.verdict v JOIN jsonb_to_recordset(%(items)s) AS i (entity_key text, input_hash text)
   ON i.entity_key = v.entity_key AND i.input_hash = v.input_hash
-WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s AND v.state = 'failed' AND v.attempts > 0
+WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s AND v.attempts > 0
+  AND (v.state = 'failed' OR v.state = 'accepted' AND v.reason IS NOT NULL)
+
+-- given_up_at_once --
+-- Items of the wave that were given up the first time they failed.
+SELECT count(*) FROM waves.verdict
+WHERE wave_id = %(wave_id)s AND (state = 'refused' OR state = 'quarantined' AND attempts <= 1)
+
+-- end_pauses --
+UPDATE waves.verdict v SET retry_at = NULL
+FROM jsonb_to_recordset(%(items)s) AS i (entity_key text, input_hash text)
+WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s
+  AND v.entity_key = i.entity_key AND v.input_hash = i.input_hash AND v.retry_at IS NOT NULL
 
 -- judged_at_least --
 SELECT count(*) FROM (
@@ -124,17 +138,14 @@ SELECT count(*) FROM (
     WHERE theme_id = %(theme_id)s AND rubric_version = %(version)s AND state <> 'failed' LIMIT %(most)s) AS judged
 
 -- give_up --
--- Each item as it failed last; one that was never answered has no verdict yet.
+-- Each item as it failed last. What was not answered yet has no reason to be given up.
 WITH given_up AS (
-    INSERT INTO waves.verdict AS v
-        (theme_id, entity_key, rubric_version, input_hash, state, attempts, reason, wave_id)
-    SELECT w.theme_id, i.entity_key, w.rubric_version, i.input_hash, 'quarantined', 0, 'it got no answer', w.wave_id
+    UPDATE waves.verdict v SET state = 'quarantined', wave_id = w.wave_id, retry_at = NULL
     FROM waves.wave w, jsonb_to_recordset(%(items)s) AS i (entity_key text, input_hash text)
-    WHERE w.wave_id = %(wave_id)s
-    ON CONFLICT (theme_id, entity_key, rubric_version, input_hash) DO UPDATE
-    SET state = 'quarantined', wave_id = excluded.wave_id, retry_at = NULL, reason = coalesce(v.reason, excluded.reason)
-    WHERE v.state IN ('failed', 'accepted')
-    RETURNING theme_id, entity_key, rubric_version, input_hash, state, attempts, reason
+    WHERE w.wave_id = %(wave_id)s AND v.theme_id = w.theme_id AND v.rubric_version = w.rubric_version
+      AND v.entity_key = i.entity_key AND v.input_hash = i.input_hash
+      AND v.state IN ('failed', 'accepted') AND v.reason IS NOT NULL
+    RETURNING v.theme_id, v.entity_key, v.rubric_version, v.input_hash, v.state, v.attempts, v.reason
 )
 INSERT INTO waves.audit_log (run_id, theme_id, actor, entity_id, after_json, reason)
 SELECT %(run_id)s, theme_id, %(by)s, entity_key,

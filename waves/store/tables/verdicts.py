@@ -90,17 +90,28 @@ def release(db: Database, wave_id: str, items: Iterable[Identity], reason: str, 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The attempts of a failed item; `waiting`: its pause is not over."""
+    """The attempts of an item that failed; `waiting`: its pause is not over."""
 
     attempts: int
     waiting: bool
 
 
 def tried_items(db: Database, theme_id: str, version: str, items: Iterable[Identity]) -> dict[Identity, Tried]:
-    """Those of the items that failed before."""
+    """Those of the items that failed before, or since their target was cleared."""
     values = {"theme_id": theme_id, "version": version, "items": Jsonb(_identities(items))}
     rows = db.execute(_SQL["attempts"], values)
     return {(key, digest): Tried(attempts, bool(waiting)) for key, digest, attempts, waiting in rows}
+
+
+def given_up_at_once(db: Database, wave_id: str) -> int:
+    """How many items of the wave were given up the first time they failed."""
+    return int(db.scalar(_SQL["given_up_at_once"], {"wave_id": wave_id}))
+
+
+def end_pauses(db: Database, theme_id: str, version: str, items: Iterable[Identity]) -> None:
+    """Items that failed before may be asked again at once."""
+    if given := _identities(items):
+        db.execute(_SQL["end_pauses"], {"theme_id": theme_id, "version": version, "items": Jsonb(given)})
 
 
 def judged_count(db: Database, theme_id: str, version: str, most: int) -> int:
@@ -109,7 +120,7 @@ def judged_count(db: Database, theme_id: str, version: str, most: int) -> int:
 
 
 def give_up(db: Database, wave_id: str, items: Iterable[Identity], by: str, run_id: str) -> None:
-    """A person takes items of the wave out of the gap, with the reason for which each failed last; audited."""
+    """A person takes those items of the wave that failed out of the gap, each with its last reason; audited."""
     values = {"wave_id": wave_id, "items": Jsonb(_identities(items)), "by": storable(by), "run_id": run_id}
     db.execute(_SQL["give_up"], values)
 

@@ -15,7 +15,7 @@ from waves.surfaces.cli.options import Person
 @click.argument("theme")
 @click.option("--partial", is_flag=True, help="Give missing items back to the gap, and merge the rest.")
 @click.option("--accept-orphans", is_flag=True, help="Merge a held wave; its orphans go to history only.")
-@click.option("--accept-given-up", is_flag=True, help="Give up what a held wave is missing, and merge the rest.")
+@click.option("--accept-given-up", is_flag=True, help="Give up the rows for which a wave is held, and merge the rest.")
 @click.option("--by", type=Person(), help="Who decides; required with --accept-…, recorded in the audit log.")
 @click.pass_context
 def command(
