@@ -7,10 +7,10 @@ UTF-8: escaped, a text in Cyrillic takes five times as many tokens.
 
 from __future__ import annotations
 
-import json
 import re
 
 from waves.config.rubric import Rubric
+from waves.exact_json import compact
 from waves.outcomes import Ask
 
 _STRICTER = (
@@ -76,5 +76,4 @@ class Prompt:
 
 
 def _encode(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _HALF_CHARACTER.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return _HALF_CHARACTER.sub(lambda half: f"\\u{ord(half[0]):04x}", compact(value))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
@@ -29,6 +30,7 @@ _PLAIN_WORDS = {
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "A whole number is required"),
     **dict.fromkeys(("float_type", "float_parsing"), "A number is required"),
 }
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9]\d*)\.\d+(?:[eE][-+]?\d+)?")
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 
 Model = TypeVar("Model", bound="BaseModel")
@@ -71,8 +73,11 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def parse(text: str, where: Path, *, first_line: int = 1) -> Document:
-    """`text` as one YAML mapping; `first_line` is the line of `where` on which it begins."""
+def parse(
+    text: str, where: Path, *, first_line: int = 1, parse_float: Callable[[str], object] | None = None
+) -> Document:
+    """`text` as one YAML mapping; `first_line` is the line of `where` on which it begins. `parse_float` reads decimals,
+    as in `json.loads`."""
     import yaml
 
     try:
@@ -80,7 +85,7 @@ def parse(text: str, where: Path, *, first_line: int = 1) -> Document:
             if isinstance(token, (yaml.AnchorToken, yaml.AliasToken)):
                 line = token.start_mark.line + first_line
                 raise ConfigurationError(f"{where}:{line}: anchors and aliases are refused", "Write the value out.")
-        loader = yaml.SafeLoader(text)
+        loader = _loader(text, parse_float)
         node = loader.get_single_node()
         lines: dict[Loc, int] = {}
         _note_lines(node, (), lines, where, first_line)
@@ -98,6 +103,22 @@ def parse(text: str, where: Path, *, first_line: int = 1) -> Document:
     if not isinstance(data, dict):
         raise ConfigurationError(f"{where}:{first_line}: {_MAPPING}", "Write `key: value` lines.")
     return Document(where, data, lines, first_line)
+
+
+def _loader(text: str, parse_float: Callable[[str], object] | None) -> yaml.SafeLoader:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML writes numbers in more ways than JSON does: those that are no decimals of JSON are read as always."""
+
+        def construct_yaml_float(self, node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - what `parse_float` gives
+            written = str(node.value)
+            if parse_float is None or not _DECIMAL.fullmatch(written):
+                return super().construct_yaml_float(node)
+            return parse_float(written)
+
+    Loader.add_constructor("tag:yaml.org,2002:float", Loader.construct_yaml_float)
+    return Loader(text)
 
 
 def _line_of(error: yaml.YAMLError, text: str) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from waves import exact_json
 from waves.config import document, schema_check, verdict_schema
 from waves.errors import ConfigurationError
 
@@ -122,7 +123,7 @@ def _front(text: str, where: Path) -> tuple[document.Document, str]:
         raise ConfigurationError(
             f"{where}:1: no front matter", "Begin the file with a `---` line, `kind: …`, `labels: …` and another `---`."
         )
-    return document.parse(matter[1], where, first_line=2), text[matter.end() :].strip()
+    return document.parse(matter[1], where, first_line=2, parse_float=exact_json.exact), text[matter.end() :].strip()
 
 
 def _examples(text: str, where: Path) -> list[tuple[int, Example]]:
@@ -147,13 +148,13 @@ def _examples(text: str, where: Path) -> list[tuple[int, Example]]:
 
 
 def _json(block: str) -> object:
-    """Strict JSON: no NaN, and no half of a character, which no request can carry."""
+    """Strict JSON: no NaN, and no half of a character, which no request can carry. Decimals keep their digits."""
 
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not a number of JSON")
 
-    value: object = json.loads(block, parse_constant=refuse)
-    json.dumps(value, ensure_ascii=False).encode()
+    value: object = json.loads(block, parse_constant=refuse, parse_float=exact_json.exact)
+    exact_json.dumps(value).encode()
     return value
 
 
@@ -181,7 +182,7 @@ def _check_example(rubric: Rubric, example: Example, place: str) -> None:
             f"{place}: the output of this example breaks the schema: {defect.message}",
             "An example must show a valid answer: correct it, or the schema.",
         )
-    if NUL.search(json.dumps(example.output)):
+    if NUL.search(exact_json.dumps(example.output)):
         raise ConfigurationError(f"{place}: the output of this example holds U+0000", "Remove it.")
     if (defect := next(sent.iter_errors({"verdicts": [{"id": "1", **example.output}]}), None)) is not None:
         raise ConfigurationError(
@@ -198,7 +199,7 @@ def _system(body: str, labels: Mapping[str, str], schema: Mapping[str, Any], *, 
         meanings = "\n".join(f"- `{name}`: {meaning.strip()}" for name, meaning in labels.items())
         parts.append(f"## Labels\n\n{meanings}\n\n{how_many}")
     fields = "".join(f", {json.dumps(name, ensure_ascii=False)}: …" for name in schema["properties"])
-    stated = json.dumps(verdict_schema.as_stated(schema), ensure_ascii=False, separators=(",", ":"))
+    stated = exact_json.compact(verdict_schema.as_stated(schema))
     parts.append(
         "## Input and answer\n\n"
         'The user message is one JSON document `{"items": [{"id": …, "input": {…}}, …]}`. Everything inside `input` is '

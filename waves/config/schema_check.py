@@ -4,13 +4,14 @@ answer can fill. Rubrics that are registered already are not checked again: what
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from waves import exact_json
 from waves.config.verdict_schema import SHARED, on_the_wire
 
 Path = tuple[str | int, ...]
@@ -29,7 +30,7 @@ _LEADS_ON = {"properties", *SHARED, "items", "anyOf", "oneOf"}
 """Keywords whose schemas an answer fills. The others hold conditions on it, and so do options beside `properties`."""
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
-    "number": (int, float),
+    "number": (int, float, Decimal),
     "integer": (int,),
     "boolean": (bool,),
     "null": (type(None),),
@@ -108,7 +109,7 @@ def _values(part: Mapping[str, Any], path: Path) -> Iterator[Defect]:
         values = [] if key not in part else part[key] if key == "enum" else [part[key]]
         declared = part.get("type", "string" if {bool, str} <= set(map(type, values)) else None)
         for value in (value for value in values if not _is_of_type(value, declared)):
-            problem = f"`{key}` holds {json.dumps(value)}, which is not of the type of the field"
+            problem = f"`{key}` holds {exact_json.dumps(value)}, which is not of the type of the field"
             remedy = "Put texts in quotes: YAML reads yes, no, on, off, null and numbers as something else."
             yield Defect((*path, key), problem, remedy)
         if (twins := alike([value for value in values if isinstance(value, str)])) is not None:
@@ -129,7 +130,7 @@ def _is_of_type(value: object, declared: str | Sequence[str] | None) -> bool:
     names = [declared] if isinstance(declared, str) else declared
     if isinstance(value, bool):
         return "boolean" in names
-    whole = isinstance(value, float) and value.is_integer()
+    whole = isinstance(value, float | Decimal) and value == int(value)
     return any(isinstance(value, _TYPES[name]) or (name == "integer" and whole) for name in names)
 
 

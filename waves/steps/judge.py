@@ -17,6 +17,9 @@ from waves.models import Output
 from waves.outcomes import Answer, Answered, Ask, Discarded, Fatal, Labelled, Outcome, Retryable, Snoozed
 from waves.steps.budget.caps import max_request_cost, over_budget_ending
 from waves.steps.budget.pricing import price_calls
+from waves.steps.requests.model_choice import ModelChoice
+from waves.steps.requests.outage import reason_of
+from waves.steps.requests.policy import Try, other_model, speaks_for_outage
 from waves.steps.session.session import Invocation, Session, open_session
 from waves.store.tables import ledger
 
@@ -26,12 +29,13 @@ OUTSIDE = "outside-any-wave"
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a model answers about one input. `output` has the rubric's fields without `confidence`, a decimal as
-    Decimal; `raw` is the answer as it came."""
+    Decimal; `raw` is the answer as it came, of `model`."""
 
     output: Output = field(hash=False)
     confidence: float | None
     version: str
     raw: str
+    model: str
 
     @property
     def labels(self) -> list[str]:
@@ -40,7 +44,8 @@ class Judgement:
 
 
 def judge(invocation: Invocation, values: Mapping[str, str | None]) -> Judgement:
-    """Judge one input, given as values of the theme's input columns; a column without a value is NULL. Asks once.
+    """Judge one input, given as values of the theme's input columns; a column without a value is NULL. Asks once,
+    and each further model of the chain once where the one before it does not answer, as a fire does.
 
     Raises TryLaterError if the provider gives no answer now, BadDataError if the answer cannot be used or the model
     refuses.
@@ -51,15 +56,33 @@ def judge(invocation: Invocation, values: Mapping[str, str | None]) -> Judgement
         if foreign:
             raise ConfigurationError(f"unknown input {foreign[0]!r}", f"Inputs of this theme: {', '.join(columns)}.")
         with rehearse(session.backend) as backend:
-            ask = Ask(new_call_id(), backend.models[0], (("1", {name: values.get(name) for name in columns}),))
-            sent = _reserve(session, ask)
-            outcome, answer = asyncio.run(_ask(backend, session.rubric, ask))
-        _record_outcome(session, sent, outcome, answer)
+            models = ModelChoice(session, backend)
+            while True:
+                ask = Ask(new_call_id(), models.current, (("1", {name: values.get(name) for name in columns}),))
+                outcome, answer = _ask_recorded(session, backend, ask)
+                following = _next_model(models, outcome)
+                if following is None:
+                    break
+                models.use(following, reason_of(outcome))
         match outcome:
             case Answered(labelled=(Labelled(output=output, confidence=confidence),)) if answer is not None:
-                return Judgement(output, confidence, session.rubric.version, answer.raw)
+                return Judgement(output, confidence, session.rubric.version, answer.raw, ask.model)
             case _:
                 raise _fault(outcome)
+
+
+def _next_model(models: ModelChoice, outcome: Outcome) -> str | None:
+    """The model to ask next, if this one did not answer and there is another."""
+    if speaks_for_outage(outcome):
+        return models.after(models.current)
+    return other_model(Try(("1",), models.current), outcome, models.chain)
+
+
+def _ask_recorded(session: Session, backend: BackendConfig, ask: Ask) -> tuple[Outcome, Answer | None]:
+    sent = _reserve(session, ask)
+    outcome, answer = asyncio.run(_ask(backend, session.rubric, ask))
+    _record_outcome(session, sent, outcome, answer)
+    return outcome, answer
 
 
 async def _ask(config: BackendConfig, rubric: Rubric, ask: Ask) -> tuple[Outcome, Answer | None]:

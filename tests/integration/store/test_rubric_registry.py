@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -29,6 +30,13 @@ FIRST = Rubric(
     text="the file ✓",
 )
 SECOND = replace(FIRST, version="v1-0000002", text="the file, edited")
+
+
+def test_the_decimals_of_a_schema_are_entered_as_they_are(db: Database) -> None:
+    schema = {"type": "object", "properties": {"a": {"maximum": Decimal("0.10")}}}
+    registry.register(db, "letters", replace(FIRST, schema=schema), ["content"])
+    entered = "SELECT output_schema_json #>> '{properties,a,maximum}' FROM waves.theme_rubric"
+    assert db.execute(entered).fetchall() == [("0.10",)]
 
 
 @pytest.fixture

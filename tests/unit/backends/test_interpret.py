@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -55,6 +56,17 @@ def test_an_answer_to_a_stricter_request_is_marked_as_retried(rubric: Rubric, me
     outcome = interpret(_answer(message, _verdict()), rubric, ["1"], strict=True)
     assert isinstance(outcome, Answered)
     assert outcome.labelled[0].parse == "retried"
+
+
+@pytest.mark.parametrize("where", ["$defs", "definitions"])
+def test_values_are_spelled_as_a_shared_schema_spells_them(where: str, build: Build, message: Message) -> None:
+    shared = {"colour": {"enum": ["Red", "Blue"]}, "size": {"oneOf": [{"type": "integer"}, {"type": "null"}]}}
+    shared["round"] = {"anyOf": [{"$ref": f"#/{where}/round"}, {"$ref": f"#/{where}/colour"}]}
+    names = ("colour", "size", "round")
+    rubric = build({name: {"$ref": f"#/{where}/{name}"} for name in names})
+    rubric = replace(rubric, schema={**rubric.schema, where: shared}, wire_schema={**rubric.wire_schema, where: shared})
+    raw = message('{"verdicts": [{"id": "1", "colour": "RED", "size": 1999.0, "round": "blue"}]}')
+    assert _stored(raw, rubric) == {"colour": "Red", "size": 1999, "round": "Blue"}
 
 
 @pytest.mark.parametrize("shape", ["[{}]", "{}", '{{"verdicts": [{}]}}'])

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waves.backends.prompt import Prompt, document
 from waves.config import rubric
 from waves.config.verdict_schema import WIRE_KEYWORDS
 from waves.errors import ConfigurationError
+from waves.outcomes import Ask
 from waves.rehearsal.schema import defect, fit
 
 WHERE = Path("v1.md")
@@ -149,6 +151,15 @@ def test_examples_are_read_from_either_kind_of_lines(newline: str, title: str) -
     text = HEAD + example(output, given).replace("### Example", title) * 2 + "\n## After\n\n```json\n[]\n```\n"
     parsed = parse(text.replace("\n", newline))
     assert parsed.examples == (rubric.Example(given, output),) * 2
+
+
+def test_decimals_of_schema_and_examples_go_to_the_model_as_they_are_written() -> None:
+    schema = "{type: object, properties: {a: {type: number, enum: [0.10, 12345678901234567.89], description: x}}}"
+    parsed = parse(extract(schema) + example({"a": 0.1}).replace("0.1", "0.10"))
+    assert '"enum":[0.10,12345678901234567.89]' in parsed.system
+    assert '"enum":[0.10,12345678901234567.89]' in Prompt(parsed, None).body(Ask("c", "m", ())).decode()
+    given = parse(extract(schema) + example({"a": 0.1}, {"price": 0.1}).replace('"price": 0.1', '"price": 0.10'))
+    assert '"input":{"price":0.10}' in document(Ask("c", "m", (("1", given.examples[0].input),)))
 
 
 def test_a_rubric_needs_no_example() -> None:

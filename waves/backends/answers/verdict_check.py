@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema_rs
 
 from waves.config.rubric import Rubric
-from waves.config.verdict_schema import of_any_values
+from waves.config.verdict_schema import SHARED, of_any_values
 
 _DEEPEST = 50
 _MAGNITUDE = 307  # as a power of ten
@@ -41,7 +41,7 @@ class Checker:
         fields = {name: value for name, value in verdict.items() if name != "id"}
         if not _storable(fields):
             raise InvalidVerdictError("the verdict holds something that PostgreSQL cannot store")
-        fields = {name: _spell(value, self._properties.get(name)) for name, value in fields.items()}
+        fields = {name: _spell(value, self._properties.get(name), self._schema) for name, value in fields.items()}
         if not self._validator.is_valid(fields):
             raise InvalidVerdictError(self._first_fault(fields))
         confidence = fields.pop("confidence", None)
@@ -73,25 +73,39 @@ def _names(schema: object) -> set[str]:
     return set()
 
 
-def _spell(value: object, schema: object) -> object:
+def _spell(value: object, schema: object, root: Mapping[str, Any], followed: frozenset[str] = frozenset()) -> object:
     """`value` as the schema spells it: each text that means exactly one enumerated value, each whole number that is to
-    be an integer."""
+    be an integer. References that were `followed` for this value are not followed again: those of a registered rubric
+    may lead in a circle."""
     if not isinstance(schema, Mapping):
         return value
-    for branch in schema.get("anyOf", ()):
-        value = _spell(value, branch)
+    if "$ref" in schema and (reference := str(schema["$ref"])) not in followed:
+        value = _spell(value, _shared(reference, root), root, followed | {reference})
+    for word in ("anyOf", "oneOf"):
+        for branch in schema.get(word, ()):
+            value = _spell(value, branch, root, followed)
     match value:
         case dict():
             properties = schema.get("properties", {})
-            return {name: _spell(part, properties.get(name)) for name, part in value.items()}
+            return {name: _spell(part, properties.get(name), root) for name, part in value.items()}
         case list():
-            return [_spell(part, schema.get("items")) for part in value]
+            return [_spell(part, schema.get("items"), root) for part in value]
         case str():
             return _label(value, [word for word in _enumerated(schema) if isinstance(word, str)])
         case Decimal():
             return int(value) if _asks_for_integer(schema) and value == value.to_integral_value() else value
         case _:
             return value
+
+
+def _shared(reference: str, root: Mapping[str, Any]) -> object:
+    """The schema that a reference such as `#/$defs/colour` leads to; None for any other reference."""
+    match reference.split("/"):
+        case ["#", key, name] if key in SHARED:
+            shared: object = root.get(key, {}).get(name.replace("~1", "/").replace("~0", "~"))
+            return shared
+        case _:
+            return None
 
 
 def _enumerated(schema: Mapping[str, Any]) -> Sequence[object]:

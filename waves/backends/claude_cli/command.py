@@ -7,7 +7,6 @@ but text: with attachments on, the CLI would read the file that `@/etc/passwd` i
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from waves.backends.claude_cli import TRAITS
 from waves.backends.claude_cli.process import OnLine, Workspace, run
 from waves.config.project import BackendConfig
 from waves.config.rubric import Rubric
+from waves.exact_json import Encoder
 from waves.outcomes import Fatal
 
 TOKEN = TRAITS.key_variable
@@ -103,7 +103,7 @@ class Executable:
 def arguments(rubric: Rubric, model: str, system: Path) -> list[str]:
     """The part of the command line that depends on rubric and model; `system` is the file with the system prompt."""
     effort = ["--effort", rubric.effort] if rubric.effort is not None else []
-    schema = json.dumps(rubric.wire_schema, separators=(",", ":"))
+    schema = Encoder(separators=(",", ":")).encode(rubric.wire_schema)
     return ["--system-prompt-file", str(system), "--model", model, "--json-schema", schema, *effort]
 
 

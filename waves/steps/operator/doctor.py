@@ -4,6 +4,7 @@ pending migrations.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from waves.config.project import BackendConfig, Project
 from waves.config.rubric import Rubric
 from waves.config.theme import Theme
 from waves.errors import ConfigurationError, WaveError
+from waves.exact_json import compact
 from waves.rehearsal.schema import defect
 from waves.spool import files, locks
 from waves.steps.session.backend_chain import backend_chain
@@ -122,7 +124,7 @@ def _theme(project: Project, db: Database, theme_id: str) -> Iterator[Diagnosis]
 
 
 def _refused(theme: Theme, rubric: Rubric) -> Iterator[Diagnosis]:
-    problem = defect(rubric.wire_schema, structured=True)
+    problem = defect(json.loads(compact(rubric.wire_schema)), structured=True)
     if problem is not None:
         yield Diagnosis(
             "warning",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from psycopg.types.json import Jsonb
 
+from waves import exact_json
 from waves.errors import ConfigurationError
 from waves.store import queries
 from waves.store.tables import audit
@@ -77,7 +78,7 @@ def register(
         "theme_id": theme_id,
         "version": rubric.version,
         "prompt": rubric.text,
-        "schema": Jsonb(dict(rubric.schema)),
+        "schema": Jsonb(dict(rubric.schema), dumps=exact_json.dumps),
         "input_columns": Jsonb(list(input_columns)),
         "by": by,
     }
