@@ -19,6 +19,7 @@ from waves.models import Usage
 from waves.outcomes import Discarded, Fatal, Retryable, Snoozed
 
 CONFIG = BackendConfig("mine", "message_batches", ("model-1",))
+REQUEST = httpx2.Request("GET", "http://127.0.0.1/results")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=4),
@@ -85,7 +86,7 @@ def test_lines_come_whole_however_they_are_cut(lines: list[bytes], data: st.Data
     whole = b"\n".join(lines)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
     pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-    assert list(lines_of(iter(pieces))) == (lines or [b""])
+    assert list(lines_of(iter(pieces), REQUEST)) == (lines or [b""])
 
 
 @given(JSON)
@@ -103,9 +104,12 @@ def test_the_fields_of_a_batch() -> None:
         "request_counts": {"processing": 2, "succeeded": 3, "errored": 0, "canceled": 1, "expired": 0},
         "created_at": "2026-11-19T12:00:00Z",
         "archived_at": None,
+        "ended_at": "2026-11-19T13:00:00Z",
     }
     created = datetime(2026, 11, 19, 12, tzinfo=UTC)
-    assert batch_of(fields, NOW) == Batch("msgbatch_1", "canceling", 6, created, NOW)
+    assert batch_of(fields, NOW) == Batch(
+        "msgbatch_1", "canceling", 6, created, NOW, ended_at=created + timedelta(hours=1)
+    )
     assert batch_of({"id": "b", "archived_at": "2026-11-19T12:00:00Z"}, NOW) == Batch(
         "b", "None", 0, NOW, NOW, gone=True
     )

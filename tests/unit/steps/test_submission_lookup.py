@@ -99,7 +99,7 @@ def test_it_may_be_sent_again_only_after_half_an_hour_without_a_candidate(at: fl
 def test_it_is_adopted_by_its_custom_ids_wherever_it_stands() -> None:
     shown = [batch("b3"), batch("b2", created_at=minutes(-4.9)), batch("b1", created_at=minutes(29.9))]
     for mine in ("b1", "b2", "b3"):
-        assert finding(Told(*shown, at=600, bearing=(mine,))) == Ready(mine, adopted=True)
+        assert finding(Told(*shown, at=600, bearing=(mine,))) == Ready(mine, adopted=True, all_there=False)
 
 
 def test_what_another_submission_has_a_ticket_for_is_no_candidate() -> None:
@@ -109,7 +109,9 @@ def test_what_another_submission_has_a_ticket_for_is_no_candidate() -> None:
 def test_one_that_may_have_been_ours_and_is_not_kept_any_more_may_have_been_paid() -> None:
     assert finding(Told(batch("b2"), batch(gone=True), at=600)) == RESULTS_NOT_KEPT
     assert isinstance(finding(Told(batch(gone=True), at=29)), Running)
-    assert finding(Told(batch("b2"), batch(gone=True), at=600, bearing=("b2",))) == Ready("b2", adopted=True)
+    assert finding(Told(batch("b2"), batch(gone=True), at=600, bearing=("b2",))) == Ready(
+        "b2", adopted=True, all_there=False
+    )
     assert isinstance(finding(Told(batch("b2", status="in_progress"), batch(gone=True), at=600)), Running)
 
 
@@ -124,7 +126,7 @@ def test_what_was_not_whole_on_the_disk_never_went_out() -> None:
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (batch(), Ready("b1", adopted=False)),
+        (batch(), Ready("b1", adopted=False, all_there=False)),
         (batch(status="in_progress"), Running("in progress")),
         (batch(status="pondering"), Running("pondering")),
         (batch(status="row\ntext"), Running("in an unknown state")),

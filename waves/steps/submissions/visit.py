@@ -1,12 +1,14 @@
 """One visit to the provider of a wave's submissions: look them up, fetch what is ready, then hand over what is missing.
 
-A visit that can only wait writes nothing and starts no journal.
+A visit that finds nothing to fetch writes nothing and starts no journal. While anything of the wave is awaited, nothing
+more is handed over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 
 from waves.backends.message_batches.service import MessageBatches
 from waves.backends.message_batches.wire import Problem
@@ -24,6 +26,17 @@ from waves.steps.submissions.lookup import NoResults, Ready, Running, Submission
 from waves.steps.submissions.progress import submission_progress
 from waves.steps.submissions.results import SubmissionResults
 from waves.store.tables import waves
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The parts that were written. `ending`: why the fire cannot continue; `held`: why a person has to decide; `late`:
+    what the provider does not show yet."""
+
+    parts: Mapping[Identity, Part] = field(hash=False)
+    ending: Ending | None = None
+    held: str | None = None
+    late: str | None = None
 
 
 class SubmissionVisit:
@@ -46,20 +59,19 @@ class SubmissionVisit:
         states = self._look_up()
         if any(not isinstance(state, NoResults | Problem) for _, state in states):
             wake_after_snooze(session)
-        waiting = [state for _, state in states if isinstance(state, Running)]
+        waiting = [state.reason for _, state in states if isinstance(state, Running)]
         if states and len(waiting) == len(states):
-            return self._leave(contents, submitted_ending(wave, waiting[0].reason))
+            return self._leave(contents, submitted_ending(wave, waiting[0]))
         with closing(wave.folder.new_journal(session.run_id)) as journal:
-            ending, parts, held = self._fetch_ready(states, journal)
-            contents = contents_of(session.db, wave, {**contents.parts, **parts})
-            ending = ending or hold(session, wave, contents, held)
+            fetched = self._fetch_ready(states, journal)
+            waiting += [fetched.late] if fetched.late is not None else []
+            contents = contents_of(session.db, wave, {**contents.parts, **fetched.parts})
+            ending = fetched.ending or hold(session, wave, contents, fetched.held)
             session.watcher.advanced(len(contents.parts))
             if ending is None and not waiting and submits:
                 ending = hand_over_missing(session, wave, self._guard, self._provider, contents.progress, journal)
         wave.parts.sync()
-        return self._leave(
-            contents, submitted_ending(wave, waiting[0].reason) if ending is None and waiting else ending
-        )
+        return self._leave(contents, submitted_ending(wave, waiting[0]) if ending is None and waiting else ending)
 
     def _look_up(self) -> list[tuple[Submission, SubmissionState]]:
         history = self._wave.folder.history()
@@ -73,13 +85,11 @@ class SubmissionVisit:
             states.append((submission, state))
         return states
 
-    def _fetch_ready(
-        self, states: Iterable[tuple[Submission, SubmissionState]], journal: Journal
-    ) -> tuple[Ending | None, Mapping[Identity, Part], str | None]:
-        """Fetch all results that are ready, even if something else is wrong: they are paid for. Returns why the fire
-        cannot continue, if so, the parts that were written, and why the wave has to be held, if so."""
+    def _fetch_ready(self, states: Iterable[tuple[Submission, SubmissionState]], journal: Journal) -> Fetched:
+        """Fetch all results that are ready, even if something else is wrong: they are paid for."""
         problem: Problem | None = None
         held: str | None = None
+        late: str | None = None
         parts: dict[Identity, Part] = {}
         for submission, state in states:
             self._guard.check()
@@ -87,7 +97,7 @@ class SubmissionVisit:
             match state:
                 case Ready():
                     results.fetch(self._provider, state)
-                    problem, held = problem or results.problem, held or results.held
+                    problem, held, late = problem or results.problem, held or results.held, late or results.late
                 case NoResults(fate=fate, reason=reason):
                     results.end_open(fate, reason)
                 case Problem():
@@ -96,16 +106,18 @@ class SubmissionVisit:
                     pass
             parts |= results.parts
             if (ending := self._session.stop.ending) is not None:
-                return ending, parts, held
-        return (problem_ending(self._session, problem) if problem is not None else None), parts, held
+                return Fetched(parts, ending, held)
+        return Fetched(parts, problem_ending(self._session, problem) if problem is not None else None, held, late)
 
     def _leave(self, contents: WaveContents, ending: Ending | None) -> RunResult:
         """Leave a wave row that shows whether anything of the wave is in flight."""
         session, wave = self._session, self._wave
         contents = contents_of(session.db, wave, contents.parts)
         unfinished = wave.folder.history().unfinished
-        if unfinished:
-            waves.set_state(session.db, wave.wave_id, "submitted", submission_progress(unfinished), contents.counts)
+        if unfinished and (ending is None or ending.state != "held"):
+            noted = ending.reason if ending is not None and ending.state == "submitted" else None
+            reason = noted or submission_progress(unfinished)
+            waves.set_state(session.db, wave.wave_id, "submitted", reason, contents.counts)
         elif waves.state(session.db, wave.wave_id) == "submitted":
             waves.set_state(session.db, wave.wave_id, "open", None, contents.counts)
         return RunResult(ending, contents)
