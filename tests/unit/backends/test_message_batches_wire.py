@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import httpx2
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waves.backends.anthropic.bounded_http import AnswerTooLongError
 from waves.backends.message_batches.wire import Batch, batch_of, clock_of, lines_of, result_of
 from waves.config.project import BackendConfig
 from waves.ids import now
@@ -87,6 +90,12 @@ def test_lines_come_whole_however_they_are_cut(lines: list[bytes], data: st.Data
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
     pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     assert list(lines_of(iter(pieces), REQUEST)) == (lines or [b""])
+
+
+@pytest.mark.parametrize("piece", [b" " * 2**20, b"\n" * 2**16], ids=["a line", "lines"])
+def test_lines_without_an_end_are_not_read_for_ever(piece: bytes) -> None:
+    with pytest.raises(AnswerTooLongError):
+        deque(lines_of(repeat(piece), REQUEST), maxlen=0)
 
 
 @given(JSON)

@@ -108,23 +108,26 @@ def candidates(intent: Intent, listing: Listing, ticketed: Collection[str]) -> l
 
 
 def _search(provider: MessageBatches, intent: Intent, listing: Listing, ticketed: Collection[str]) -> SubmissionState:
-    running = gone = False
+    gone, waits_for = False, None
     for batch in candidates(intent, listing, ticketed):
         if batch.gone:
             gone = True
-        elif not batch.ended:
-            running = True
-        else:
-            all_there = _are_all_there(batch, intent)
-            ours = _is_of(provider, batch, intent)
-            if isinstance(ours, Problem):
-                return ours
-            if ours:
-                return Ready(batch.batch_id, adopted=True, all_there=all_there)
-            if ours is None:  # no result shows whose it is
-                gone, running = gone or all_there, running or not all_there
-    if running:
-        return Running("the reply to its submission was lost; a batch that may be it has no results yet")
+            continue
+        if not batch.ended:
+            waits_for = "a batch that may be it is still running"
+            continue
+        all_there = _are_all_there(batch, intent)
+        ours = _is_of(provider, batch, intent)
+        if isinstance(ours, Problem):
+            return ours
+        if ours:
+            return Ready(batch.batch_id, adopted=True, all_there=all_there)
+        if ours is None and all_there:
+            gone = True
+        elif ours is None:
+            waits_for = waits_for or "a batch that may be it shows no results yet"
+    if waits_for is not None:
+        return Running(f"the reply to its submission was lost; {waits_for}")
     if listing.seen_at - intent.at < AFTER_INTENT:
         return Running("the reply to its submission was lost, and the provider does not show it yet")
     return RESULTS_NOT_KEPT if gone else NoResults("unpaid", "the provider never had it")
