@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -129,6 +130,21 @@ class Place(ProjectFolder):
         if traps is not None:
             return self.begin_fire(*arguments, traps=traps).end()
         return self.run("fire", THEME, "--json", *arguments)
+
+    def fire_measured(self) -> tuple[Ran, float]:
+        """A fire, and the most megabytes that one of its processes ever held."""
+        peaks: list[float] = []
+
+        def over() -> bool:
+            for process in self.processes():
+                with suppress(OSError):
+                    status = Path(f"/proc/{process.pid}/status").read_text()
+                    peaks.extend(int(line.split()[1]) / 1024 for line in status.splitlines() if line[:5] == "VmHWM")
+            return not fire.running
+
+        fire = self.begin_fire()
+        until(over, "the end of the fire", seconds=60)
+        return fire.end(), max(peaks)
 
     def run(self, *arguments: str) -> Ran:
         """`wave` in this process; its forkserver stays for the next test."""

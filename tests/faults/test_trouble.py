@@ -226,3 +226,49 @@ def test_answers_that_reach_the_wrong_request_label_nothing_and_are_asked_for_ag
     assert [len(line["items"]) for line in swapped] == [5] * 4
     batches = [line for line in place.provider.answers() if len(line["items"]) == 5]
     assert len(batches) == 40 // 5 + 4, "each of them once more, and one probe may decide"
+
+
+@pytest.mark.parametrize("late", [1.0, 0.5], ids=["all", "half"])
+def test_results_that_come_later_than_the_end_of_their_batch_are_waited_for(late: float, make: Make) -> None:
+    place = make({"batches": {"late": late}}, backend="kind: message_batches", n_items=30, batch_size=5)
+    assert place.fire().code == 75
+    for _ in range(2):
+        fired = place.fire()
+        assert (fired.code, fired.state) == (75, "submitted"), fired
+        assert "of its 6 results are not there yet" in fired.json["reason"]
+        assert "of its 6 results are not there yet" in place.run("status", THEME).out
+        assert place.sql("SELECT count(*) FROM waves.ledger WHERE fate <> 'paid' AND ended_at IS NOT NULL") == [(0,)]
+        nobody_is_charged(place)
+    assert len(place.provider.lines("arrived")) == 6
+    fired = place.fire()
+    assert (fired.code, fired.state) == (0, "complete"), fired
+    judge.all_accepted(place)
+    assert len(place.provider.lines("arrived")) == 6, "nothing is handed over twice"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "fields"),
+    [
+        ({"down": [{"fault": "huge_body"}]}, {}),
+        ({"batches": {"results_huge": 1}}, {"backend": "kind: message_batches"}),
+    ],
+    ids=["an answer", "results of a batch"],
+)
+def test_a_body_of_400_mb_after_unpacking_is_not_held_in_memory(
+    scenario: dict[str, Any], fields: dict[str, str], make: Make
+) -> None:
+    place = make(scenario, n_items=40, batch_size=5, parallel=IN_FLIGHT, **fields)
+    if fields:
+        assert place.fire().state == "submitted"
+    fired, megabytes = place.fire_measured()
+    assert (fired.code, fired.state) == (75, "snoozed"), fired
+    assert "longer than 8 MiB" in fired.json["reason"]
+    assert megabytes < 300
+    assert sum(path.stat().st_size for path in (place.wave / "journal").iterdir()) < 64 * 2**20
+    nobody_is_charged(place)
+    if fields:
+        place.awake()
+        assert place.fire().state == "complete"
+        judge.all_accepted(place)
+    else:
+        all_is_done_afterwards(place, paid_before=0)

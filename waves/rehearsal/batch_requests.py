@@ -16,7 +16,7 @@ from waves.rehearsal.scenarios import Scenario
 _CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MOST_REQUESTS = 100_000
 _MOST_BYTES = 256 * 1024 * 1024
-_WITHOUT_AN_ANSWER = {"reset", "html"}
+_WITHOUT_AN_ANSWER = {"huge_body", "endless_body", "reset", "html"}
 
 Kind = Literal["succeeded", "errored", "canceled", "expired"]
 

@@ -17,6 +17,7 @@ from waves.rehearsal.batch_requests import Kind, read_batch
 from waves.rehearsal.faults import Dice
 from waves.rehearsal.protocol import ProtocolError
 from waves.rehearsal.record import Turn
+from waves.rehearsal.replies import huge
 from waves.rehearsal.scenarios import BatchRules
 
 BATCHES = "/v1/messages/batches"
@@ -37,7 +38,7 @@ class BatchEntry:
 
 @dataclass(slots=True)
 class StoredBatch:
-    """`looks` counts the calls that read its state while it ran, `cuts` the readings of its results."""
+    """`looks` counts the calls that read its state while it ran, `readings` those of its results."""
 
     number: int
     batch_id: str
@@ -46,19 +47,20 @@ class StoredBatch:
     looks: int = 0
     ended: float | None = None
     cancelled: float | None = None
-    cuts: int = 0
+    readings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The body, and the time by the provider's clock. To be recorded: the requests that were `taken_in` by this call,
-    and those that `ended` with it."""
+    and those that `ended` with it. `encoding` is that of the body, if it has one."""
 
     pieces: tuple[bytes, ...]
     at: float
     lost: bool = False
     taken_in: Sequence[Turn] = ()
     ended: Sequence[Turn] = ()
+    encoding: str | None = None
 
 
 Process = Callable[[Mapping[str, Any], str], tuple[Turn, Kind, Mapping[str, Any]]]
@@ -162,8 +164,11 @@ class BatchStore:
             raise ProtocolError(404, "The batch has not ended yet")
         if self._archived(batch, now):
             raise ProtocolError(404, "The results of this batch are not kept any more")
-        batch.cuts += 1
-        return Reply(tuple(self._lines(batch)), now, lost=batch.cuts <= self.rules.results_cut)
+        batch.readings += 1
+        lines = tuple(self._lines(batch))
+        if batch.readings <= self.rules.results_huge:
+            return Reply((huge(b"".join(lines)),), now, encoding="gzip")
+        return Reply(lines, now, lost=batch.readings <= self.rules.results_cut)
 
     def _dice(self, batch: StoredBatch) -> Dice:
         """Draws depend on the order of batches and requests, not on their ids, which differ from run to run."""
@@ -176,6 +181,8 @@ class BatchStore:
             yield _line(f"somebody-elses-{number}", {"type": "canceled"})
         for entry in sorted(batch.entries, key=lambda entry: dice.roll(f"order {entry.number}")):
             if dice.roll(f"lacking {entry.number}") < self.rules.lacking:
+                continue
+            if batch.readings <= self.rules.late_readings and dice.roll(f"late {entry.number}") < self.rules.late:
                 continue
             for _ in range(2 if self.rules.twice else 1):
                 yield _line(entry.custom_id, entry.result)

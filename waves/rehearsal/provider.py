@@ -34,15 +34,16 @@ _METHODS = {MESSAGES: "POST", COUNT: "POST", MODELS: "GET"}
 @dataclass(frozen=True, slots=True)
 class Response:
     """What to send, and when: `latency` seconds after the arrival. A single piece is sent with its length, several as a
-    stream. `ending`: hang = send nothing; reset = send half and reset; die = the process ends at once. `taken_in` and
-    `ended` are requests of batches, to be recorded with this one."""
+    stream. `ending`: hang = send nothing; endless = send the last piece until the client leaves; reset = send half and
+    reset; die = the process ends at once. `taken_in` and `ended` are requests of batches, to be recorded with this
+    one."""
 
     status: int
     pieces: tuple[bytes, ...]
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     latency: float = 0.0
-    ending: Literal["answer", "hang", "reset", "die"] = "answer"
+    ending: Literal["answer", "hang", "endless", "reset", "die"] = "answer"
     taken_in: Sequence[Turn] = ()
     ended: Sequence[Turn] = ()
 
@@ -163,6 +164,8 @@ class Provider:
         except ProtocolError as error:
             return self._refuse(turn, error, {})
         headers = {"date": formatdate(reply.at, usegmt=True)}
+        if reply.encoding is not None:
+            headers["content-encoding"] = reply.encoding
         ending: Literal["answer", "reset"] = "reset" if reply.lost else "answer"
         return Response(
             200, reply.pieces or (b"",), headers=headers, ending=ending, taken_in=reply.taken_in, ended=reply.ended
@@ -192,10 +195,14 @@ class Provider:
             return Response(0, (), ending="hang")
         if fault in replies.NO_MESSAGE:
             kind, body = replies.NO_MESSAGE[fault]
-            return Response(200, (body,), kind, self._limits.headers(turn.started), latency)
+            ending: Literal["answer", "endless", "reset"] = "endless" if fault == "endless_body" else "answer"
+            return Response(200, (body,), kind, self._limits.headers(turn.started), latency, ending)
         message = self._message(turn, asked, decision)
         headers = self._limits.headers(turn.started)
-        ending: Literal["answer", "reset"] = "reset" if fault == "reset" else "answer"
+        ending = "reset" if fault == "reset" else "answer"
+        if fault == "huge_body":
+            body = replies.huge(replies.message_json(message))
+            return Response(200, (body,), headers={**headers, "content-encoding": "gzip"}, latency=latency)
         if asked.stream:
             return Response(200, tuple(replies.message_events(message)), "text/event-stream", headers, latency, ending)
         return Response(200, (replies.message_json(message),), headers=headers, latency=latency, ending=ending)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from waves.rehearsal.protocol import ERROR_TYPES
@@ -19,8 +21,10 @@ NO_MESSAGE = {
         b'{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}',
     ),
     "gateway_error_in_200": ("application/json", b'{"error": {"code": 502, "message": "Bad gateway"}}'),
+    "endless_body": ("application/json", b" " * 65536),
 }
 """Fault -> content type and body of an answer with status 200 that is no message."""
+_MEGABYTE = 1_000_000
 _PIECE = 256  # characters of one streamed delta
 
 
@@ -81,6 +85,13 @@ def message_events(message: Message) -> Iterator[bytes]:
     yield _event("message_stop")
 
 
+def huge(body: bytes) -> bytes:
+    """The body behind 400 MB of blanks, as gzip: valid, and 400 kB long."""
+    blanks, packer = _packed_blanks()
+    packer = packer.copy()
+    return blanks + packer.compress(body) + packer.flush()
+
+
 def error_json(status: int, message: str, request_id: str, error_code: str | None = None) -> bytes:
     error: dict[str, Any] = {"type": ERROR_TYPES[status], "message": message}
     if error_code is not None:
@@ -100,6 +111,14 @@ def models_json() -> bytes:
         "max_tokens": 128_000,
     }
     return json.dumps({"data": [model], "has_more": False, "first_id": "rehearsal", "last_id": "rehearsal"}).encode()
+
+
+@cache
+def _packed_blanks() -> tuple[bytes, zlib._Compress]:
+    """The beginning of such a body, and the compressor in its state behind it."""
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    piece = b" " * _MEGABYTE
+    return b"".join(packer.compress(piece) for _ in range(400)), packer
 
 
 def _envelope(message: Message) -> dict[str, Any]:

@@ -24,6 +24,8 @@ WholeFault = Literal[
     "empty_object",  # 200 with {}
     "error_in_200",  # 200 with an error of the API
     "gateway_error_in_200",  # 200 with the error of a gateway: a status of its own, no type
+    "huge_body",  # a good answer behind 400 MB of blanks, compressed on the wire
+    "endless_body",  # blanks without a length and without an end
     # the message as a whole is bad
     "refusal",
     "max_tokens",
@@ -102,7 +104,9 @@ class BatchRules(_Strict):
     times; its results are kept for `results_kept` seconds. Shares of its requests: `expired` and `canceled` are not
     processed, the results of `lacking` are not returned. Of the first batches, `requests_lost` never arrive, and of the
     next, `replies_lost` are created but the reply is lost; the first `results_cut` readings of each batch's results
-    break off. `twice`: each result is returned twice; `foreign`: the number of results that belong to no request.
+    break off. The results of the share `late` are not in the first `late_readings` of them, and the first
+    `results_huge` of them are a body of 400 MB. `twice`: each result is returned twice; `foreign`: the number of
+    results that belong to no request.
     `state`: the reported state of a running batch. `clock`: seconds by which the provider's clock is ahead,
     `clock_step`: seconds by which each listing moves it further. `page`: the longest page of a listing."""
 
@@ -114,6 +118,9 @@ class BatchRules(_Strict):
     replies_lost: Annotated[int, Field(ge=0)] = 0
     requests_lost: Annotated[int, Field(ge=0)] = 0
     results_cut: Annotated[int, Field(ge=0)] = 0
+    results_huge: Annotated[int, Field(ge=0)] = 0
+    late: Share = 0.0
+    late_readings: Annotated[int, Field(ge=0)] = 2
     results_kept: Seconds | None = None
     twice: bool = False
     foreign: Annotated[int, Field(ge=0)] = 0

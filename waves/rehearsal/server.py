@@ -133,6 +133,9 @@ class Rehearsal:
             await response.prepare(request)
             if plan.ending == "reset":
                 await _cut(request, response, b"".join(plan.pieces), turn)
+            elif plan.ending == "endless":
+                while True:
+                    await response.write(plan.pieces[-1])
             elif not isinstance(response, web.Response):
                 for piece in plan.pieces:
                     await response.write(piece)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import httpx2
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waves.backends.anthropic.bounded_http import AnswerTooLongError
 from waves.backends.message_batches.wire import Batch, batch_of, clock_of, lines_of, result_of
 from waves.config.project import BackendConfig
 from waves.ids import now
@@ -19,6 +22,7 @@ from waves.models import Usage
 from waves.outcomes import Discarded, Fatal, Retryable, Snoozed
 
 CONFIG = BackendConfig("mine", "message_batches", ("model-1",))
+REQUEST = httpx2.Request("GET", "http://127.0.0.1/results")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=4),
@@ -85,7 +89,13 @@ def test_lines_come_whole_however_they_are_cut(lines: list[bytes], data: st.Data
     whole = b"\n".join(lines)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
     pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-    assert list(lines_of(iter(pieces))) == (lines or [b""])
+    assert list(lines_of(iter(pieces), REQUEST)) == (lines or [b""])
+
+
+@pytest.mark.parametrize("piece", [b" " * 2**20, b"\n" * 2**16], ids=["a line", "lines"])
+def test_lines_without_an_end_are_not_read_for_ever(piece: bytes) -> None:
+    with pytest.raises(AnswerTooLongError):
+        deque(lines_of(repeat(piece), REQUEST), maxlen=0)
 
 
 @given(JSON)
@@ -103,9 +113,12 @@ def test_the_fields_of_a_batch() -> None:
         "request_counts": {"processing": 2, "succeeded": 3, "errored": 0, "canceled": 1, "expired": 0},
         "created_at": "2026-11-19T12:00:00Z",
         "archived_at": None,
+        "ended_at": "2026-11-19T13:00:00Z",
     }
     created = datetime(2026, 11, 19, 12, tzinfo=UTC)
-    assert batch_of(fields, NOW) == Batch("msgbatch_1", "canceling", 6, created, NOW)
+    assert batch_of(fields, NOW) == Batch(
+        "msgbatch_1", "canceling", 6, created, NOW, ended_at=created + timedelta(hours=1)
+    )
     assert batch_of({"id": "b", "archived_at": "2026-11-19T12:00:00Z"}, NOW) == Batch(
         "b", "None", 0, NOW, NOW, gone=True
     )

@@ -53,6 +53,8 @@ for line in act.get("lines", ()):
     print(line if isinstance(line, str) else json.dumps(line), flush=True)
 for _ in range(act.get("flood", 0)):
     sys.stdout.write("x" * (1 << 20))
+for _ in range(act.get("lines_of_a_megabyte", 0)):
+    print("x" * (1 << 20))
 print(act.get("stderr", ""), file=sys.stderr, flush=True)
 if act.get("hang"):
     time.sleep(600)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -230,12 +231,16 @@ def test_a_child_that_it_leaves_behind_neither_delays_the_answer_nor_lives_on(cl
     until(lambda: gone(claude.seen["grandchild"]))
 
 
-def test_a_tool_that_floods_us_is_killed_and_maybe_paid(claude: Any) -> None:
-    claude.acts(flood=40, hang=True)
+@pytest.mark.parametrize("lines", [{"flood": 400}, {"lines_of_a_megabyte": 400}], ids=["a line", "many lines"])
+def test_a_tool_that_floods_us_is_killed_and_maybe_paid_and_not_held_in_memory(lines: Any, claude: Any) -> None:
+    claude.acts(hang=True, **lines)
+    tracemalloc.start()
     outcome = claude.ask()
-    assert isinstance(outcome, Retryable)
-    assert outcome.maybe_paid
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert outcome == Retryable("outage", "the answer is longer than 8 MiB", maybe_paid=True)
     assert gone(claude.seen["pid"])
+    assert peak < 40 * 2**20
 
 
 def test_asking_can_be_called_off(claude: Any, rubric: Rubric) -> None:

@@ -19,6 +19,7 @@ from waves.store.tables import backend_state
 N_NOTES = 20
 N_REQUESTS = 5
 HALF_AN_HOUR = 1800
+A_DAY = 86_400
 
 FireAt = Callable[..., Fire]
 
@@ -126,15 +127,37 @@ def test_results_that_come_twice_or_are_foreign_or_break_off_change_nothing(
     paid_once(provider)
 
 
-def test_a_result_that_never_comes_may_have_been_paid_and_is_asked_for_again(
+def test_a_result_that_never_comes_is_waited_for_for_a_day_then_may_have_been_paid_and_is_asked_for_again(
     fire_at: FireAt, provider: Provider, db: Database
 ) -> None:
-    complete(fire_at(batches={"lacking": 0.4}), db)
+    one_fire = fire_at(batches={"lacking": 0.4, "clock_step": A_DAY})
+    submitted(one_fire())
+    assert "results are not there yet" in submitted(one_fire())
+    waiting = db.execute("SELECT count(*) FROM waves.ledger WHERE ended_at IS NULL").fetchone()
+    assert waiting is not None
+    assert waiting[0] >= 1
+    assert "results are not there yet" in submitted(one_fire())
+    assert len(provider.lines("arrived")) == N_REQUESTS
+    for _ in range(8):
+        call(provider)  # which moves the provider's clock by a day
+        if one_fire().ending.state == "complete":
+            break
     told = fates(db)
-    assert told["maybe_paid"] >= 1
+    assert told["maybe_paid"] >= waiting[0]
     assert told["paid"] == len(provider.answers()) - told["maybe_paid"]
     all_accepted(db)
     nobody_was_charged(db)
+
+
+def test_refusals_among_results_that_are_late_are_judged_once_all_are_there(fire_at: FireAt, db: Database) -> None:
+    one_fire = fire_at(batches={"late": 0.5}, faults={"400": 1.0})
+    submitted(one_fire())
+    for _ in range(2):
+        assert f"{N_REQUESTS} of its {N_REQUESTS} results" not in submitted(one_fire())
+        assert fates(db) == {"maybe_paid": N_REQUESTS}, "none of them is settled"
+    assert one_fire().exit_code == 78
+    assert fates(db) == {"unpaid": N_REQUESTS}
+    assert db.execute("SELECT FROM waves.verdict").fetchall() == []
 
 
 def test_results_that_are_not_kept_any_more_may_have_been_paid(fire_at: FireAt, db: Database) -> None:

@@ -49,13 +49,14 @@ def submission(batch_id: str | None = None, *, whole: bool = True) -> Submission
 
 
 class Told:
-    """A provider that shows what a test says; `bearing` are the batches whose results bear our intent."""
+    """A provider that shows what a test says; `bearing` are the batches whose results bear our intent.
+    The results may be a `problem`, or `empty`."""
 
-    def __init__(self, *shown: Batch, at: float = 1, bearing: tuple[str, ...] = (), problem: bool = False) -> None:
+    def __init__(self, *shown: Batch, at: float = 1, bearing: tuple[str, ...] = (), **said: bool) -> None:
         self._shown = shown
         self._at = minutes(at)
         self._bearing = bearing
-        self._problem = problem
+        self._said = said
 
     def since(self, moment: datetime) -> Listing | Problem:
         return Listing(tuple(one for one in self._shown if one.created_at >= moment), self._at)
@@ -65,9 +66,11 @@ class Told:
         return found[0] if found else Problem(Fatal("configuration", "HTTP 404", ""), arrived=False, unknown=True)
 
     def results(self, batch_id: str) -> Iterator[BatchResult | Problem]:
-        if self._problem:
+        if self._said.get("problem"):
             yield AWAY
         yield BatchResult("", "unreadable")
+        if self._said.get("empty"):
+            return
         yield BatchResult(custom_id(INTENT, 2) if batch_id in self._bearing else "ffffffffffffffff-2", "succeeded")
 
 
@@ -99,7 +102,7 @@ def test_it_may_be_sent_again_only_after_half_an_hour_without_a_candidate(at: fl
 def test_it_is_adopted_by_its_custom_ids_wherever_it_stands() -> None:
     shown = [batch("b3"), batch("b2", created_at=minutes(-4.9)), batch("b1", created_at=minutes(29.9))]
     for mine in ("b1", "b2", "b3"):
-        assert finding(Told(*shown, at=600, bearing=(mine,))) == Ready(mine, adopted=True)
+        assert finding(Told(*shown, at=600, bearing=(mine,))) == Ready(mine, adopted=True, all_there=False)
 
 
 def test_what_another_submission_has_a_ticket_for_is_no_candidate() -> None:
@@ -109,7 +112,9 @@ def test_what_another_submission_has_a_ticket_for_is_no_candidate() -> None:
 def test_one_that_may_have_been_ours_and_is_not_kept_any_more_may_have_been_paid() -> None:
     assert finding(Told(batch("b2"), batch(gone=True), at=600)) == RESULTS_NOT_KEPT
     assert isinstance(finding(Told(batch(gone=True), at=29)), Running)
-    assert finding(Told(batch("b2"), batch(gone=True), at=600, bearing=("b2",))) == Ready("b2", adopted=True)
+    assert finding(Told(batch("b2"), batch(gone=True), at=600, bearing=("b2",))) == Ready(
+        "b2", adopted=True, all_there=False
+    )
     assert isinstance(finding(Told(batch("b2", status="in_progress"), batch(gone=True), at=600)), Running)
 
 
@@ -122,9 +127,35 @@ def test_what_was_not_whole_on_the_disk_never_went_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("ended", "at", "all_there"),
+    [
+        (0.2, 1, False),
+        (0.2, 60 * 24, False),
+        (0.2, 60 * 24 + 0.2, True),
+        (None, 60 * 48 - 1, False),
+        (None, 60 * 48, True),
+        (60 * 24 * 365.0, 60 * 24 * 29, False),
+        (60 * 24 * 365.0, 60 * 24 * 29 + 1, True),
+    ],
+)
+def test_a_missing_result_may_come_for_a_day_after_the_end_of_its_batch(
+    ended: float | None, at: float, all_there: bool
+) -> None:
+    shown = batch(ended_at=None if ended is None else minutes(ended), seen_at=minutes(at))
+    assert finding(Told(shown), "b1") == Ready("b1", adopted=False, all_there=all_there)
+
+
+def test_one_without_any_result_may_be_ours_and_is_waited_for_for_a_day() -> None:
+    for at, expected in ((31, Running), (60 * 24 + 1, NoResults)):
+        found = finding(Told(batch(ended_at=minutes(0.2), seen_at=minutes(at)), at=at, empty=True))
+        assert isinstance(found, expected)
+        assert not isinstance(found, NoResults) or found == RESULTS_NOT_KEPT
+
+
+@pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (batch(), Ready("b1", adopted=False)),
+        (batch(), Ready("b1", adopted=False, all_there=False)),
         (batch(status="in_progress"), Running("in progress")),
         (batch(status="pondering"), Running("pondering")),
         (batch(status="row\ntext"), Running("in an unknown state")),

@@ -11,6 +11,10 @@ from waves.models import Usage
 Envelope = Mapping[str, Any] | None
 """The message, or None if the answer is something else."""
 
+MOST_BYTES = 8 * 1024 * 1024
+"""Bytes of one answer once it is unpacked: 128,000 tokens of 64 bytes each. More is no answer of a model."""
+TOO_LONG = f"the answer is longer than {MOST_BYTES // 2**20} MiB"
+
 _MAX_TOKENS = 10**9
 """Tokens of one request; a larger count is not believed."""
 

@@ -1,5 +1,5 @@
 """The SDK's clients as this project uses them: nothing is taken from the environment, nothing is retried, no redirect
-is followed.
+is followed, and no answer of any length is held in memory.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import anthropic
 import httpx2
 from anthropic._base_client import BaseClient
 
+from waves.backends.anthropic.bounded_http import BoundedAsyncClient, BoundedClient
 from waves.config.project import BackendConfig
 
 _DEFAULT_URL = "https://api.anthropic.com"
@@ -45,7 +46,7 @@ class _Client(_OwnHeaders, anthropic.Anthropic):
 
 def new_async_client(config: BackendConfig) -> anthropic.AsyncAnthropic:
     """For many requests at a time in one event loop."""
-    http = anthropic.DefaultAioHttpClient(limits=_CONNECTIONS, **_http_options(config))
+    http = BoundedAsyncClient(limits=_CONNECTIONS, **_http_options(config))
     client = _AsyncClient(http_client=http, **_sdk_options(config))
     client.key_header = _key_header(config)
     return client
@@ -53,7 +54,7 @@ def new_async_client(config: BackendConfig) -> anthropic.AsyncAnthropic:
 
 def new_client(config: BackendConfig) -> anthropic.Anthropic:
     """For one call after the other."""
-    http = httpx2.Client(**_http_options(config))  # the SDK's default client would use a proxy even for loopback
+    http = BoundedClient(**_http_options(config))  # the SDK's default client would use a proxy even for loopback
     client = _Client(http_client=http, **_sdk_options(config))
     client.key_header = _key_header(config)
     return client

@@ -16,6 +16,7 @@ import anthropic
 import httpx2
 from anthropic._error_classes import make_status_error
 
+from waves.backends.anthropic.bounded_http import AnswerTooLongError
 from waves.backends.anthropic.limits import meters_of, reset_time, window_is_used_up
 from waves.config.project import BackendConfig
 from waves.outcomes import Discarded, Fatal, Outcome, Retryable, Snoozed
@@ -67,6 +68,10 @@ def _outage(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
 
 def _broken_connection(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
     return Retryable("outage", _describe(error), maybe_paid=not _never_connected(error))
+
+
+def _too_long(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
+    return Retryable("outage", str(error), maybe_paid=True)
 
 
 def _timeout(error: anthropic.AnthropicError, _config: BackendConfig) -> Outcome:
@@ -146,6 +151,7 @@ def _refused_by_sdk(error: anthropic.AnthropicError, config: BackendConfig) -> O
 BY_CLASS: Mapping[type[BaseException], Rule] = {
     anthropic.APIConnectionError: _broken_connection,
     anthropic.APITimeoutError: _timeout,
+    AnswerTooLongError: _too_long,
     anthropic.BadRequestError: _invalid,
     anthropic.AuthenticationError: _key,
     anthropic.PaymentRequiredError: _billing,

@@ -11,6 +11,7 @@ import errno
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from waves.backends.answers.envelope import TOO_LONG
 from waves.backends.answers.interpret import interpret
 from waves.backends.api_key import unusable
 from waves.backends.claude_cli.answer import answer_of
@@ -102,6 +103,8 @@ class ClaudeCliBackend:
                 f"backend {self._config.name}: the CLI uses a key that is not ours",
                 "remove the apiKeyHelper from the managed settings of this machine, or set api_key_env",
             )
+        if end.too_long:
+            return Retryable("outage", TOO_LONG, maybe_paid=True)
         message = f"{transcript.message}\n{end.stderr}".strip()
         failure = CliFailure(message, transcript.status, transcript.error, transcript.meters, transcript.began)
         return outcome_of(failure, self._config, datetime.now(UTC))

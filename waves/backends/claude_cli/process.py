@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from waves.backends.answers.envelope import MOST_BYTES
 from waves.child_processes import START_ON_FIRST_LINE, GroupReaper, handed_down, kill_group
 
 MOST_OUTPUT = 32 * 1024 * 1024
-"""Bytes on stdout; an answer of 64,000 tokens with every delta of it stays below."""
+"""Bytes on stdout; an answer of 64,000 tokens with every delta of it stays below. A line holds one answer at most."""
 _MOST_STDERR = 4096
 
 OnLine = Callable[[bytes], bool]
@@ -27,10 +28,12 @@ OnLine = Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:
-    """`exit_code` is None if we ended the process. `stderr` is the beginning of it."""
+    """`exit_code` is None if we ended the process. `stderr` is the beginning of it. `too_long`: it printed more than we
+    read."""
 
     exit_code: int | None
     stderr: str
+    too_long: bool
 
 
 class Workspace:
@@ -77,7 +80,7 @@ async def run(
         await protocol.gone.wait()
         space.reaper.remove(group)
     exit_code = None if protocol.ended_by_us else transport.get_returncode()
-    return ProcessEnd(exit_code, protocol.stderr.decode("utf-8", "replace"))
+    return ProcessEnd(exit_code, protocol.stderr.decode("utf-8", "replace"), protocol.too_long)
 
 
 class _CliProtocol(asyncio.SubprocessProtocol):
@@ -86,6 +89,7 @@ class _CliProtocol(asyncio.SubprocessProtocol):
     def __init__(self, on_line: OnLine) -> None:
         self.gone = asyncio.Event()
         self.ended_by_us = False
+        self.too_long = False
         self.stderr = b""
         self._on_line = on_line
         self._line = bytearray()
@@ -101,7 +105,9 @@ class _CliProtocol(asyncio.SubprocessProtocol):
         self._bytes_left -= len(data)
         if self.ended_by_us:
             return
-        if self._bytes_left < 0:
+        if self._bytes_left < 0 or len(self._line) > MOST_BYTES:
+            self.too_long = True
+            self._line.clear()
             self._end()
             return
         *lines, rest = data.split(b"\n")

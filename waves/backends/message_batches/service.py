@@ -111,7 +111,7 @@ class MessageBatches:
                 _path(batch_id) + "/results", cast_to=object, stream=True, stream_cls=anthropic.Stream[object]
             )
             with closing(stream.response):
-                for line in lines_of(stream.response.iter_bytes()):
+                for line in lines_of(stream.response.iter_bytes(), stream.response.request):
                     yield result_of(line, self._config)
         except anthropic.AnthropicError as error:
             yield self._problem(error)

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from waves.backends.answers.envelope import usage_of
+from waves.backends.answers.envelope import MOST_BYTES, usage_of
+from waves.backends.anthropic.bounded_http import AnswerTooLongError
 from waves.backends.anthropic.errors import error_of, outcome_of
 from waves.config.project import BackendConfig
 from waves.ids import now
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
     import httpx2
 
 
+_MOST_LINES = 200_000  # a batch has no more than 100,000 results, and some of them may be repeated
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # stands in journals, addresses and on terminals
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """A batch as the provider reports it. `ended`: no request in it is processed any more; `gone`: its results are not
-    kept any longer. Any other state, even an unknown one, means that it still runs. `seen_at` is by the provider's
-    clock."""
+    kept any longer. Any other state, even an unknown one, means that it still runs. `ended_at` is None if the provider
+    does not say it; `seen_at` is by the provider's clock."""
 
     batch_id: str
     status: str
@@ -36,6 +38,7 @@ class Batch:
     created_at: datetime
     seen_at: datetime
     gone: bool = False
+    ended_at: datetime | None = None
 
     @property
     def ended(self) -> bool:
@@ -100,13 +103,18 @@ def batch_of(fields: object, seen_at: datetime) -> Batch | None:
     if not isinstance(fields, dict) or not isinstance(batch_id := fields.get("id"), str) or not _ID.fullmatch(batch_id):
         return None
     counts = fields.get("request_counts")
-    try:
-        created_at = _aware(datetime.fromisoformat(str(fields.get("created_at"))))
-    except ValueError:
-        created_at = seen_at
+    created_at = _moment(fields.get("created_at")) or seen_at
     requests = sum(count for count in counts.values() if isinstance(count, int)) if isinstance(counts, dict) else 0
     status = str(fields.get("processing_status"))
-    return Batch(batch_id, status, requests, created_at, seen_at, gone=fields.get("archived_at") is not None)
+    gone, ended_at = fields.get("archived_at") is not None, _moment(fields.get("ended_at"))
+    return Batch(batch_id, status, requests, created_at, seen_at, gone, ended_at)
+
+
+def _moment(field: object) -> datetime | None:
+    try:
+        return _aware(datetime.fromisoformat(str(field)))
+    except ValueError:
+        return None
 
 
 def batches_of(page: Mapping[str, Any], seen_at: datetime) -> list[Batch] | None:
@@ -121,15 +129,21 @@ def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Split at line feeds alone: other line separators may stand inside an answer."""
+def lines_of(pieces: Iterator[bytes], request: httpx2.Request) -> Iterator[bytes]:
+    """Split at line feeds alone: other line separators may stand inside an answer. Raises AnswerTooLongError for a line
+    beyond MOST_BYTES, and for more lines than any batch can have."""
     rest: list[bytes] = []
+    size, lines_left = 0, _MOST_LINES
     for piece in pieces:
         *lines, last = piece.split(b"\n")
         for line in lines:
             yield b"".join([*rest, line])
-            rest = []
+            rest, size = [], 0
+        lines_left -= len(lines)
         rest.append(last)
+        size += len(last)
+        if size > MOST_BYTES or lines_left < 0:
+            raise AnswerTooLongError(request)
     yield b"".join(rest)
 
 

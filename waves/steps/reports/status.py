@@ -17,7 +17,7 @@ from waves.steps.session.backend_chain import backend_chain, first_awake
 from waves.steps.session.session import effective_limits
 from waves.steps.session.versions import versions_on_disk
 from waves.steps.session.wave import load_wave, split_items
-from waves.steps.submissions.progress import submission_progress
+from waves.steps.submissions.progress import noted_progress
 from waves.store import gap
 from waves.store.catalog import describe as catalog
 from waves.store.connect import Database
@@ -34,7 +34,7 @@ RUNS = 5
 @dataclass(frozen=True, slots=True)
 class WaveStatus:
     """The open wave; `counts` is None if its folder is not on this host. `reason` says of a submitted wave how much is
-    in flight, and for how long."""
+    in flight, for how long, and what the last visit to the provider found."""
 
     wave_id: str
     state: str
@@ -113,5 +113,5 @@ def _wave_status(project: Project, db: Database, theme: Theme) -> WaveStatus | N
         counts = split_items(wave.manifest, valid, verdicts.settled_items(db, row.wave_id)).counts()
         corrupt = len(corrupt_paths)
         if row.state == "submitted":
-            reason = submission_progress(wave.folder.history().unfinished) or reason
+            reason = noted_progress(wave.folder.history().unfinished, reason)
     return WaveStatus(row.wave_id, row.state, row.kind, row.host, reason, counts, corrupt)

@@ -27,3 +27,12 @@ def submission_progress(submissions: tuple[Submission, ...]) -> str | None:
     requests = sum(len(submission.intent.calls) for submission in handed_over)
     since = min(submission.intent.at for submission in handed_over)
     return f"batch {names}: {requests} requests, submitted {ago(since, now())}"
+
+
+def noted_progress(submissions: tuple[Submission, ...], found: str | None) -> str | None:
+    """The progress as of now, and what the last visit to the provider found, of which `found` is the whole note."""
+    progress = submission_progress(submissions)
+    if progress is None:
+        return found
+    _, _, what = (found or "").partition("; ")
+    return f"{progress}; {what}" if what else progress

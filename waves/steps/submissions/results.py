@@ -1,7 +1,8 @@
 """The results of a submission → journal, parts, ledger: each group of results is durable before the next is read.
 
 Each request ends once, whatever a provider sends: a result for a request that is not ours or that has ended already is
-counted and skipped. What was read before a stream broke off is kept; the next fire reads again and takes the rest.
+counted and skipped. What was read before a stream broke off is kept; the next fire reads again and takes the rest. So
+it does with results that are not there yet.
 """
 
 from __future__ import annotations
@@ -34,8 +35,6 @@ from waves.steps.submissions.refused_model import refusal_of_model
 
 GROUP = 200
 """Results that are made durable with one fsync."""
-READS = 2
-"""How often the results are read before a result that is missing is taken as not coming."""
 
 Fate = Literal["unpaid", "maybe_paid"]
 
@@ -74,6 +73,16 @@ class SubmissionResults:
         return self._problem
 
     @property
+    def late(self) -> str | None:
+        """What the provider has not shown yet of a batch that has ended; None if it has shown everything."""
+        if not self._open:
+            return None
+        missing, requests = len(self._open), len(self._submission.intent.calls)
+        return (
+            f"ended, but {missing} of its {requests} results are not there yet; they are waited for, for a day at most"
+        )
+
+    @property
     def held(self) -> str | None:
         """Why a person has to decide before anything more is asked."""
         return self._held
@@ -89,19 +98,17 @@ class SubmissionResults:
         return self._parts.written
 
     def fetch(self, provider: MessageBatches, ready: Ready) -> None:
-        """Read the results to their end, or until a problem or a request to stop. Raises the fault that kept all
-        requests from being answered."""
+        """Read the results to their end, or until a problem or a request to stop. What is missing stays open until no
+        more can come. Raises the fault that kept all requests from being answered."""
         if ready.adopted:
             self._journal.ticket(Ticket(self._submission.intent.intent, ready.batch_id, now()))
             self._journal.sync()
             self._session.log.write("adopted", wave=self._wave.wave_id, batch=ready.batch_id)
-        for _ in range(READS):
-            self._read(provider.results(ready.batch_id))
-            if self._problem or self._session.stop.requested or not self._open:
-                break
-        complete = not self._problem and not self._session.stop.requested
-        if complete:
+        self._read(provider.results(ready.batch_id))
+        read = not self._problem and not self._session.stop.requested
+        if read and ready.all_there:
             self.end_open("maybe_paid", "the provider gave no result for it")
+        complete = read and not self._open
         fault = self._settle_refused() if complete else None
         accepted = self._wave.parts.present()
         self._held = charge(self._session, self._wave.manifest, self._decided, accepted=accepted)
@@ -153,7 +160,6 @@ class SubmissionResults:
                 self._end(call, "unpaid", reason)
             case BatchResult(outcome=Discarded(reason=reason) | Fatal(message=reason) as refusal):
                 ended = Ended(call.sent.call_id, "unpaid", reason, now())
-                self._journal.ended(ended)
                 self._refused.append((replace(call, ended=ended, run_id=self._session.run_id), refusal))
 
     def _pay(self, call: Call, raw: str, usage: Usage) -> None:
@@ -197,7 +203,12 @@ class SubmissionResults:
 
     def _settle_refused(self) -> WaveError | None:
         """Charge the items of requests that the provider calls invalid, unless it never took a request of this wave:
-        then the fault is not the items', and is returned, or the next model is to be asked."""
+        then the fault is not the items', and is returned, or the next model is to be asked. Only the whole results show
+        that: until then they stay open, to be read again."""
+        for call, _ in self._refused:
+            if call.ended is not None:
+                self._journal.ended(call.ended)
+        self._journal.sync()
         self._failed_model = self._find_failed_model()
         some_taken = self._counts["succeeded"] or self._wave.parts.present() or self._failed_model
         fault = None if some_taken else _fault_of_all(self._refused)

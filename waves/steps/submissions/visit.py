@@ -1,12 +1,14 @@
 """One visit to the provider of a wave's submissions: look them up, fetch what is ready, then hand over what is missing.
 
-A visit that can only wait writes nothing and starts no journal.
+A visit that finds nothing to fetch writes nothing and starts no journal. While anything of the wave is awaited, nothing
+more is handed over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 
 from waves.backends.message_batches.service import MessageBatches
 from waves.backends.message_batches.wire import Problem
@@ -26,6 +28,18 @@ from waves.steps.submissions.progress import submission_progress
 from waves.steps.submissions.refused_model import last_to_answer
 from waves.steps.submissions.results import FailedModel, SubmissionResults
 from waves.store.tables import waves
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The parts that were written. `ending`: why the fire cannot continue; `problem`: what kept something from being
+    read; `held`: why a person has to decide; `late`: what the provider does not show yet."""
+
+    parts: Mapping[Identity, Part] = field(hash=False)
+    ending: Ending | None = None
+    problem: Problem | None = None
+    held: str | None = None
+    late: str | None = None
 
 
 class SubmissionVisit:
@@ -49,20 +63,22 @@ class SubmissionVisit:
         states = self._look_up()
         if any(not isinstance(state, NoResults | Problem) for _, state in states):
             wake_after_snooze(session)
-        waiting = [state for _, state in states if isinstance(state, Running)]
+        waiting = [state.reason for _, state in states if isinstance(state, Running)]
         if states and len(waiting) == len(states):
-            return self._leave(contents, submitted_ending(wave, waiting[0].reason))
+            return self._leave(contents, submitted_ending(wave, waiting[0]))
         with closing(wave.folder.new_journal(session.run_id)) as journal:
-            ending, parts, held = self._fetch_ready(states, journal)
-            contents = contents_of(session.db, wave, {**contents.parts, **parts})
-            ending = ending or hold(session, wave, contents.counts, held)
+            fetched = self._fetch_ready(states, journal)
+            waiting += [fetched.late] if fetched.late is not None else []
+            contents = contents_of(session.db, wave, {**contents.parts, **fetched.parts})
+            on_hold = hold(session, wave, contents.counts, fetched.held)
+            ending = on_hold or fetched.ending
+            if ending is None and fetched.problem is not None:
+                ending = problem_ending(session, fetched.problem)
             session.watcher.advanced(len(contents.parts))
             if ending is None and not waiting and submits:
                 ending = self._hand_over(contents, journal)
         wave.parts.sync()
-        return self._leave(
-            contents, submitted_ending(wave, waiting[0].reason) if ending is None and waiting else ending
-        )
+        return self._leave(contents, submitted_ending(wave, waiting[0]) if ending is None and waiting else ending)
 
     def _hand_over(self, contents: WaveContents, journal: Journal) -> Ending | None:
         session, wave, failed = self._session, self._wave, self._failed_model
@@ -83,13 +99,11 @@ class SubmissionVisit:
             states.append((submission, state))
         return states
 
-    def _fetch_ready(
-        self, states: Iterable[tuple[Submission, SubmissionState]], journal: Journal
-    ) -> tuple[Ending | None, Mapping[Identity, Part], str | None]:
-        """Fetch all results that are ready, even if something else is wrong: they are paid for. Returns why the fire
-        cannot continue, if so, the parts that were written, and why the wave has to be held, if so."""
+    def _fetch_ready(self, states: Iterable[tuple[Submission, SubmissionState]], journal: Journal) -> Fetched:
+        """Fetch all results that are ready, even if something else is wrong: they are paid for."""
         problem: Problem | None = None
         held: str | None = None
+        late: str | None = None
         parts: dict[Identity, Part] = {}
         for submission, state in states:
             self._guard.check()
@@ -97,7 +111,7 @@ class SubmissionVisit:
             match state:
                 case Ready():
                     results.fetch(self._provider, state)
-                    problem, held = problem or results.problem, held or results.held
+                    problem, held, late = problem or results.problem, held or results.held, late or results.late
                     self._failed_model = results.failed_model or self._failed_model
                 case NoResults(fate=fate, reason=reason):
                     results.end_open(fate, reason)
@@ -107,8 +121,8 @@ class SubmissionVisit:
                     pass
             parts |= results.parts
             if (ending := self._session.stop.ending) is not None:
-                return ending, parts, held
-        return (problem_ending(self._session, problem) if problem is not None else None), parts, held
+                return Fetched(parts, ending, problem, held, late)
+        return Fetched(parts, None, problem, held, late)
 
     def _leave(self, contents: WaveContents, ending: Ending | None) -> RunResult:
         """Leave a wave row that shows whether anything of the wave is in flight."""
@@ -117,7 +131,9 @@ class SubmissionVisit:
         unfinished = wave.folder.history().unfinished
         state = waves.state(session.db, wave.wave_id)
         if unfinished and state != "held":
-            waves.set_state(session.db, wave.wave_id, "submitted", submission_progress(unfinished), contents.counts)
+            noted = ending.reason if ending is not None and ending.state == "submitted" else None
+            reason = noted or submission_progress(unfinished)
+            waves.set_state(session.db, wave.wave_id, "submitted", reason, contents.counts)
         elif state == "submitted":
             waves.set_state(session.db, wave.wave_id, "open", None, contents.counts)
         return RunResult(ending, contents)
