@@ -175,6 +175,17 @@ def test_a_wave_whose_fire_was_killed_is_held_as_by_a_fire_that_lives(make: Make
     assert place.sql("SELECT DISTINCT state, attempts FROM waves.verdict") == [("failed", 0)]
 
 
+def test_rows_that_failed_before_and_come_last_are_held_too_if_they_are_many_of_all(make: Make) -> None:
+    place = in_trouble(make, {"poison": [{"marker": "wonderful", "fault": "unknown_label"}]})
+    place.sql("INSERT INTO waves.theme_config (theme_id, key, value) VALUES (%s, 'max_attempts', '2')", THEME)
+    assert place.fire("--until-complete").state == "collected"
+    place.awake()
+    fired = place.fire("--until-complete")
+    assert (fired.code, fired.state) == (76, "held"), fired
+    assert "14 of 14 rows" in fired.json["reason"]
+    assert place.sql("SELECT DISTINCT attempts FROM waves.verdict WHERE state <> 'accepted'") == [(1,)]
+
+
 def test_a_person_gives_up_what_a_held_wave_is_missing(make: Make) -> None:
     place = in_trouble(make, {"poison": [{"marker": "wonderful", "fault": "refusal"}]})
     assert place.fire().code == 76

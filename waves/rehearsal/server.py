@@ -15,6 +15,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,13 +27,55 @@ from waves.rehearsal.provider import Provider, Response
 from waves.rehearsal.record import Record, Turn
 from waves.rehearsal.replies import NOTICE
 from waves.rehearsal.scenarios import Scenario
-from waves.rehearsal.swaps import Mailbox, Swaps
 
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 1024
 _SHUTDOWN_TIMEOUT = 0.01  # seconds; the requests in flight have ended before
 _ENDED_BY_SCENARIO = 1
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass(slots=True, eq=False)
+class Mailbox:
+    """A request that waits for its answer, and the answer that it will be given."""
+
+    turn: Turn
+    answer: Response
+
+
+class Swaps:
+    """Exchanges the answers of the first `pairs` pairs of requests that wait at the same time, where both are messages
+    without another fault. Each of them is `swapped` in the record."""
+
+    def __init__(self, pairs: int) -> None:
+        self._left = pairs
+        self._alone: list[Mailbox] = []
+
+    @contextlib.contextmanager
+    def waiting(self, box: Mailbox) -> Iterator[Mailbox]:
+        """While the answer of this request is on its way."""
+        if self._left and _is_good_message(box):
+            self._meet(box)
+        try:
+            yield box
+        finally:
+            if box in self._alone:
+                self._alone.remove(box)
+
+    def _meet(self, box: Mailbox) -> None:
+        if not self._alone:
+            self._alone.append(box)
+            return
+        other = self._alone.pop()
+        box.answer, other.answer = other.answer, box.answer
+        for turn in (box.turn, other.turn):
+            turn.fault, turn.cause = "swapped", "swap"
+        self._left -= 1
+
+
+def _is_good_message(box: Mailbox) -> bool:
+    """It was produced, so it has tokens."""
+    return bool(box.turn.items and box.turn.output_tokens) and box.turn.fault is None
 
 
 class Rehearsal:

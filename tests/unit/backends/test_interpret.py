@@ -117,6 +117,13 @@ def test_of_two_labels_that_differ_in_case_the_one_that_was_written_is_meant(bui
     assert _stored(raw, rubric) == {"kind": "âna"}
 
 
+def test_a_format_is_checked(build: Build, message: Message) -> None:
+    rubric = build({"day": {"type": "string", "format": "date"}})
+    assert _stored(_answer(message, {"id": "1", "day": "2026-02-28"}), rubric) == {"day": "2026-02-28"}
+    outcome = interpret(_answer(message, {"id": "1", "day": "2026-02-30"}), rubric, ["1"], strict=False)
+    assert _reasons(outcome) == {"1": "the verdict does not fit the schema at day: format"}
+
+
 @pytest.mark.parametrize("written", ["1999.0", "1999", "1.999e3", "199900E-2"])
 def test_a_whole_number_is_an_integer_where_the_schema_asks_for_one(
     written: str, build: Build, message: Message

@@ -16,6 +16,7 @@ from waves.steps.requests.policy import (
     Seen,
     Try,
     decide,
+    end_of_429,
     is_outage,
     speaks_for_outage,
     worth_waiting,
@@ -34,6 +35,7 @@ TRUNCATED = Retryable("truncated", "max_tokens")
 LOST = Retryable("lost", "killed by SIGKILL", maybe_paid=True)
 REFUSED = Discarded("refused", "no")
 INVALID = Discarded("invalid", "HTTP 413")
+TOO_LONG = Discarded("invalid", "HTTP 400", "max_tokens: 500 > 400, which is the maximum allowed for this model")
 LATER = Snoozed(datetime(2026, 11, 20, tzinfo=UTC), "429")
 FATAL = Fatal("credentials", "no key", "set it")
 
@@ -104,6 +106,15 @@ def _singles(this: Try) -> tuple[Try, ...]:
         pytest.param(ONE, REFUSED, Decision(refused=(Rejected("1", "no"),)), id="a refusal is final"),
         pytest.param(TWO, INVALID, Decision(again=_singles(TWO)), id="nor an invalid one"),
         pytest.param(ONE, INVALID, Decision(failed=(Rejected("1", "HTTP 413"),)), id="an invalid item has failed"),
+        pytest.param(
+            TWO, TOO_LONG, Decision(again=(replace(TWO, max_tokens=400),)), id="as long as the provider allows"
+        ),
+        pytest.param(
+            replace(ONE, max_tokens=400),
+            replace(TOO_LONG, text="max_tokens: 500 > 500"),
+            Decision(failed=(Rejected("1", "HTTP 400"),)),
+            id="a bound that is none",
+        ),
         pytest.param(TWO, LOST, Decision(again=(replace(TWO, alone=True),)), id="a worker died: by itself"),
         pytest.param(
             replace(TWO, alone=True), LOST, Decision(again=_singles(replace(TWO, alone=True))), id="then item by item"
@@ -230,3 +241,8 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 )
 def test_a_refusal_that_is_over_in_time_is_waited_for(this: Try, refused: Snoozed, worth: bool) -> None:
     assert worth_waiting(this, refused, now=NOW, timeout=60) is worth
+
+
+def test_a_429_that_names_no_end_is_waited_for_twice_as_long_each_time() -> None:
+    ends = [end_of_429(replace(ONE, waits=waits), Snoozed(None, "429"), NOW) for waits in range(MAX_WAITS)]
+    assert ends == [NOW + timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 16)]

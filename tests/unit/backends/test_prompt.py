@@ -35,6 +35,10 @@ def test_a_request_holds_the_rubric_the_schema_and_the_items(rubric: Rubric) -> 
     assert "effort" not in json.loads(Prompt(rubric, None).body(_ask("x")))["output_config"]
 
 
+def test_an_at_sign_takes_one_byte_where_nobody_reads_files_by_it(rubric: Rubric) -> None:
+    assert b"@ana" in Prompt(rubric, None).body(_ask("@ana: why?"))
+
+
 def test_the_constant_part_is_the_same_bytes_in_every_request(rubric: Rubric) -> None:
     prompt = Prompt(rubric, None)
     bodies = [prompt.body(ask) for ask in (_ask("a"), _ask("b", "c"), _ask("d", strict=True))]
