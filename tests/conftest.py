@@ -113,12 +113,19 @@ def pytest_collection_finish() -> None:
 
 def pytest_configure() -> None:
     """The controller names the folders; its workers inherit the variables."""
+    gc.disable()  # nothing of what is imported and collected is garbage
     in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
     home = _MEMORY if in_memory else Path(tempfile.gettempdir())
     os.environ.setdefault(_FOLDER, str(home / f"waves-tests-{os.getpid()}"))
     if in_memory:
         Path(os.environ[_FOLDER]).mkdir(exist_ok=True, mode=0o711)
         os.environ.setdefault(_TEMPORARY, os.environ[_FOLDER])
+
+
+def pytest_collection_finish() -> None:
+    """Later collections pass over the thousands of modules and tests."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

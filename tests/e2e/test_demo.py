@@ -42,10 +42,11 @@ def test_a_newcomer_runs_the_demo_and_works_on_with_it(tmp_path: Path) -> None:
 
         # what downstream programs ask
         asking = "comment_type_labels::jsonb @> '[\"question\"]'"
-        questions = int(clone.query(f"SELECT count(*) FROM artifact_comments WHERE {asking}"))
-        assert 0 < questions < done
-        assert clone.query(UNJUDGED) == "0"
-        assert clone.query("SELECT count(*) FROM waves.comment_classifier_audit_log") != "0"
+        questions = f"SELECT count(*) FROM artifact_comments WHERE {asking}"
+        logged = "SELECT count(*) FROM waves.comment_classifier_audit_log"
+        asked, unjudged, audited = map(int, clone.query(questions, UNJUDGED, logged))
+        assert 0 < asked < done
+        assert (unjudged, audited > 0) == (0, True)
 
         # nothing is missing, so nothing is asked
         second = clone.wave("fire", THEME, "--json")
@@ -85,22 +86,24 @@ def _every_theme(clone: Clone) -> None:
     kinds = (
         "count(DISTINCT category) > 2, count(DISTINCT article_type) > 10, count(category_version), count(type_version)"
     )
-    assert clone.query(f"SELECT {kinds} FROM articles") == "t|t|700|700"
-    assert clone.query("SELECT count(*) FROM activity_enrichment JOIN activities USING (activity_id)") == "223"
     asking = "estimated_fields @> '[\"duration_minutes\"]'"
-    estimated = f"SELECT count(*) > 0, count(*) = count(duration_minutes) FROM activity_enrichment WHERE {asking}"
-    assert clone.query(estimated) == "t|t"
-    assert clone.query("SELECT count(category) < count(*) FROM activity_enrichment") == "t"
+    articles, enriched, estimated, uncategorized = clone.query(
+        f"SELECT ({kinds})::text FROM articles",
+        "SELECT count(*) FROM activity_enrichment JOIN activities USING (activity_id)",
+        f"SELECT count(*) > 0 AND count(*) = count(duration_minutes) FROM activity_enrichment WHERE {asking}",
+        "SELECT count(category) < count(*) FROM activity_enrichment",
+    )
+    assert (articles, enriched, estimated, uncategorized) == ("(t,t,700,700)", "223", "t", "t")
 
 
 def _cron(clone: Clone, elsewhere: Path) -> None:
     """`scripts/wave.sh` from anywhere, with nothing in the environment."""
     script = str(clone.root / "scripts" / "wave.sh")
-    clone.query("UPDATE artifact_comments SET classifier_version = NULL WHERE id IN (1, 2, 3)")
+    clone.psql("UPDATE artifact_comments SET classifier_version = NULL WHERE id IN (1, 2, 3)")
     fired = clone.run("/usr/bin/env", "-i", "PATH=/usr/bin:/bin", script, THEME, "2", "1", cwd=elsewhere)
     assert (fired.code, fired.out, fired.err) == (0, "", "")
-    assert clone.query(UNJUDGED) == "1"
-    assert clone.query("SELECT trigger FROM waves.runs ORDER BY started_at DESC LIMIT 1") == "cron"
+    newest = "SELECT trigger FROM waves.runs ORDER BY started_at DESC LIMIT 1"
+    assert clone.query(UNJUDGED, newest) == ["1", "cron"]
     assert clone.run(script, THEME, cwd=elsewhere).code == 0
     wrong = clone.run(script, cwd=elsewhere)
     assert (wrong.code, wrong.out) == (2, "")
