@@ -109,6 +109,7 @@ def pytest_collection_finish() -> None:
     """What is imported stays to the end: it need not be searched for garbage again and again, a tenth of the time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_configure() -> None:
@@ -120,12 +121,6 @@ def pytest_configure() -> None:
     if in_memory:
         Path(os.environ[_FOLDER]).mkdir(exist_ok=True, mode=0o711)
         os.environ.setdefault(_TEMPORARY, os.environ[_FOLDER])
-
-
-def pytest_collection_finish() -> None:
-    """Later collections pass over the thousands of modules and tests."""
-    gc.freeze()
-    gc.enable()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
