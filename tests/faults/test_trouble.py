@@ -5,6 +5,7 @@ the next fires leave nothing missing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -60,6 +61,7 @@ def test_an_account_without_credit_ends_the_fire_with_the_providers_words(make: 
     fired = place.fire()
     assert fired.code == 77, fired
     assert CREDIT in fault_of(fired)
+    assert any("last run:" in line and CREDIT in line for line in place.run("status").out.splitlines())
     nobody_is_charged(place)
     assert len(place.provider.lines("arrived")) <= 3 + IN_FLIGHT
     all_is_done_afterwards(place, paid_before=1)
@@ -125,6 +127,9 @@ def test_rows_that_fail_in_one_fire_stay_for_a_later_one(make: Make) -> None:
     before = len(place.provider.lines("arrived"))
     assert place.fire().state == "collected"
     assert len(place.provider.lines("arrived")) == before, "their pause is not over"
+    ((ends,),) = place.sql("SELECT min(retry_at) FROM waves.verdict WHERE state = 'failed'")
+    told = f"2 rows failed before; a later fire asks again from {ends.astimezone(UTC):%Y-%m-%d %H:%M:%SZ} on"
+    assert told in place.run("status").out
     place.awake()
     assert place.fire("--until-complete").state == "complete"
     judge.all_accepted(place)

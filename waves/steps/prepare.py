@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 
 from waves.ids import new_wave_id, now
 from waves.models import Ending, Item, Manifest, WaveKind
@@ -21,7 +22,7 @@ from waves.steps.session.wave import Wave, batches_of, find_open_wave, load_wave
 from waves.store import gap
 from waves.store.gap import Reasked, Taken
 from waves.store.shape.shape import Shape
-from waves.store.tables import run_metrics, waves
+from waves.store.tables import run_metrics, verdicts, waves
 from waves.store.text import printable_key
 from waves.words import counted
 
@@ -114,7 +115,9 @@ def _gap_read_to_its_end(session: Session, taken: Taken) -> Ending:
     if taken.unreadable:
         return Ending("held", unreadable_line(session.shape, taken.unreadable))
     if taken.waiting:
-        return Ending("collected", f"{counted(taken.waiting, 'row')} failed before; a later fire asks again")
+        ends = verdicts.next_retry(session.db, session.theme.theme_id, session.rubric.version)
+        pause = f" from {ends.astimezone(UTC):%Y-%m-%d %H:%M:%SZ} on" if ends else ""
+        return Ending("collected", f"{counted(taken.waiting, 'row')} failed before; a later fire asks again{pause}")
     return Ending("complete", uncleared_line(session.shape, taken.uncleared) if taken.uncleared else None)
 
 

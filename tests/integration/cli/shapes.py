@@ -92,6 +92,7 @@ THEME = closed(
                 started_at=MOMENT,
                 finished_at=MOMENT,
                 state={"type": ["string", "null"]},
+                reason=WORDS,
                 items_processed=WHOLE_OR_UNKNOWN,
                 items_errored=WHOLE_OR_UNKNOWN,
                 llm_cost_usd=MONEY,

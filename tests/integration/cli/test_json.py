@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import waves.fire
@@ -60,6 +62,16 @@ def test_the_status_of_a_theme_tells_its_last_runs_and_a_dry_run_is_not_the_last
     assert real.split()[2:-2] == ["complete", "30", "→", "0", "30", "0", "0", "3", "?"]
     assert real.endswith(" s")
     assert "wall clock" not in site.wave("status").out
+
+
+def test_a_fire_whose_process_is_gone_does_not_run(site: Site) -> None:
+    site.fill(3)
+    site.fire()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for pid, state in ((os.getpid(), "running"), (gone.pid, "died")):
+        site.sql("UPDATE waves.runs SET state = 'running', finished_at = NULL, pid = %s", pid)
+        assert site.status()["last_run"]["state"] == state
 
 
 def test_what_the_target_refuses_is_an_error_of_the_run_and_given_up_not_done(site: Site) -> None:

@@ -23,14 +23,12 @@ def theme(db: Database) -> str:
 
 def test_a_run_starts_running_and_ends_with_its_figures(db: Database, theme: str) -> None:
     run_metrics.start_run(db, "r1", theme, "cron", "here", os.getpid(), dry_run=False)
-    running = run_metrics.last_run(db, theme)
-    assert running is not None
+    (running,) = run_metrics.last_runs(db, theme, 1, dry_runs=False)
     assert (running.state, running.finished_at, running.llm_cost_usd) == ("running", None, None)
     run_metrics.finish_run(
         db, "r1", state="collected", wave_id="w1", items_processed=7, llm_calls=1, error_summary="a\x00b"
     )
-    ended = run_metrics.last_run(db, theme)
-    assert ended is not None
+    (ended,) = run_metrics.last_runs(db, theme, 1, dry_runs=False)
     assert (ended.state, ended.wave_id, ended.items_processed, ended.items_errored) == ("collected", "w1", 7, 0)
     assert ended.error_summary == "a\\u0000b"
     assert ended.llm_cost_usd is None
@@ -67,7 +65,7 @@ def test_a_dry_run_is_marked_and_never_the_last_run(db: Database, theme: str) ->
     assert (dry.items_considered, dry.items_processed, dry.gap_before, dry.gap_after) == (9, 0, 12, 12)
     assert dry.finished_at is not None
     assert run_metrics.close_dead_runs(db, theme, "here") == ["r1"]
-    last = run_metrics.last_run(db, theme)
+    last = run_metrics.last_runs(db, theme, 1, dry_runs=False)[0]
     assert last is not None
     assert last.run_id == "r1"
 
@@ -86,4 +84,4 @@ def test_the_last_runs_come_newest_first_and_of_the_theme_alone(db: Database, th
         run_metrics.start_run(db, f"r{number}", theme, "cli", "here", 1, dry_run=True)
     run_metrics.start_run(db, "r9", "numbers", "cli", "here", 1, dry_run=False)
     assert [run.run_id for run in run_metrics.last_runs(db, theme, 2)] == ["r2", "r1"]
-    assert run_metrics.last_run(db, "unknown") is None
+    assert run_metrics.last_runs(db, "unknown", 1) == []

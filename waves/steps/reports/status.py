@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import socket
+from dataclasses import dataclass, replace
 
 from waves.config import rubric as rubrics
 from waves.config import theme as themes
@@ -95,11 +96,22 @@ def status(project: Project, db: Database, theme_id: str) -> ThemeStatus:
         census=gap.census(db, catalog.describe(db, theme), version),
         wave=_wave_status(project, db, theme),
         quota=backend_quota(db, backend),
-        last_run=run_metrics.last_run(db, theme_id),
-        runs=run_metrics.last_runs(db, theme_id, RUNS),
+        last_run=next(map(_as_it_stands, run_metrics.last_runs(db, theme_id, 1, dry_runs=False)), None),
+        runs=list(map(_as_it_stands, run_metrics.last_runs(db, theme_id, RUNS))),
         spend=ledger.theme_spend(db, theme_id),
         keys_per_wave=limits.keys,
     )
+
+
+def _as_it_stands(run: Run) -> Run:
+    """The run, as `died` if it is open and its process is gone from this host: only the next fire closes its row."""
+    if run.state != "running" or run.host != socket.gethostname():
+        return run
+    import psutil
+
+    if psutil.pid_exists(run.pid):
+        return run
+    return replace(run, state="died", error_summary="its process is gone; the next fire goes on from where it stopped")
 
 
 def _wave_status(project: Project, db: Database, theme: Theme) -> WaveStatus | None:

@@ -126,6 +126,10 @@ WHERE v.theme_id = %(theme_id)s AND v.rubric_version = %(version)s AND v.attempt
 SELECT count(*) FROM waves.verdict
 WHERE wave_id = %(wave_id)s AND (state = 'refused' OR state = 'quarantined' AND attempts <= 1)
 
+-- next_retry --
+SELECT min(retry_at) FROM waves.verdict
+WHERE theme_id = %(theme_id)s AND rubric_version = %(version)s AND state = 'failed' AND retry_at > now()
+
 -- end_pauses --
 UPDATE waves.verdict v SET retry_at = NULL
 FROM jsonb_to_recordset(%(items)s) AS i (entity_key text, input_hash text)

@@ -149,11 +149,6 @@ def running_ids(db: Database, theme_id: str, host: str) -> list[str]:
     return [run_id for (run_id,) in db.execute(_SQL["running"], {"theme_id": theme_id, "host": host})]
 
 
-def last_run(db: Database, theme_id: str) -> Run | None:
-    """The newest run, dry runs excluded."""
-    return next(iter(last_runs(db, theme_id, 1, dry_runs=False)), None)
-
-
 def last_runs(db: Database, theme_id: str, count: int, *, dry_runs: bool = True) -> list[Run]:
     """The newest `count` runs, the newest first, including one that still runs."""
     values = {"theme_id": theme_id, "count": count, "dry_runs": dry_runs}

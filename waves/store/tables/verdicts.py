@@ -19,6 +19,7 @@ from waves.store.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from waves.models import VerdictState
     from waves.store.connect import Database
@@ -106,6 +107,12 @@ def tried_items(db: Database, theme_id: str, version: str, items: Iterable[Ident
 def given_up_at_once(db: Database, wave_id: str) -> int:
     """How many items of the wave were given up the first time they failed."""
     return int(db.scalar(_SQL["given_up_at_once"], {"wave_id": wave_id}))
+
+
+def next_retry(db: Database, theme_id: str, version: str) -> datetime | None:
+    """When the first pause of a failed row ends; None if none waits."""
+    ends: datetime | None = db.scalar(_SQL["next_retry"], {"theme_id": theme_id, "version": version})
+    return ends
 
 
 def end_pauses(db: Database, theme_id: str, version: str, items: Iterable[Identity]) -> None:

@@ -14,6 +14,7 @@ from waves.surfaces.cli.tables.quota import quota_notes
 
 _COLUMNS = ("theme", "rubric", "done", "missing", "given up", "%", "last run (UTC)", "state")
 _NUMBERS = {"done", "missing", "given up", "%"}
+_SAID_ELSEWHERE = {"snoozed", "submitted", "not_converged", "converged", "prepared"}
 
 
 def show_themes(themes: Sequence[ThemeStatus]) -> None:
@@ -43,16 +44,20 @@ def _row(theme: ThemeStatus) -> tuple[str, ...]:
 def _notes(theme: ThemeStatus) -> list[str]:
     """What needs a person first, then what explains the figures."""
     return [
-        *(_wave_notes(theme.theme_id, theme.wave) if theme.wave else _run_notes(theme.last_run)),
+        *(_wave_notes(theme.theme_id, theme.wave) if theme.wave else ()),
+        *_run_notes(theme.last_run, theme.wave),
         *quota_notes(theme.quota),
         *_spend_notes(theme),
         *_rubric_notes(theme),
     ]
 
 
-def _run_notes(run: Run | None) -> list[str]:
-    """What the last run left for a person: rows that it gave up, or that wait."""
-    if run is None or run.error_summary is None or run.state not in {"complete", "held"}:
+def _run_notes(run: Run | None, wave: WaveStatus | None) -> list[str]:
+    """What the last run left for a person: its fault, rows that it gave up, or that wait. The wave's own line says what
+    holds it, and that of the quota when its backend is asked again."""
+    if run is None or run.error_summary is None or run.state in _SAID_ELSEWHERE:
+        return []
+    if wave is not None and wave.reason == run.error_summary:
         return []
     return [f"last run: {run.error_summary}"]
 

@@ -106,6 +106,7 @@ def _object(theme: ThemeStatus) -> dict[str, Any]:
             "started_at": output.moment(run.started_at),
             "finished_at": output.moment(run.finished_at),
             "state": run.state,
+            "reason": run.error_summary,
             "items_processed": run.items_processed,
             "items_errored": run.items_errored,
             "llm_cost_usd": run.llm_cost_usd,
