@@ -220,14 +220,12 @@ def test_answers_on_overage_put_the_backend_to_sleep_until_the_reset(make: Make)
 
 
 def test_the_longest_answer_of_a_provider_is_learned_from_its_first_refusal(make: Make) -> None:
-    place = in_trouble(make, {"longest_answer": 2000})
-    rubric = place.root / "prompts" / THEME / "v1.md"
-    rubric.write_text(rubric.read_text().replace("kind: classify", "kind: classify\nmax_tokens: 6000"))
+    place = in_trouble(make, {"longest_answer": 400, "latency": {"a": 0.1}})
     fired = place.fire()
     assert (fired.code, fired.state) == (0, "complete"), fired
     nobody_is_charged(place)
     refused = [line for line in place.provider.lines("ended") if line["status"] == 400]
-    assert len(refused) <= IN_FLIGHT, "those that were in flight before it was known"
+    assert 0 < len(refused) <= IN_FLIGHT, "those that were in flight before it was known"
 
 
 def test_answers_that_reach_the_wrong_request_label_nothing_and_are_asked_for_again(make: Make) -> None:

@@ -63,6 +63,16 @@ def test_runs_add_up_until_the_item_is_quarantined_with_reason_and_raw(db: Datab
     assert verdicts.settled_items(db, "w1") == {ITEM: "quarantined"}
 
 
+def test_the_pause_after_a_failure_grows_to_half_a_day(db: Database, theme: str) -> None:
+    pauses = []
+    for run in "abcd":
+        verdicts.charge(db, theme, "w1", VERSION, [_failure()], 9, run)
+        pauses.append(db.scalar("SELECT round(extract(epoch FROM retry_at - now()) / 60) FROM waves.verdict"))
+        verdicts.charge(db, theme, "w1", VERSION, [_failure(attempts=0)], 9, f"held after {run}")
+        assert db.scalar("SELECT round(extract(epoch FROM retry_at - now()) / 60) FROM waves.verdict") == pauses[-1]
+    assert pauses == [1, 60, 720, 720]
+
+
 def test_a_quarantine_is_audited_once(db: Database, theme: str) -> None:
     verdicts.charge(db, theme, "w1", VERSION, [_failure(attempts=2)], 3)
     verdicts.charge(db, theme, "w1", VERSION, [_failure()], 3, "r2")

@@ -18,6 +18,7 @@ from waves.steps.requests.policy import (
     decide,
     end_of_429,
     is_outage,
+    other_model,
     speaks_for_outage,
     worth_waiting,
 )
@@ -206,6 +207,22 @@ def _seen(*downs: bool, items: int = 100) -> list[Seen]:
 )
 def test_when_failures_mean_that_the_provider_is_down(seen: list[Seen], down: bool) -> None:
     assert is_outage(seen, 0.5) is down
+
+
+@pytest.mark.parametrize(
+    ("outcome", "model"),
+    [
+        (replace(FATAL, of_model=True), "small"),
+        (LATER, "small"),
+        (FATAL, None),
+        (replace(LATER, kind="quota"), None),
+        (replace(LATER, kind="spend"), None),
+        (REFUSED, None),
+    ],
+)
+def test_a_limit_of_the_whole_account_asks_no_other_model(outcome: Outcome, model: str | None) -> None:
+    assert other_model(ONE, outcome, CHAIN) == model
+    assert other_model(replace(ONE, model="small"), outcome, CHAIN) is None
 
 
 def test_time_outs_speak_for_an_outage_and_answers_do_not() -> None:
