@@ -105,6 +105,13 @@ def test_of_two_labels_that_differ_in_case_the_one_that_was_written_is_meant(bui
     assert _stored(raw, rubric) == {"kind": "âna"}
 
 
+def test_a_value_that_is_valid_as_it_is_written_is_not_respelled(build: Build, message: Message) -> None:
+    known = {"type": "string", "enum": ["US"]}
+    rubric = build({"known": known, "free": {"anyOf": [known, {"type": "string"}]}})
+    raw = _answer(message, {"id": "1", "known": " us ", "free": " us "})
+    assert _stored(raw, rubric) == {"known": "US", "free": " us "}
+
+
 @pytest.mark.parametrize("written", ["1999.0", "1999", "1.999e3", "199900E-2"])
 def test_a_whole_number_is_an_integer_where_the_schema_asks_for_one(
     written: str, build: Build, message: Message

@@ -1,13 +1,15 @@
 """One verdict of an answer → the output that may be stored, checked against the rubric's schema.
 
-The spelling of an enumerated value is corrected if only upper and lower case or the Unicode composition differ, and a
-whole number is an integer where the schema asks for one; nothing else is changed. A decimal keeps its digits.
+What is valid as it is written is stored so. Else the spelling of an enumerated value is corrected if only case, blanks
+around it or the Unicode composition differ. A whole number is an integer where the schema asks for one. A decimal keeps
+its digits.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +21,9 @@ from waves.config.verdict_schema import of_any_values
 _DEEPEST = 50
 _MAGNITUDE = 307  # as a power of ten
 _LONGEST_NUMBER = 1000  # characters
+
+Path = tuple[str | int, ...]
+"""The names and places that lead to a value in a verdict."""
 
 
 class InvalidVerdictError(ValueError):
@@ -41,7 +46,8 @@ class Checker:
         fields = {name: value for name, value in verdict.items() if name != "id"}
         if not _storable(fields):
             raise InvalidVerdictError("the verdict holds something that PostgreSQL cannot store")
-        fields = {name: _spell(value, self._properties.get(name)) for name, value in fields.items()}
+        faults = self._faults(fields)
+        fields = {name: _spell(value, self._properties.get(name), (name,), faults) for name, value in fields.items()}
         if not self._validator.is_valid(fields):
             raise InvalidVerdictError(self._first_fault(fields))
         confidence = fields.pop("confidence", None)
@@ -54,6 +60,12 @@ class Checker:
     def is_whole(self, answer: Mapping[str, Any]) -> bool:
         """Whether each object of the answer has each of its keys, and no other. Values are not checked here."""
         return jsonschema_rs.is_valid(of_any_values(self._wire_schema), answer)
+
+    def _faults(self, fields: Mapping[str, Any]) -> AbstractSet[Path]:
+        """Where the verdict is not valid as it is written."""
+        if self._validator.is_valid(fields):
+            return frozenset()
+        return {tuple(error.instance_path) for error in self._validator.iter_errors(fields)}
 
     def _first_fault(self, fields: Mapping[str, Any]) -> str:
         """`labels/0: enum`: where and by which keyword, both of which are the schema's own words."""
@@ -73,20 +85,20 @@ def _names(schema: object) -> set[str]:
     return set()
 
 
-def _spell(value: object, schema: object) -> object:
-    """`value` as the schema spells it: each text that means exactly one enumerated value, each whole number that is to
-    be an integer."""
+def _spell(value: object, schema: object, at: Path, faults: AbstractSet[Path]) -> object:
+    """`value`, which stands at `at`, as the schema spells it: each text that is not valid and means exactly one
+    enumerated value, each whole number that is to be an integer."""
     if not isinstance(schema, Mapping):
         return value
     for branch in schema.get("anyOf", ()):
-        value = _spell(value, branch)
+        value = _spell(value, branch, at, faults)
     match value:
         case dict():
             properties = schema.get("properties", {})
-            return {name: _spell(part, properties.get(name)) for name, part in value.items()}
+            return {name: _spell(part, properties.get(name), (*at, name), faults) for name, part in value.items()}
         case list():
-            return [_spell(part, schema.get("items")) for part in value]
-        case str():
+            return [_spell(part, schema.get("items"), (*at, n), faults) for n, part in enumerate(value)]
+        case str() if any(at[:depth] in faults for depth in range(len(at) + 1)):
             return _label(value, [word for word in _enumerated(schema) if isinstance(word, str)])
         case Decimal():
             return int(value) if _asks_for_integer(schema) and value == value.to_integral_value() else value
