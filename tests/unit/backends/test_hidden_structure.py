@@ -124,6 +124,7 @@ def test_whatever_is_lost_or_added_nothing_altered_is_stored(
         '"he said "no""',
         '"its "Aura" is 5" wide and 3" high"',
         'a board 5" wide',
+        '""Aura" is cold"',
     ],
 )
 def test_prose_holds_no_structure(text: str) -> None:
@@ -154,6 +155,7 @@ def test_prose_holds_no_structure(text: str) -> None:
         'one"another": ',
         '"one"another": "',
         'one /", "',
+        'one" of "two": three',
     ],
 )
 def test_what_may_be_structure_is_structure(text: str) -> None:
