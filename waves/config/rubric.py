@@ -177,6 +177,8 @@ def _check_example(rubric: Rubric, example: Example, place: str) -> None:
 
     accepted = jsonschema_rs.validator_for(dict(rubric.schema), validate_formats=True)
     sent = jsonschema_rs.validator_for(dict(rubric.wire_schema))
+    stated = jsonschema_rs.validator_for(verdict_schema.as_stated(rubric.schema))
+    answer = {"verdicts": [{"id": "1", **example.output}]}
     if (defect := next(accepted.iter_errors(dict(example.output)), None)) is not None:
         raise ConfigurationError(
             f"{place}: the output of this example breaks the schema: {defect.message}",
@@ -184,11 +186,17 @@ def _check_example(rubric: Rubric, example: Example, place: str) -> None:
         )
     if NUL.search(exact_json.dumps(example.output)):
         raise ConfigurationError(f"{place}: the output of this example holds U+0000", "Remove it.")
-    if (defect := next(sent.iter_errors({"verdicts": [{"id": "1", **example.output}]}), None)) is not None:
+    if (defect := next(sent.iter_errors(answer), None)) is not None:
         raise ConfigurationError(
             f"{place}: no provider can answer as this example does: {defect.message}",
             "Each field is required from a provider, and no others are taken: give every one, and let those that may "
             'be unknown be null, by `type: [string, "null"]`.',
+        )
+    if (defect := next(stated.iter_errors(answer), None)) is not None:
+        raise ConfigurationError(
+            f"{place}: the schema as the prompt states it, with the id and every field, refuses this example: "
+            f"{defect.message}",
+            "Write its conditions so that they hold beside the field `id` and with all fields given.",
         )
 
 

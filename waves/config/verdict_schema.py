@@ -7,7 +7,8 @@ prompt, because many servers ignore the schema of a request, and checked after t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Schema = dict[str, Any]
@@ -18,6 +19,11 @@ WIRE_KEYWORDS = {"type", "properties", "required", "items", "enum", "const", "an
 """The keywords that providers accept in a structured-output schema."""
 SHARED = ("$defs", "definitions")
 """Where schemas stand to which a `$ref` refers: at the root."""
+_SHARED_SCHEMA = re.compile(rf"#/({'|'.join(map(re.escape, SHARED))})/[^/%]+")
+_CONDITION = "-as-condition"
+"""Ends the name of a shared schema that is a condition on an answer, not a part of it."""
+_VALUES = {"$ref", "enum", "const", "default", "examples"}
+"""Keywords that hold values, not schemas."""
 
 
 def of_labels(labels: tuple[str, ...], *, multi: bool) -> Schema:
@@ -49,8 +55,22 @@ def on_the_wire(schema: Mapping[str, Any]) -> Schema:
 
 
 def as_stated(schema: Mapping[str, Any]) -> Schema:
-    """As `on_the_wire`, with all keywords."""
-    return _of_an_answer(schema, lambda _key, _beside: True)
+    """As `on_the_wire`, with all keywords. A shared schema that is a condition is stated a second time, not closed."""
+    answer = _of_an_answer(schema, lambda _key, _beside: True)
+    verdict = answer["properties"]["verdicts"]["items"]
+    for key in ("minProperties", "maxProperties"):
+        if key in verdict:
+            verdict[key] += 1  # the id
+    if "propertyNames" in verdict:
+        verdict["propertyNames"] = {"anyOf": [{"const": "id"}, verdict["propertyNames"]]}
+    ahead = list(_conditions(answer))
+    while ahead:
+        _, key, name = ahead.pop().replace("~1", "/").replace("~0", "~").split("/", 2)
+        shared = answer.setdefault(key, {})
+        if name not in shared:
+            shared[name] = _as_condition(schema.get(key, {}).get(name.removesuffix(_CONDITION), True))
+            ahead += _conditions(shared[name])
+    return answer
 
 
 def _is_sent(key: str, beside: Mapping[str, Any]) -> bool:
@@ -98,8 +118,36 @@ def _closed(schema: Mapping[str, Any] | bool, keeps: _Keeps) -> Schema:
         elif key in {"anyOf", "oneOf"} and "properties" not in schema:
             kept[key if keeps(key, schema) else "anyOf"] = [_closed(inner, keeps) for inner in value]
         elif key not in SHARED and keeps(key, schema):
-            kept[key] = value
+            kept[key] = value if key in _VALUES else _as_condition(value)
     if "properties" in kept:
         kept["required"] = list(kept["properties"])
         kept["additionalProperties"] = False
     return kept
+
+
+def _as_condition(value: object) -> object:
+    """`value` with references to shared schemas as conditions: those are not closed, because they name only the fields
+    that they are about."""
+    if isinstance(value, list):
+        return [_as_condition(inner) for inner in value]
+    if not isinstance(value, Mapping):
+        return value
+    kept = {key: inner if key in _VALUES else _as_condition(inner) for key, inner in value.items()}
+    if _is_shared(kept.get("$ref")):
+        kept["$ref"] = f"{kept['$ref']}{_CONDITION}"
+    return kept
+
+
+def _conditions(value: object) -> Iterator[str]:
+    """The references in `value` to shared schemas as conditions."""
+    if isinstance(value, Mapping):
+        target = value.get("$ref")
+        if isinstance(target, str) and _is_shared(target) and target.endswith(_CONDITION):
+            yield target
+    if isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _conditions(inner)
+
+
+def _is_shared(target: object) -> bool:
+    return isinstance(target, str) and _SHARED_SCHEMA.fullmatch(target) is not None

@@ -121,6 +121,10 @@ def test_whatever_is_lost_or_added_nothing_altered_is_stored(
         '"a" and "b"',
         'the word "#tag" and "b"',
         'a "colon": and a "brace"} and a "comma",',
+        '"he said "no""',
+        '"its "Aura" is 5" wide and 3" high"',
+        'a board 5" wide',
+        '""Aura" is cold"',
     ],
 )
 def test_prose_holds_no_structure(text: str) -> None:
@@ -139,11 +143,33 @@ def test_prose_holds_no_structure(text: str) -> None:
         'one", # two\n"three',
         'one"# two\n,"three',
         '"one" ; "two"',
+        'one"',
+        '"one',
+        'one""',
+        '""one',
+        'say "one""',
+        'one",',
+        'one"],',
+        '["one',
+        '], ["one',
+        'one"another": ',
+        '"one"another": "',
+        'one /", "',
+        'one" of "two": three',
     ],
 )
 def test_what_may_be_structure_is_structure(text: str) -> None:
     assert may_hold_structure(text.replace('"', STRAY), listed=False)
     assert may_hold_structure(text.replace('"', STRAY), listed=True)
+
+
+@pytest.mark.parametrize("text", ["], ", ",", ": "])
+def test_a_text_of_signs_alone_is_structure(text: str) -> None:
+    assert may_hold_structure(text, listed=False)
+
+
+def test_a_text_of_punctuation_alone_is_none() -> None:
+    assert not may_hold_structure("…", listed=False)
 
 
 def test_a_long_run_of_blanks_is_judged_at_once() -> None:

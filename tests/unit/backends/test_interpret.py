@@ -62,11 +62,14 @@ def test_an_answer_to_a_stricter_request_is_marked_as_retried(rubric: Rubric, me
 def test_values_are_spelled_as_a_shared_schema_spells_them(where: str, build: Build, message: Message) -> None:
     shared = {"colour": {"enum": ["Red", "Blue"]}, "size": {"oneOf": [{"type": "integer"}, {"type": "null"}]}}
     shared["round"] = {"anyOf": [{"$ref": f"#/{where}/round"}, {"$ref": f"#/{where}/colour"}]}
-    names = ("colour", "size", "round")
+    shared["nested"] = {
+        "anyOf": [{"type": "array", "items": {"$ref": f"#/{where}/nested"}}, {"$ref": f"#/{where}/colour"}]
+    }
+    names = ("colour", "size", "round", "nested")
     rubric = build({name: {"$ref": f"#/{where}/{name}"} for name in names})
     rubric = replace(rubric, schema={**rubric.schema, where: shared}, wire_schema={**rubric.wire_schema, where: shared})
-    raw = message('{"verdicts": [{"id": "1", "colour": "RED", "size": 1999.0, "round": "blue"}]}')
-    assert _stored(raw, rubric) == {"colour": "Red", "size": 1999, "round": "Blue"}
+    raw = message('{"verdicts": [{"id": "1", "colour": "RED", "size": 1999.0, "round": "Blue", "nested": [["blue"]]}]}')
+    assert _stored(raw, rubric) == {"colour": "Red", "size": 1999, "round": "Blue", "nested": [["Blue"]]}
 
 
 @pytest.mark.parametrize("shape", ["[{}]", "{}", '{{"verdicts": [{}]}}'])
@@ -122,6 +125,13 @@ def test_a_format_is_checked(build: Build, message: Message) -> None:
     assert _stored(_answer(message, {"id": "1", "day": "2026-02-28"}), rubric) == {"day": "2026-02-28"}
     outcome = interpret(_answer(message, {"id": "1", "day": "2026-02-30"}), rubric, ["1"], strict=False)
     assert _reasons(outcome) == {"1": "the verdict does not fit the schema at day: format"}
+
+
+def test_a_value_that_is_valid_as_it_is_written_is_not_respelled(build: Build, message: Message) -> None:
+    known = {"type": "string", "enum": ["US"]}
+    rubric = build({"known": known, "free": {"anyOf": [known, {"type": "string"}]}})
+    raw = _answer(message, {"id": "1", "known": " us ", "free": " us "})
+    assert _stored(raw, rubric) == {"known": "US", "free": " us "}
 
 
 @pytest.mark.parametrize("written", ["1999.0", "1999", "1.999e3", "199900E-2"])

@@ -57,6 +57,7 @@ def test_a_python_literal_is_read_as_what_it_says() -> None:
     "text",
     [
         "<think>It may be [a] or {b}.</think>{}",
+        '<Reasoning>A draft: {"a": 1}</Reasoning>\n<think>Yes.</think>{}',
         "<think>\nPerhaps [] … or a draft: [1, {}]\n</think>\n\n```json\n{}\n```",  # the last {} is the document
         "The reasoning [1] ends here.</think>{}",
         "As in [1] and {{x}}, the verdicts are: {}",
@@ -76,6 +77,13 @@ def test_a_single_document_is_read_in_whatever_stands_around_it(text: str) -> No
         "{}</think>",
         "<think>{}</think>",
         "<think>{}</think> I cannot tell.",
+        "<THINK>{}</THINK>",
+        "<reasoning>{}</reasoning>",
+        "So: <reasoning>\n{}",
+        "<think>{'a': 1}",
+        "<think>a</think><think>{}</think>",
+        '{"a": 1} Correction: {"a": ',
+        "{'a': 1} Correction: [",
         "A draft: {} and the verdicts: {}",
         "{} {{'verdicts': []}}",
         '{{"verdicts": [{}',

@@ -465,3 +465,65 @@ def test_an_answer_that_is_valid_as_stated_may_be_stored(fields: dict[str, Any])
     output = fit({}, parsed.wire_schema["properties"]["verdicts"]["items"], parsed.wire_schema)
     if as_stated.is_valid({"verdicts": [{**output, "id": "1"}]}):
         assert as_checked.is_valid({name: value for name, value in output.items() if name != "id"})
+
+
+_TEXT = {"type": "string"}
+_IS_X = {"type": "object", "properties": {"a": {"const": "x"}}}
+_NAMED = {"type": "object", "properties": {"n": {"type": "string", "minLength": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "valid", "invalid"),
+    [
+        ({"allOf": [{"$ref": "#/$defs/is_x"}], "$defs": {"is_x": _IS_X}}, {"a": "x"}, {"a": "y"}),
+        (
+            {"if": {"$ref": "#/$defs/is_x"}, "then": {"properties": {"b": {"const": "y"}}}, "$defs": {"is_x": _IS_X}},
+            {"a": "x", "b": "y"},
+            {"a": "x", "b": "z"},
+        ),
+        (
+            {"not": {"$ref": "#/$defs/at~1x"}, "$defs": {"at/x": {"$ref": "#/$defs/is_x"}, "is_x": _IS_X}},
+            {"a": "q"},
+            {"a": "x"},
+        ),
+        (
+            {"allOf": [{"properties": {"p": {"$ref": "#/$defs/named"}}}], "$defs": {"named": _NAMED}},
+            {"p": {"n": "x", "m": "y"}},
+            {"p": {"n": "", "m": "y"}},
+        ),
+        ({"minProperties": 3, "maxProperties": 3}, {}, {"c": "x"}),
+        ({"propertyNames": {"maxLength": 1}}, {}, {"cc": "x"}),
+    ],
+)
+def test_what_is_stated_of_a_condition_is_what_is_checked(
+    keywords: dict[str, Any], valid: dict[str, Any], invalid: dict[str, Any]
+) -> None:
+    person = {"type": "object", "properties": {"n": _TEXT, "m": _TEXT}}
+    fields = {"a": _TEXT, "b": _TEXT, "p": person}
+    parsed = parse(extract(json.dumps({"type": "object", "properties": fields, "required": ["a"], **keywords})))
+    as_stated, as_checked = (jsonschema_rs.validator_for(dict(each)) for each in (stated(parsed), parsed.schema))
+    for output, fits in ((valid, True), (invalid, False)):
+        whole = {"a": "a", "b": "b", "p": {"n": "n", "m": "m"}, **output}
+        assert as_checked.is_valid(whole) is fits
+        assert as_stated.is_valid({"verdicts": [{"id": "1", **whole}]}) is fits
+
+
+def test_an_example_that_the_stated_schema_refuses_is_refused() -> None:
+    schema = {"type": "object", "properties": {"a": _TEXT}, "allOf": [{"maxProperties": 1}]}
+    example = '\n### Example\n\n```json\n{"content": "x"}\n```\n\n```json\n{"a": "x"}\n```\n'
+    with pytest.raises(ConfigurationError, match="as the prompt states it"):
+        parse(extract(json.dumps(schema)) + example)
+
+
+def test_a_condition_that_leads_into_a_shared_schema_is_stated_as_it_is() -> None:
+    """Only a registered rubric has one."""
+    inner = {"$ref": "#/$defs/is_x/properties/a"}
+    schema = {
+        "type": "object",
+        "properties": {"a": _TEXT},
+        "not": {"properties": {"a": inner}},
+        "$defs": {"is_x": _IS_X},
+    }
+    text = extract(json.dumps(schema))
+    parsed = rubric.parse_registered(text, "v1", Path("v1.md"))
+    assert stated(parsed)["properties"]["verdicts"]["items"]["not"] == schema["not"]

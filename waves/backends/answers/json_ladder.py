@@ -27,8 +27,9 @@ _LAYOUT = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DE
 _NAMES = {"True": "true", "False": "false", "None": "null"}
 _FAULTS = (ValueError, SyntaxError, RecursionError, tokenize.TokenError)
 
-_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
-_THOUGHT_END = re.compile(r"</think(?:ing)?>")
+_THOUGHT = re.compile(r"\A(?:\s*<(think(?:ing)?|reasoning)>.*?</\1>)+", re.DOTALL | re.IGNORECASE)
+_THOUGHT_START = re.compile(r"<(?:think(?:ing)?|reasoning)>", re.IGNORECASE)
+_THOUGHT_END = re.compile(r"</(?:think(?:ing)?|reasoning)>", re.IGNORECASE)
 _OPENING_BRACKET = re.compile(r"[\[{]")
 _ASIDE = re.compile(r"""\[[^\[\]{}"]*\]|\{[^\[\]{}":]*\}""")  # brackets of prose
 
@@ -89,7 +90,7 @@ def _only_document(text: str) -> object:
     """The one document in prose, which may hold brackets and lists of its own, `[1]`. Two documents stay two, and fail;
     so does one that the model was only thinking of."""
     documents: list[object] = []
-    prose, at = "", 0
+    prose, at, start = "", 0, len(text)
     while (bracket := _OPENING_BRACKET.search(text, at)) is not None:
         prose += text[at : bracket.start()]
         if (aside := _ASIDE.match(text, bracket.start())) is not None:
@@ -98,9 +99,9 @@ def _only_document(text: str) -> object:
         document, at = _DECODER.raw_decode(text, bracket.start())
         if _holds_objects(document):
             documents.append(document)
-            prose = ""
+            prose, start = "", bracket.start()
     behind = prose + text[at:]
-    if len(documents) != 1 or _THOUGHT_END.search(behind) or "]" in behind or "}" in behind:
+    if len(documents) != 1 or _is_thought(text[:start], behind) or "]" in behind or "}" in behind:
         raise ValueError("not a single document")
     return documents[0]
 
@@ -109,11 +110,19 @@ def _holds_objects(document: object) -> bool:
     return isinstance(document, dict) or (isinstance(document, list) and any(map(_holds_objects, document)))
 
 
+def _is_thought(before: str, behind: str) -> bool:
+    """Whether what stands between these is only thought: a tag is left open before it, or closed behind it."""
+    opened = [tag.end() for tag in _THOUGHT_START.finditer(before)]
+    return _THOUGHT_END.search(behind) is not None or (bool(opened) and not _THOUGHT_END.search(before, opened[-1]))
+
+
 def _without_surroundings(text: str) -> str:
-    """From the first bracket to the last; all of it if that was only thought."""
+    """From the first bracket to the last; all of it if that was only thought, or if another document begins behind."""
     starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
     end = max(text.rfind("}"), text.rfind("]")) + 1
-    return text[min(starts) : end] if starts and end and not _THOUGHT_END.search(text, end) else text
+    if not starts or not end or _OPENING_BRACKET.search(text, end) or _is_thought(text[: min(starts)], text[end:]):
+        return text
+    return text[min(starts) : end]
 
 
 # --- Python literals ------------------------------------------------------------------------------------------------

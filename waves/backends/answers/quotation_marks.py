@@ -13,16 +13,19 @@ STRAY = "\ufdd0"
 
 _OPENING, _CLOSING = "„«", "»"
 _EITHER_WAY = f'"{STRAY}“”'  # “ opens in English and closes in German; ” closes there, or opens if it is typed twice
+MARKS = _OPENING + _CLOSING + _EITHER_WAY
 _TYPED_LOW = re.compile(r",,(?=\w)")  # „ as it is typed on a keyboard without it
 _BEFORE_OPENING, _AFTER_CLOSING = "([{-–—/'‘", ")]}-–—/'’.,;:!?…"
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Quotes of a text without a partner in it: `opened` are left open, `closed` close nothing."""
+    """Quotes of a text without a partner in it: `opened` are left open, `closed` close nothing. `strays`: for each
+    stray quote, whether it opens a quotation."""
 
     opened: int
     closed: int
+    strays: tuple[bool, ...]
 
     @property
     def complete(self) -> bool:
@@ -31,17 +34,21 @@ class Pairing:
 
 def pairing(text: str) -> Pairing:
     opened = closed = 0
+    strays: list[bool] = []
     text = _TYPED_LOW.sub("„", text)
     for at, character in enumerate(text):
-        if character not in _OPENING + _CLOSING + _EITHER_WAY:
+        if character not in MARKS:
             continue
-        if _opens(text, at, anything_open=opened > 0):
+        opens = _opens(text, at, anything_open=opened > 0)
+        if character == STRAY:
+            strays.append(opens)
+        if opens:
             opened += 1
         elif opened:
             opened -= 1
         else:
             closed += 1
-    return Pairing(opened, closed)
+    return Pairing(opened, closed, tuple(strays))
 
 
 def _opens(text: str, at: int, *, anything_open: bool) -> bool:

@@ -1,20 +1,21 @@
 """One verdict of an answer → the output that may be stored, checked against the rubric's schema.
 
-The spelling of an enumerated value is corrected if only upper and lower case or the Unicode composition differ, and a
-whole number is an integer where the schema asks for one; nothing else is changed. A decimal keeps its digits.
+What is valid as it is written is stored so; the rest as the schema spells it, if it means that. A decimal keeps its
+digits.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
 import jsonschema_rs
 
+from waves.backends.answers.spelling import Path, Speller
 from waves.config.rubric import Rubric
-from waves.config.verdict_schema import SHARED, of_any_values
+from waves.config.verdict_schema import of_any_values
 
 _DEEPEST = 50
 _MAGNITUDE = 307  # as a power of ten
@@ -41,7 +42,8 @@ class Checker:
         fields = {name: value for name, value in verdict.items() if name != "id"}
         if not _storable(fields):
             raise InvalidVerdictError("the verdict holds something that PostgreSQL cannot store")
-        fields = {name: _spell(value, self._properties.get(name), self._schema) for name, value in fields.items()}
+        speller = Speller(self._schema, self._faults(fields))
+        fields = {name: speller.spell(value, self._properties.get(name), (name,)) for name, value in fields.items()}
         if not self._validator.is_valid(fields):
             raise InvalidVerdictError(self._first_fault(fields))
         confidence = fields.pop("confidence", None)
@@ -54,6 +56,12 @@ class Checker:
     def is_whole(self, answer: Mapping[str, Any]) -> bool:
         """Whether each object of the answer has each of its keys, and no other. Values are not checked here."""
         return jsonschema_rs.is_valid(of_any_values(self._wire_schema), answer)
+
+    def _faults(self, fields: Mapping[str, Any]) -> AbstractSet[Path]:
+        """Where the verdict is not valid as it is written."""
+        if self._validator.is_valid(fields):
+            return frozenset()
+        return {tuple(error.instance_path) for error in self._validator.iter_errors(fields)}
 
     def _first_fault(self, fields: Mapping[str, Any]) -> str:
         """`labels/0: enum`: where and by which keyword, both of which are the schema's own words."""
@@ -71,68 +79,6 @@ def _names(schema: object) -> set[str]:
     if isinstance(schema, list | tuple):
         return set().union(*(_names(part) for part in schema))
     return set()
-
-
-def _spell(value: object, schema: object, root: Mapping[str, Any], followed: frozenset[str] = frozenset()) -> object:
-    """`value` as the schema spells it: each text that means exactly one enumerated value, each whole number that is to
-    be an integer. References that were `followed` for this value are not followed again: those of a registered rubric
-    may lead in a circle."""
-    if not isinstance(schema, Mapping):
-        return value
-    if "$ref" in schema and (reference := str(schema["$ref"])) not in followed:
-        value = _spell(value, _shared(reference, root), root, followed | {reference})
-    for word in ("anyOf", "oneOf"):
-        for branch in schema.get(word, ()):
-            value = _spell(value, branch, root, followed)
-    match value:
-        case dict():
-            properties = schema.get("properties", {})
-            return {name: _spell(part, properties.get(name), root) for name, part in value.items()}
-        case list():
-            return [_spell(part, schema.get("items"), root) for part in value]
-        case str():
-            return _label(value, [word for word in _enumerated(schema) if isinstance(word, str)])
-        case Decimal():
-            return int(value) if _asks_for_integer(schema) and value == value.to_integral_value() else value
-        case _:
-            return value
-
-
-def _shared(reference: str, root: Mapping[str, Any]) -> object:
-    """The schema that a reference such as `#/$defs/colour` leads to; None for any other reference."""
-    match reference.split("/"):
-        case ["#", key, name] if key in SHARED:
-            shared: object = root.get(key, {}).get(name.replace("~1", "/").replace("~0", "~"))
-            return shared
-        case _:
-            return None
-
-
-def _enumerated(schema: Mapping[str, Any]) -> Sequence[object]:
-    return (*schema.get("enum", ()), *([schema["const"]] if "const" in schema else ()))
-
-
-def _label(text: str, known: Sequence[str]) -> str:
-    """The known label with these characters, however they are composed; else the one that differs in case alone."""
-    for alike in (_composed, _caseless):
-        same = [word for word in known if alike(word) == alike(text)]
-        if len(same) == 1:
-            return same[0]
-    return text
-
-
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text.strip())
-
-
-def _caseless(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text.strip()).casefold())
-
-
-def _asks_for_integer(schema: Mapping[str, Any]) -> bool:
-    types = schema.get("type")
-    names = {types} if isinstance(types, str) else set(types or ())
-    return "integer" in names and "number" not in names
 
 
 def _storable(value: object, room: int = _DEEPEST) -> bool:
