@@ -176,18 +176,21 @@ class Place(ProjectFolder):
 
     def processes(self) -> list[psutil.Process]:
         """Whatever `wave` and its children still run, wherever they hang: nobody leaves a session but to lead one."""
-        return [psutil.Process(pid) for pid in psutil.pids() if self._is_ours(pid)]
+        return [process for pid in psutil.pids() if (process := self._ours(pid)) is not None]
 
     def workers(self) -> list[psutil.Process]:
         """Each leads a process group with what it starts itself; all others stay in that of the runner."""
         ours = self.processes()
         return [one for one in ours if one.pid not in self.sessions and _group(one) == one.pid]
 
-    def _is_ours(self, pid: int) -> bool:
+    def _ours(self, pid: int) -> psutil.Process | None:
+        """None if it is another's, or gone by now."""
         try:
-            return os.getsid(pid) in self.sessions and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+            process = psutil.Process(pid)
+            alive = os.getsid(pid) in self.sessions and process.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OSError):
-            return False
+            return None
+        return process if alive else None
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
