@@ -42,13 +42,15 @@ class SettledCall:
 class PassResult:
     """One pass over a wave's batches. `ending` says why the fire cannot continue, if so; `fault` is to be raised once
     everything else is recorded. `settled` are the requests that ended, in that order, and those that a fault left in
-    flight; `unanswered` the items that are to blame for having no answer; `parts` what was written; `meters` those of
-    the newest answer."""
+    flight; `unanswered` the items that are to blame for having no answer; `withdrawn` the requests of this pass or an
+    earlier one whose decisions do not hold, because their model is to blame; `parts` what was written; `meters` those
+    of the newest answer."""
 
     ending: Ending | None
     fault: WaveError | None
     settled: Sequence[SettledCall]
     unanswered: Sequence[Failure]
+    withdrawn: Container[str]
     parts: Mapping[Identity, Part]
     meters: Sequence[Meter]
 
@@ -65,11 +67,13 @@ class Failures:
     def add(self, result: PassResult) -> None:
         """An item without an answer is to blame only if the provider itself worked. One that failed although nothing
         else was asked with it stays for a later fire: asking again now would only cost."""
-        self.settled += result.settled
+        settled = (*self.settled, *result.settled)
+        withdrawn = result.withdrawn
+        self.settled = [SettledCall(each.call) if each.call.sent.call_id in withdrawn else each for each in settled]
         unanswered = result.unanswered if result.ending is None and result.fault is None else ()
         self.unanswered += unanswered
         failed = {(each.entity_key, each.input_hash) for each in unanswered}
-        for entry in result.settled:
+        for entry in self.settled:
             if len(entry.call.sent.items) != 1:
                 continue
             ((_, key, digest),) = entry.call.sent.items
