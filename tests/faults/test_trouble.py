@@ -174,6 +174,20 @@ def test_a_row_is_given_up_after_as_many_fires_as_attempts_and_the_pause_grows(m
     assert len(asked) <= 6 + 3 + 3, "alone and strictly in three fires, its companions once, and two probes"
 
 
+def test_companions_of_a_bad_row_in_each_batch_are_asked_alone_and_only_the_bad_rows_fail(make: Make) -> None:
+    place = in_trouble(make, {"poison": [{"marker": "wonderful", "fault": "truncated"}]})
+    assert place.fire("--until-complete").code == 0
+    rows = place.sql("SELECT state, attempts, count(*) FROM waves.verdict GROUP BY 1, 2 ORDER BY 1")
+    assert rows == [("accepted", 0, 26), ("failed", 1, 14)]
+
+
+def test_a_fire_that_is_killed_in_a_run_of_refusals_refuses_no_row(make: Make) -> None:
+    place = make({"down": [{"start": 3, "fault": "refusal"}]}, n_items=40, batch_size=1, parallel=1)
+    assert place.fire(traps=[Trap('^write .*"t":"paid"', 4)]).code != 0
+    assert place.fire().code == 76
+    nobody_is_charged(place)
+
+
 def test_a_wave_of_which_too_much_would_be_given_up_is_held_until_a_person_decides(make: Make) -> None:
     place = in_trouble(make, {"poison": [{"marker": "wonderful", "fault": "refusal"}]})
     fired = place.fire()

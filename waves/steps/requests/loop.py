@@ -104,7 +104,8 @@ class RequestLoop:
             fault = raised
         ending, fault = self._stop.ending, fault or self._stop.fault
         unanswered, withdrawn = self._outage.take_unanswered(), self._outage.take_withdrawn()
-        return PassResult(ending, fault, self._settled, unanswered, withdrawn, self._parts.written, self._meters)
+        answered, parts = self._outage.something_accepted, self._parts.written
+        return PassResult(ending, fault, self._settled, unanswered, withdrawn, answered, parts, self._meters)
 
     def _keep_asking(self) -> None:
         arrived: list[Event] = []
