@@ -21,8 +21,8 @@ CREDIT = "Your credit balance is too low to access the Anthropic API. Please go 
 IN_FLIGHT = 4
 
 
-def in_trouble(make: Make, scenario: dict[str, Any]) -> Place:
-    return make(scenario, n_items=40, batch_size=5, parallel=IN_FLIGHT)
+def in_trouble(make: Make, scenario: dict[str, Any], batch_size: int = 5) -> Place:
+    return make(scenario, n_items=40, batch_size=batch_size, parallel=IN_FLIGHT)
 
 
 def nobody_is_charged(place: Place) -> None:
@@ -91,9 +91,19 @@ def test_a_model_that_cannot_answer_at_all_needs_a_person(fault: str, why: str, 
     all_is_done_afterwards(place, paid_before=1)
 
 
-def behind_a_broken_model(make: Make, scenario: dict[str, Any]) -> Place:
-    """40 rows and two models; the scenario is about `a`, and `b` is well."""
-    place = in_trouble(make, scenario)
+def test_an_outage_is_none_of_the_rows_fault_although_the_example_gets_an_answer_of_no_use(make: Make) -> None:
+    example, rows = {"marker": "second group?", "fault": "truncated"}, {"marker": "review", "fault": "529"}
+    place = in_trouble(make, {"poison": [example, rows]})
+    for _ in range(2):
+        fired = place.fire()
+        assert (fired.code, fired.state) == (75, "snoozed"), fired
+        nobody_is_charged(place)
+        place.awake()
+
+
+def behind_a_broken_model(make: Make, scenario: dict[str, Any], batch_size: int = 5) -> Place:
+    """40 rows and two models, `a` and `b`."""
+    place = in_trouble(make, scenario, batch_size)
     project = (place.root / "waves.yaml").read_text()
     (place.root / "waves.yaml").write_text(project.replace("models: [model-1]", "models: [a, b]"))
     return place
@@ -113,6 +123,25 @@ def test_the_next_model_of_the_chain_does_what_the_first_cannot(
     assert len(warnings) == 1, warnings
     assert "b is asked in place of a" in warnings[0]
     assert place.sql("SELECT count(*) FROM waves.backend_state WHERE snoozed_until IS NOT NULL") == [(0,)]
+
+
+def test_rows_that_a_model_refuses_go_to_the_next_if_it_refuses_the_example_too(make: Make) -> None:
+    place = behind_a_broken_model(make, {"down": [{"models": ["a"], "fault": "refusal", "start": 6}]}, batch_size=1)
+    fired = place.fire("--until-complete")
+    assert (fired.code, fired.state) == (0, "complete"), fired
+    judge.all_accepted(place)
+    assert place.sql("SELECT count(*) FROM waves.verdict WHERE model = 'b'") == [(35,)]
+
+
+def test_a_further_model_that_refuses_everything_refuses_no_row_of_the_first_for_good(make: Make) -> None:
+    scenario = {"poison": [{"marker": "group 3?", "fault": "529"}], "down": [{"models": ["b"], "fault": "refusal"}]}
+    place = behind_a_broken_model(make, scenario)
+    fired = place.fire("--until-complete")
+    assert fired.code == 0, fired
+    assert place.sql("SELECT state, attempts, count(*) FROM waves.verdict GROUP BY 1, 2 ORDER BY 1") == [
+        ("accepted", 0, 39),
+        ("failed", 1, 1),
+    ]
 
 
 def test_rows_that_fail_in_one_fire_stay_for_a_later_one(make: Make) -> None:
@@ -148,6 +177,20 @@ def test_a_row_is_given_up_after_as_many_fires_as_attempts_and_the_pause_grows(m
     assert [round(float(pause) / 60) for (pause,) in pauses] == [1, 60]
     asked = [line for line in place.provider.lines("arrived") if len(line["items"]) == 1]
     assert len(asked) <= 6 + 3 + 3, "alone and strictly in three fires, its companions once, and two probes"
+
+
+def test_companions_of_a_bad_row_in_each_batch_are_asked_alone_and_only_the_bad_rows_fail(make: Make) -> None:
+    place = in_trouble(make, {"poison": [{"marker": "wonderful", "fault": "truncated"}]})
+    assert place.fire("--until-complete").code == 0
+    rows = place.sql("SELECT state, attempts, count(*) FROM waves.verdict GROUP BY 1, 2 ORDER BY 1")
+    assert rows == [("accepted", 0, 26), ("failed", 1, 14)]
+
+
+def test_a_fire_that_is_killed_in_a_run_of_refusals_refuses_no_row(make: Make) -> None:
+    place = make({"down": [{"start": 3, "fault": "refusal"}]}, n_items=40, batch_size=1, parallel=1)
+    assert place.fire(traps=[Trap('^write .*"t":"paid"', 4)]).code != 0
+    assert place.fire().code == 76
+    nobody_is_charged(place)
 
 
 def test_a_wave_of_which_too_much_would_be_given_up_is_held_until_a_person_decides(make: Make) -> None:

@@ -79,12 +79,13 @@ def _passes(
     failures = Failures(_waiting(session, wave, contents))
     ending: Ending | None = None
     fault: WaveError | None = None
+    answered = bool(contents.parts)
     with _request_loop(session, wave, guard) as loop:
         for number in range(1, session.limits.passes + 1):
             due = [item for item in contents.progress.missing if item.identity not in withheld | failures.not_again]
             if not due:
                 break
-            size = _batch_size(session.limits, number, missing=len(due), have=len(contents.parts))
+            size = _batch_size(session.limits, number, missing=len(due), answered=answered)
             batches = list(batches_of(due, size))
             if number > 1 or not batches_are_written:
                 wave.folder.write_batches(batches)
@@ -92,12 +93,14 @@ def _passes(
             record_calls(session, wave.manifest, result.settled)
             learn_from_meters(session, result.meters)
             failures.add(result)
+            answered = answered or result.answered
             contents = contents_of(session.db, wave, {**contents.parts, **result.parts})
             session.log.write("pass", wave=wave.wave_id, number=number, counts=contents.counts.line())
             ending, fault = result.ending, result.fault
             if ending is not None or fault is not None:
                 break
-    decided = to_blame(failures.settled)
+    cut_off = ending is not None and ending.state == "interrupted"
+    decided = to_blame(failures.settled, cut_off=cut_off)
     held = charge(session, wave.manifest, decided, failures.unanswered, accepted=contents.parts.keys())
     contents = contents_of(session.db, wave, contents.parts)
     on_hold = hold(session, wave, contents.counts, held)  # first: whatever else ended the fire passes by itself
@@ -113,12 +116,13 @@ def _waiting(session: Session, wave: Wave, contents: WaveContents) -> list[Ident
     return [identity for identity, each in tried.items() if each.waiting]
 
 
-def _batch_size(limits: Limits, number: int, *, missing: int, have: int) -> int:
+def _batch_size(limits: Limits, number: int, *, missing: int, answered: bool) -> int:
     """The items of a batch in pass `number`. In the last pass before items are given up it is one, which finds the item
-    that spoils the answers of others. If no answer at all was of use the items are not the cause, and asking for each
-    alone would only cost more; a single batch is cheap enough."""
+    that spoils the answers of others: there may be one in each batch. If nothing was `answered`, not even the rubric's
+    example, the items are not the cause, and asking for each alone would only cost more; a single batch is cheap
+    enough."""
     last = min(limits.passes, limits.max_attempts)
-    alone = number > 1 and number >= last and (have > 0 or missing <= limits.batch_size)
+    alone = number > 1 and number >= last and (answered or missing <= limits.batch_size)
     return 1 if alone else limits.batch_size
 
 

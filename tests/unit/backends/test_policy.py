@@ -20,6 +20,7 @@ from waves.steps.requests.policy import (
     is_outage,
     other_model,
     speaks_for_outage,
+    without_trust,
     worth_waiting,
 )
 
@@ -127,6 +128,36 @@ def _singles(this: Try) -> tuple[Try, ...]:
 )
 def test_what_follows_from_an_outcome(this: Try, outcome: Outcome, decision: Decision) -> None:
     assert decide(this, outcome, chain=CHAIN, max_tokens=500, jitter=0.5) == decision
+
+
+LAST = Try(("1",), "small", backed_off=True)
+
+
+@pytest.mark.parametrize(
+    ("this", "outcome", "decision"),
+    [
+        pytest.param(LAST, REFUSED, Decision(again=(Try(("1",), "big", returned=True),)), id="back to the first model"),
+        pytest.param(
+            replace(LAST, returned=True), REFUSED, Decision(left=("1",)), id="once, then as without an answer"
+        ),
+        pytest.param(
+            replace(LAST, short_ids=("1", "2"), strict=True),
+            Answered((YES,), (NO,)),
+            Decision(accepted=(YES,), again=(Try(("2",), "big", returned=True),)),
+            id="what it answers is taken",
+        ),
+        pytest.param(
+            replace(LAST, strict=True, second_opinion=True),
+            REFUSED,
+            Decision(failed=(Rejected("1", "no"),)),
+            id="no refusal for good of what another model only rejected",
+        ),
+        pytest.param(LAST, OUTAGE, Decision(left=("1",)), id="what gives up nothing stays"),
+    ],
+)
+def test_a_model_that_has_answered_nothing_gives_up_no_item(this: Try, outcome: Outcome, decision: Decision) -> None:
+    decided = decide(this, outcome, chain=CHAIN, max_tokens=500, jitter=0.5)
+    assert without_trust(this, decided, CHAIN) == decision
 
 
 def test_the_larger_try_stays_below_what_models_take() -> None:

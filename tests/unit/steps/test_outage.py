@@ -32,8 +32,8 @@ def pending(key: str, since: int | None = None) -> PendingRequest:
     return PendingRequest(Try(("1",), "m"), {"1": Item(key, "hash", {})}, answers_before=since)
 
 
-def in_flight(request: PendingRequest, answers: int = 0) -> InFlight:
-    sent = Sent("call", "v1-0", "m", "b", (("1", "k", "hash"),), strict=False, reserved_usd=None, at=now())
+def in_flight(request: PendingRequest, answers: int = 0, call_id: str = "call") -> InFlight:
+    sent = Sent(call_id, "v1-0", "m", "b", (("1", "k", "hash"),), strict=False, reserved_usd=None, at=now())
     return InFlight(request, Call(sent, "run-1"), 100, answers)
 
 
@@ -165,3 +165,60 @@ def test_a_single_useless_answer_among_good_ones_is_that_rows_fault(detector: Ou
     detector.observe(in_flight(pending("a")), USELESS[0][0])
     detector.end_of_queue()
     assert not detector.probing
+
+
+def test_what_a_model_said_that_cannot_answer_the_example_is_withdrawn_and_asked_again(
+    detector: OutageDetector,
+) -> None:
+    for key in ("a", "b", "c"):
+        useless = in_flight(pending(key), call_id=f"call-{key}")
+        detector.observe(useless, USELESS[1][0])
+        detector.give_up(useless, ["1"] if key != "b" else [])
+    assert detector.probing
+    again = detector.provider_works(GOOD, ("m",))
+    assert [request.items["1"].entity_key for request in again] == ["a", "c"]
+    assert all(request.next_try == Try(("1",), "m", returned=True) for request in again)
+    assert detector.take_withdrawn() == {"call-a", "call-c"}
+    assert detector.take_withdrawn() == frozenset()
+
+
+@pytest.mark.parametrize("ended_by", ["the model itself", "an accepted row"])
+def test_what_a_model_said_of_rows_that_are_to_blame_stands(detector: OutageDetector, ended_by: str) -> None:
+    useless = in_flight(pending("a"))
+    detector.observe(useless, USELESS[1][0])
+    detector.give_up(useless, ["1"])
+    if ended_by == "an accepted row":
+        detector.observe(in_flight(pending("good")), GOOD)
+    models_before = ("m",) if ended_by == "an accepted row" else ("other",)
+    assert detector.provider_works(GOOD, models_before) == []
+    assert detector.take_withdrawn() == frozenset()
+
+
+def test_an_example_without_use_does_not_show_that_a_provider_works_that_answers_no_row(
+    detector: OutageDetector,
+) -> None:
+    useless = USELESS[0][0]
+    assert not detector.proves_nothing(useless), "before anything was asked: rows decide"
+    detector.observe(in_flight(pending("a")), DOWN)
+    assert detector.proves_nothing(useless)
+    assert not detector.proves_nothing(GOOD)
+    detector.observe(in_flight(pending("b")), GOOD)
+    assert not detector.proves_nothing(useless)
+
+
+def test_rows_without_an_answer_beside_answers_of_no_use_are_decided_by_an_answer_of_use(
+    detector: OutageDetector,
+) -> None:
+    detector.leave_unanswered(in_flight(pending("a")), ["1"], "no answer")
+    detector.observe(in_flight(pending("b")), USELESS[1][0])
+    detector.end_of_queue()
+    assert detector.must_be_usable
+
+
+def test_an_item_that_a_model_without_trust_was_asked_for_in_vain_goes_to_the_first_model(
+    detector: OutageDetector,
+) -> None:
+    this = Try(("1",), "b", backed_off=True, returned=True)
+    detector.leave_unanswered(in_flight(PendingRequest(this, pending("a").items)), ["1"], "the model refused")
+    (again,) = detector.provider_works(GOOD)
+    assert again.next_try == Try(("1",), "m", returned=True)

@@ -19,7 +19,7 @@ from waves.executors.events import Emitted, Event, Finished, Lost
 from waves.executors.processes import Processes
 from waves.ids import now
 from waves.models import Item, Meter
-from waves.outcomes import Answer, Fatal, Outcome, Retryable, Snoozed
+from waves.outcomes import Answer, Answered, Fatal, Outcome, Retryable, Snoozed
 from waves.quota.pacing import Pace
 from waves.steps.budget.snooze import needs_probe, snooze_backend, wake_after_snooze
 from waves.steps.budget.window_evidence import is_exhaustion, rejected_in, share_used_ending
@@ -41,6 +41,7 @@ from waves.steps.requests.policy import (
     end_of_429,
     other_model,
     speaks_for_outage,
+    without_trust,
     worth_waiting,
 )
 from waves.steps.requests.sender import RequestSender
@@ -102,8 +103,9 @@ class RequestLoop:
             self._settled += [settled_call(call) for call in self._in_flight.calls]
             fault = raised
         ending, fault = self._stop.ending, fault or self._stop.fault
-        unanswered = self._outage.take_unanswered()
-        return PassResult(ending, fault, self._settled, unanswered, self._parts.written, self._meters)
+        unanswered, withdrawn = self._outage.take_unanswered(), self._outage.take_withdrawn()
+        answered, parts = self._outage.something_accepted, self._parts.written
+        return PassResult(ending, fault, self._settled, unanswered, withdrawn, answered, parts, self._meters)
 
     def _keep_asking(self) -> None:
         arrived: list[Event] = []
@@ -162,6 +164,8 @@ class RequestLoop:
                 self._sender.put_back(self._models.moved_on(request.pending, model, reason_of(outcome)))
                 return
             self._pace.heard(outcome, request.meters, time.monotonic(), now())
+            if isinstance(outcome, Answered) and outcome.labelled:
+                self._models.answered(request.pending.next_try.model)
             decision = (self._follow_probe if request.pending.probe else self._follow)(request, outcome)
         finally:
             self._settled.append(settled_call(request.call, decision, unusable=is_unusable(outcome)))
@@ -173,6 +177,8 @@ class RequestLoop:
             self._stop.fail(outcome.as_error())
         if self._stop.ending is None:
             self._outage.observe(request, outcome)
+        if is_unusable(outcome):
+            self._outage.give_up(request, [each.short_id for each in (*decision.failed, *decision.refused)])
         self._ask_again(request, outcome, decision)
         return decision
 
@@ -199,13 +205,16 @@ class RequestLoop:
         if (bound := bound_of_max_tokens(outcome)) is not None:
             self._in_flight.learn_longest_answer(bound)
         sent, ceiling, jitter = request.max_tokens, self._in_flight.longest, self._jitter.random()
-        return decide(this, outcome, chain=chain, max_tokens=sent, jitter=jitter, ceiling=ceiling)
+        decision = decide(this, outcome, chain=chain, max_tokens=sent, jitter=jitter, ceiling=ceiling)
+        trusted = request.pending.probe or self._models.trusted(this.model)
+        return decision if trusted else without_trust(this, decision, chain)
 
     def _follow_probe(self, request: InFlight, outcome: Outcome) -> Decision:
         """A probe has the tries of any other request, and goes down the chain of models: only if none of them answers,
         nothing else can work. What it yields is not stored, but proves that answers are of use."""
         this, must_be_usable = request.pending.next_try, self._outage.must_be_usable
-        decision, silent = self._decide(request, outcome), speaks_for_outage(outcome)
+        decision = self._decide(request, outcome)
+        silent = speaks_for_outage(outcome) or self._outage.proves_nothing(outcome)
         fault = probe_fault(outcome, self._backend.name, must_be_usable=must_be_usable)
         if (fault is not None or silent) and not isinstance(outcome, Fatal):
             following = decision.again[0] if decision.again else self._models.next_probe(this)
@@ -220,7 +229,7 @@ class RequestLoop:
         else:
             self._models.use(this.model, reason)
             wake_after_snooze(self._session)
-            self._sender.add(self._outage.provider_works(outcome))
+            self._sender.add(self._outage.provider_works(outcome, self._models.before(this.model)))
         return Decision(accepted=decision.accepted)
 
     def _sleep(self, until: datetime | None, reason: str, refused: Snoozed | None = None) -> None:
@@ -232,11 +241,14 @@ class RequestLoop:
         pending, answers_before = request.pending, request.pending.answers_before
         if speaks_for_outage(outcome):
             answers_before = self._outage.answers_before(pending)
+        if speaks_for_outage(outcome) or is_unusable(outcome):
             self._outage.leave_unanswered(request, decision.left, reason_of(outcome))
         again = [follow_up(pending, this, answers_before, time.monotonic()) for this in decision.again]
         if again:
             self._wave.folder.write_batches([list(following.items.values()) for following in again])
-            self._sender.add_first(again)
+            back = [each for each in again if each.next_try.returned and not pending.next_try.returned]
+            self._sender.add(back)  # at the end: the model that they go back to did not answer just now
+            self._sender.add_first([each for each in again if each not in back])
 
     def _give_up_rest(self) -> None:
         """The pass ends: requests that are still in flight are recorded as maybe paid, and nothing stays queued."""

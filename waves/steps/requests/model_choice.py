@@ -1,7 +1,10 @@
-"""Which model of the backend's chain is asked: the first, until it does not answer and another one does."""
+"""Which model of the backend's chain is asked: the first, until it does not answer and another one does. And which of
+them may give up an item.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from waves.config.project import BackendConfig
@@ -18,6 +21,7 @@ class ModelChoice:
         self._session = session
         self._backend = backend
         self.current = current if current in backend.models else backend.models[0]
+        self._answered = {backend.models[0]}
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -25,6 +29,19 @@ class ModelChoice:
 
     def after(self, model: str) -> str | None:
         return next(iter(further_models(model, self.chain)), None)
+
+    def before(self, model: str) -> Sequence[str]:
+        """The models that are asked before this one."""
+        return self.chain[: self.chain.index(model)]
+
+    def answered(self, model: str) -> None:
+        """It gave an answer of use, to a row or to the example."""
+        self._answered.add(model)
+
+    def trusted(self, model: str) -> bool:
+        """Whether its word against an item counts: not that of a model in whose place another one is asked by now, nor
+        that of a further model that has answered nothing so far."""
+        return model in self._answered and model not in self.before(self.current)
 
     def redirect(self, pending: PendingRequest) -> PendingRequest:
         """The request as it is to be sent: to the current model, unless it is further down the chain already."""

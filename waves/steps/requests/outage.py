@@ -9,7 +9,7 @@ items whose answers are of no use are to blame, `unusable` knows; where it canno
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from waves.errors import ConfigurationError, NeedsPersonError, TryLaterError, WaveError
@@ -35,6 +35,9 @@ class OutageDetector:
         self._unanswered: list[Failure] = []
         self._answers = 0
         self._run = UnusableRun()
+        self._given_up: dict[str, PendingRequest] = {}
+        self._withdrawn: set[str] = set()
+        self._asked = False
         self._reason: str | None = None
         self._must_be_usable = False
         self._probe: PendingRequest | None = None
@@ -84,14 +87,25 @@ class OutageDetector:
         """Requests that were answered so far, probes included."""
         return self._answers
 
+    @property
+    def something_accepted(self) -> bool:
+        """Whether any answer was of use so far, be it that to the example."""
+        return self._run.something_accepted
+
+    def proves_nothing(self, outcome: Outcome) -> bool:
+        """Whether the provider may be down in spite of this answer to the example: rows were asked for, and no answer
+        of this fire was of use."""
+        return self._asked and is_unusable(outcome) and not self.something_accepted
+
     def observe(self, request: InFlight, outcome: Outcome) -> None:
         """Take note of an outcome; have a probe sent if it may be about the provider rather than about its items."""
         items = list(request.pending.items.values())
+        self._asked = True
         match outcome:
             case Answered(labelled=labelled):
                 self._answers += 1
-                if labelled:
-                    self._run.accepted(request.call.sent.at)
+                if labelled and self._run.accepted(request.call.sent.at):
+                    self._given_up.clear()
             case Discarded(kind="invalid", reason=reason) if not self._answers:
                 self.probe(f"the provider calls our requests invalid: {reason}", must_be_usable=True)
         if is_unusable(outcome):
@@ -107,31 +121,49 @@ class OutageDetector:
         """How many requests had been answered when this one first got no answer."""
         return self._answers if pending.answers_before is None else pending.answers_before
 
+    def give_up(self, request: InFlight, short_ids: Iterable[str]) -> None:
+        """These items of a request without use are given up, unless its model turns out to be to blame."""
+        if items := {short_id: request.pending.items[short_id] for short_id in short_ids}:
+            this = Try(tuple(items), request.pending.next_try.model, returned=True)
+            self._given_up[request.call.sent.call_id] = PendingRequest(this, items)
+
     def leave_unanswered(self, request: InFlight, short_ids: Iterable[str], reason: str) -> None:
-        """Every try of these items has ended without an answer."""
+        """Every try of these items has ended without an answer, or without one from a model that is trusted."""
         pending, call_id = request.pending, request.call.sent.call_id
         items = {short_id: pending.items[short_id] for short_id in short_ids}
         if pending.answers_before is not None and request.answers_when_sent > pending.answers_before:
             self._unanswered += [Failure(*item.identity, reason, None, call_id) for item in items.values()]
         elif items:
             this = replace(pending.next_try, short_ids=tuple(items), wait=0.0)
+            if this.returned:
+                this = Try(this.short_ids, self._model, returned=True)
             self._unproven.append(PendingRequest(this, items, answers_before=self.answers_before(pending)))
 
     def end_of_queue(self) -> None:
         """Nothing else is left to ask in this pass: have the items that still wait decided by a probe."""
         if self._unproven:
-            self.probe("no request was answered since some items were not")
+            must_be_usable = not self._run.empty
+            self.probe("no request was answered since some items were not", must_be_usable=must_be_usable)
         elif self._run.undecided:
             self.probe("nothing of the last answers can be used", must_be_usable=True)
 
-    def provider_works(self, outcome: Outcome) -> list[PendingRequest]:
-        """The probe was answered. Returns the requests whose items are not proven to be at fault: they are asked
-        again."""
+    def provider_works(self, outcome: Outcome, models_before: Container[str] = ()) -> list[PendingRequest]:
+        """The probe was answered, and not by `models_before`: what they said of the last rows is withdrawn. Returns the
+        requests whose items are not proven to be at fault: they are asked again."""
         self._answers += 1
+        again, self._unproven = self._unproven, []
         if isinstance(outcome, Answered) and outcome.labelled:
             self._run.example_accepted()
-        again, self._unproven = self._unproven, []
+            blameless = {key: each for key, each in self._given_up.items() if each.next_try.model in models_before}
+            self._withdrawn |= blameless.keys()
+            again += blameless.values()
+            self._given_up.clear()
         return again
+
+    def take_withdrawn(self) -> frozenset[str]:
+        """The requests whose models are to blame, and not their items, since the last call."""
+        withdrawn, self._withdrawn = frozenset(self._withdrawn), set()
+        return withdrawn
 
     def take_unanswered(self) -> tuple[Failure, ...]:
         """The failures of items that are to blame for having no answer, since the last call."""

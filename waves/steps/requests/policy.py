@@ -38,7 +38,8 @@ class Try:
     """One request for some items: what `Ask` needs, and what happened to these items before. `wait` is in seconds,
     before it is sent. `max_tokens` is None until the larger try. `alone`: a worker died with these items, so no other
     request may be in the same worker. `waits` counts the 429s that were waited for. `reasons`: why the items were
-    rejected before a strict try. `second_opinion`: the answers of another model could not be used."""
+    rejected before a strict try. `second_opinion`: the answers of another model could not be used. `returned`: that of
+    a model without trust could not be used, so another one is asked."""
 
     short_ids: tuple[str, ...]
     model: str
@@ -50,6 +51,7 @@ class Try:
     waits: int = 0
     reasons: tuple[str, ...] = ()
     second_opinion: bool = False
+    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,20 @@ def decide(
             return Decision(left=this.short_ids)
         case _:
             assert_never(outcome)
+
+
+def without_trust(this: Try, decision: Decision, chain: Sequence[str]) -> Decision:
+    """The decision on this try if nothing shows that its model answers anything: its word alone is final for no item.
+    Each goes back to the first model, once, and then counts as one without an answer. An item that another model
+    rejected before has failed, and is not refused for good."""
+    given_up = (*decision.failed, *decision.refused)
+    if this.second_opinion or not given_up:
+        return replace(decision, failed=given_up, refused=())
+    short_ids = tuple(item.short_id for item in given_up)
+    if this.returned:
+        return replace(decision, failed=(), refused=(), left=(*decision.left, *short_ids))
+    back = Try(short_ids, chain[0], returned=True)
+    return replace(decision, failed=(), refused=(), again=(*decision.again, back))
 
 
 def end_of_429(this: Try, refused: Snoozed, now: datetime) -> datetime | None:

@@ -42,13 +42,16 @@ class SettledCall:
 class PassResult:
     """One pass over a wave's batches. `ending` says why the fire cannot continue, if so; `fault` is to be raised once
     everything else is recorded. `settled` are the requests that ended, in that order, and those that a fault left in
-    flight; `unanswered` the items that are to blame for having no answer; `parts` what was written; `meters` those of
-    the newest answer."""
+    flight; `unanswered` the items that are to blame for having no answer; `withdrawn` the requests of this pass or an
+    earlier one whose decisions do not hold, because their model is to blame; `answered`: some answer of this fire was
+    of use, be it that to the example; `parts` what was written; `meters` those of the newest answer."""
 
     ending: Ending | None
     fault: WaveError | None
     settled: Sequence[SettledCall]
     unanswered: Sequence[Failure]
+    withdrawn: Container[str]
+    answered: bool
     parts: Mapping[Identity, Part]
     meters: Sequence[Meter]
 
@@ -65,11 +68,13 @@ class Failures:
     def add(self, result: PassResult) -> None:
         """An item without an answer is to blame only if the provider itself worked. One that failed although nothing
         else was asked with it stays for a later fire: asking again now would only cost."""
-        self.settled += result.settled
+        settled = (*self.settled, *result.settled)
+        withdrawn = result.withdrawn
+        self.settled = [SettledCall(each.call) if each.call.sent.call_id in withdrawn else each for each in settled]
         unanswered = result.unanswered if result.ending is None and result.fault is None else ()
         self.unanswered += unanswered
         failed = {(each.entity_key, each.input_hash) for each in unanswered}
-        for entry in result.settled:
+        for entry in self.settled:
             if len(entry.call.sent.items) != 1:
                 continue
             ((_, key, digest),) = entry.call.sent.items
@@ -115,18 +120,22 @@ def parts_of(manifest: Manifest, sent: Sent, outcome: Outcome) -> Iterator[Part]
         )
 
 
-def to_blame(settled: Sequence[SettledCall]) -> list[SettledCall]:
+def to_blame(settled: Sequence[SettledCall], *, cut_off: bool) -> list[SettledCall]:
     """Requests in the order in which they ended, without the decisions of the last run if it is undecided: what they
-    would charge to items may be the fault of something else."""
+    would charge to items may be the fault of something else. If the fire was `cut_off`, what would have come next is
+    not known: the last run is undecided, and so is what a model said that had answered nothing so far."""
     run, run_began = UnusableRun(), 0
     for number, entry in enumerate(settled):
         if entry.decision is not None and entry.decision.accepted:
             run_began = number + 1 if run.accepted(entry.call.sent.at) else run_began
         elif entry.unusable:
             run.useless(((key, digest) for _, key, digest in entry.call.sent.items), entry.call.over_at)
-    if not run.undecided:
+    if not (run.undecided or cut_off):
         return list(settled)
-    return [*settled[:run_began], *(SettledCall(entry.call) for entry in settled[run_began:])]
+    decided = settled[:run_began]
+    answered = {each.call.sent.model for each in decided if each.decision is not None and each.decision.accepted}
+    holds = [each if not cut_off or each.call.sent.model in answered else SettledCall(each.call) for each in decided]
+    return [*holds, *(SettledCall(entry.call) for entry in settled[run_began:])]
 
 
 def record_calls(session: Session, manifest: Manifest, settled: Iterable[SettledCall]) -> list[SettledCall]:
@@ -206,7 +215,7 @@ def replay_journals(session: Session, wave: Wave) -> int:
                 wave.parts.write(part)
                 rebuilt += 1
     with session.db.transaction():
-        decided = to_blame(record_calls(session, wave.manifest, settled))
+        decided = to_blame(record_calls(session, wave.manifest, settled), cut_off=True)
         have = wave.parts.present()
         held = charge(session, wave.manifest, decided, accepted=have)
         progress = split_items(wave.manifest, have, verdicts.settled_items(session.db, wave.wave_id))

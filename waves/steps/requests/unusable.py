@@ -40,6 +40,15 @@ class UnusableRun:
         self._accepted = False
 
     @property
+    def something_accepted(self) -> bool:
+        """Whether anything was ever accepted, of an item or of the example."""
+        return self._accepted
+
+    @property
+    def empty(self) -> bool:
+        return self._requests == 0
+
+    @property
     def limit_reached(self) -> bool:
         """Whether the example has to decide before anything else is asked."""
         return self._requests >= self._limit
