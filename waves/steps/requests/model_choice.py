@@ -56,7 +56,9 @@ class ModelChoice:
             return
         before, self.current = self.current, model
         self._session.log.write("model", backend=self._backend.name, before=before, now=model, reason=reason)
-        self._session.watcher.warned(f"backend {self._backend.name}: {model} is asked in place of {before}: {reason}")
+        name = self._backend.name
+        why = reason.removeprefix(f"backend {name}: ")
+        self._session.watcher.warned(f"backend {name}: {model} is asked in place of {before}: {why}")
 
     def moved_on(self, pending: PendingRequest, model: str, reason: str) -> PendingRequest:
         """The same request to this model, which is used from now on."""
