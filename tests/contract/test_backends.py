@@ -226,7 +226,11 @@ def test_a_redirect_takes_nothing_elsewhere(api: Asking, say: Say) -> None:
 )
 def test_a_body_that_is_no_message_is_an_outage_whatever_its_status(body: str, api: Asking, say: Say) -> None:
     outcome = api.ask(say(body.encode("utf-8", "surrogateescape")))
-    assert outcome == Retryable("outage", "the answer is not a message of the Messages API", maybe_paid=True)
+    assert outcome == Retryable(
+        "outage",
+        "the answer is not a message of the Messages API; does base_url lead to a proxy or a login page?",
+        maybe_paid=True,
+    )
     assert not api.answers
 
 

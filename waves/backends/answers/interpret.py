@@ -22,7 +22,11 @@ from waves.outcomes import Answered, Discarded, Labelled, Outcome, Rejected, Ret
 
 _checker = lru_cache(maxsize=8)(Checker)
 
-NO_MESSAGE = Retryable("outage", "the answer is not a message of the Messages API", maybe_paid=True)
+NO_MESSAGE = Retryable(
+    "outage",
+    "the answer is not a message of the Messages API; does base_url lead to a proxy or a login page?",
+    maybe_paid=True,
+)
 """Something between us and the model answered in its place, e.g. a portal's login page: this says nothing about the
 items. The model may have been asked all the same."""
 
